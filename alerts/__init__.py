@@ -1,0 +1,1 @@
+"""From anomalies to people: who is told what, until somebody has acted."""

@@ -1,0 +1,183 @@
+"""The desk where anomalies become alerts, and people's decisions are kept.  Pure.
+
+At most one alert lies open per subject, condition and (technical kinds) device.  News
+that was here before changes nothing, so the bus may repeat itself.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from alerts import cases, rules
+from alerts.cases import Case, Change, Episode
+from alerts.states import Event
+from vitals.errors import MalformedData
+from vitals.model import Alert, AlertCommand, Anomaly, Instant, Priority
+
+Key = tuple[str, str, str]  # subject, condition, device
+REMEMBER_MS = 4 * rules.LATE_MS  # what is older wakes nobody anyway
+
+
+class Desk:
+    """All open alerts.  Each method takes one piece of news and gives what changed.
+
+    Parameters
+    ----------
+    priorities
+        The operator's own, by condition; `rules.PRIORITIES` has the rest.
+    lying
+        The cases that were open, and those closed within `REMEMBER_MS`, when the desk
+        was last written down.
+    """
+
+    def __init__(
+        self, priorities: Mapping[str, Priority], lying: Iterable[Case] = ()
+    ) -> None:
+        self._priorities = priorities
+        self._cases: dict[Key, Case] = {}
+        self._keys: dict[str, Key] = {}  # by alert id
+        self._past: dict[str, Episode] = {}  # of alerts that are closed
+        for case in sorted(lying, key=_is_open):  # the open one has the last word
+            self._put(case, "")
+
+    def open(self) -> list[Alert]:
+        """Give all open alerts."""
+        return [case.alert for case in self._cases.values()]
+
+    def find(self, alert_id: str) -> Alert | None:
+        """Give an open alert."""
+        key = self._keys.get(alert_id)
+        return self._cases[key].alert if key else None
+
+    def observe(self, anomaly: Anomaly, now: Instant) -> list[Change]:
+        """Take a detector's word: open, worsen, calm, close or only record an alert.
+
+        Raises
+        ------
+        MalformedData
+            The anomaly bears the id of an alert of somebody or something else.
+        """
+        if self._keys.get(anomaly.id, key := _key_of(anomaly)) != key:
+            raise MalformedData("the anomaly's id belongs to another alert")
+        case = self._cases.get(key)
+        heard = (case and case.heard.get(anomaly.id)) or self._past.get(anomaly.id)
+        if heard and _known(anomaly, heard, now):
+            return []
+        late = anomaly.late or now - anomaly.t > rules.LATE_MS
+        if case and anomaly.id == case.live.get(cases.lane(anomaly)):
+            return [self._continue(case, anomaly, late, now)]
+        if anomaly.over and (heard or not late):
+            return []  # of an alert that is closed, or was taken over
+        if late:
+            return (
+                [] if heard or self.find(anomaly.id) else [self._record(anomaly, now)]
+            )
+        return self._begin(case, anomaly, now)
+
+    def command(
+        self, alert_id: str, command: AlertCommand, now: Instant
+    ) -> list[Change]:
+        """Take a clinician's decision; a closed alert is beyond it."""
+        key = self._keys.get(alert_id)
+        case = cases.decided(self._cases[key], command, now) if key else None
+        if case is None:
+            return []
+        return [self._put(case, command.action, command.by, command.comment)]
+
+    def tick(self, now: Instant) -> list[Change]:
+        """Let the time pass: forget old episodes, end the snoozes that are up."""
+        for name, heard in list(self._past.items()):
+            if heard.t < now - REMEMBER_MS:
+                del self._past[name]
+        ends = [(case, cases.snoozed_until(case)) for case in self._cases.values()]
+        ended = [case for case, end in ends if end is not None and end <= now]
+        return [self._wake(case, now) for case in ended]
+
+    def _begin(self, case: Case | None, anomaly: Anomaly, now: Instant) -> list[Change]:
+        """Take an episode that no open alert is about.
+
+        An open alert of the same condition goes over to the new episode: its detector
+        has restarted, or the patient has relapsed before anybody looked.
+        """
+        if case is None:
+            priority = rules.priority(anomaly, self._priorities)
+            return [self._put(cases.alarm(anomaly, priority, now), "opened")]
+        current = case.live.get(cases.lane(anomaly))
+        if current and anomaly.t < case.heard[current].t <= now:
+            return []
+        return [self._continue(case, anomaly, late=False, now=now)]
+
+    def _record(self, anomaly: Anomaly, now: Instant) -> Change:
+        """Make an alert that was closed before anybody could have been told."""
+        priority = rules.priority(anomaly, self._priorities)
+        case = cases.alarm(anomaly, priority, now)
+        self._past.update(case.heard)
+        case = replace(case, alert=replace(case.alert, state="normal"))
+        return Change(case=case, why="late")
+
+    def _continue(
+        self, case: Case, anomaly: Anomaly, late: bool, now: Instant
+    ) -> Change:
+        """Take fresh evidence for an open alert, or the word that it is over."""
+        event = self._event(case, anomaly)
+        was, case = case.alert.state, cases.informed(case, anomaly, now)
+        if case.live and (late or event is Event.RETURNED):
+            return self._put(case, "")
+        case = cases.moved(self._at_priority(case, anomaly), event)
+        if event is not Event.RISE and case.alert.state == was:
+            return self._put(case, "")
+        return self._put(case, event)
+
+    def _event(self, case: Case, anomaly: Anomaly) -> Event:
+        """Tell whether it is over, only goes on, or is worse than people know."""
+        if anomaly.over:
+            return Event.RETURNED
+        own = rules.RANK[rules.priority(anomaly, self._priorities)]
+        worse = rules.much_worse(anomaly.condition, case.told, anomaly.value)
+        rises = worse or own > rules.RANK[case.alert.priority]
+        return Event.RISE if rises else Event.ALARM
+
+    def _at_priority(self, case: Case, anomaly: Anomaly) -> Case:
+        """Lift the alert to the anomaly's priority; while open it never sinks."""
+        own = rules.priority(anomaly, self._priorities)
+        highest = max(own, case.alert.priority, key=rules.RANK.__getitem__)
+        return replace(case, alert=replace(case.alert, priority=highest))
+
+    def _wake(self, case: Case, now: Instant) -> Change:
+        """End a snooze."""
+        case = cases.moved(case, Event.UNSHELVE)
+        case = replace(case, alert=replace(case.alert, t=now))
+        return self._put(case, Event.UNSHELVE)
+
+    def _put(self, case: Case, why: str, by: str = "", comment: str = "") -> Change:
+        """Put a case where it belongs, on the desk or off it."""
+        key, alert = _key(case), case.alert
+        if alert.state == "normal":
+            self._keys.pop(alert.id, None)
+            self._cases.pop(key, None)
+            self._past.update(case.heard)
+        else:
+            self._cases[key], self._keys[alert.id] = case, key
+        return Change(case=case, why=why, by=by, comment=comment)
+
+
+def _known(anomaly: Anomaly, heard: Episode, now: Instant) -> bool:
+    """Tell whether the anomaly says nothing that was not heard before."""
+    said = Episode(Instant(anomaly.t), anomaly.over)
+    # Evidence from a future that never came must not outlaw the present.
+    return said == heard or (said < heard and heard.t <= now)
+
+
+def _is_open(case: Case) -> bool:
+    """Tell whether a case lies on the desk."""
+    return case.alert.state != "normal"
+
+
+def _key(case: Case) -> Key:
+    """Give the place of a case on the desk."""
+    return case.alert.subject, case.alert.condition, case.device
+
+
+def _key_of(anomaly: Anomaly) -> Key:
+    """Give the place on the desk that an anomaly belongs to."""
+    return anomaly.subject, anomaly.condition, cases.device(anomaly)

@@ -1,0 +1,105 @@
+"""Alerts and what happened to them, for the process that shows them to people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct, convert, json
+
+from alerts.database import Database
+from alerts.register import read_case
+from vitals.errors import MalformedData
+from vitals.model import Alert, Instant
+
+Cursor = str  # opaque: where the next page begins
+
+
+class AlertEvent(Struct, frozen=True, kw_only=True):
+    """One thing that happened to an alert; never changed, never deleted."""
+
+    alert: str
+    t: Instant
+    what: str  # "opened", a states.Event, a command's action, "late"
+    state: str  # afterwards
+    by: str  # "" = the engine
+    comment: str
+
+
+class AlertHistory:
+    """Alerts and their events, for the process that shows them to people."""
+
+    def __init__(self, data: Path) -> None:
+        self._database = Database(data)
+
+    def alerts(
+        self,
+        state: Literal["open", "all"],
+        subjects: Sequence[str] | None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> tuple[list[Alert], Cursor | None]:
+        """Give a page of alerts, the latest begun first.
+
+        Parameters
+        ----------
+        subjects
+            Whose; None: everybody's.
+        after
+            The cursor that came with the page before.
+
+        Returns
+        -------
+        alerts, cursor
+            At most `limit` alerts, and where the next page begins or None.
+
+        Raises
+        ------
+        MalformedData
+            The cursor is not one of ours.
+        """
+        wanted = ["1"]
+        if state == "open":
+            wanted.append("state != 'normal'")
+        if subjects is not None:
+            wanted.append("subject IN (SELECT value FROM json_each(:subjects))")
+        if after is not None:
+            wanted.append("(since, id) < (:since, :id)")
+        query = f'SELECT "case" FROM alerts WHERE {" AND ".join(wanted)}'
+        values = {
+            "subjects": json.encode(subjects or ()).decode(),
+            "limit": limit + 1,
+            **_place(after),
+        }
+        order = " ORDER BY since DESC, id DESC LIMIT :limit"
+        rows = self._database.rows(query + order, values)
+        page = [read_case(row[0]).alert for row in rows[:limit]]
+        more = len(rows) > limit and bool(page)
+        return page, f"{page[-1].since}.{page[-1].id}" if more else None
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """Give one alert."""
+        query = 'SELECT "case" FROM alerts WHERE id = ?'
+        rows = self._database.rows(query, (alert_id,))
+        return read_case(rows[0][0]).alert if rows else None
+
+    def events(self, alert_id: str) -> list[AlertEvent]:
+        """Give everything that happened to an alert, oldest first."""
+        query = (
+            "SELECT alert, t, what, state, by, comment FROM events"
+            " WHERE alert = ? ORDER BY n"
+        )
+        rows = self._database.rows(query, (alert_id,))
+        names = AlertEvent.__struct_fields__
+        return [convert(dict(zip(names, row, strict=True)), AlertEvent) for row in rows]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+
+def _place(cursor: Cursor | None) -> dict[str, object]:
+    """Read a cursor."""
+    since, dot, alert_id = ("0." if cursor is None else cursor).partition(".")
+    if not (dot and since.isdecimal() and len(since) < 19):
+        raise MalformedData("the cursor is not one that this list has given")
+    return {"since": int(since), "id": alert_id}

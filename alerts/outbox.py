@@ -1,0 +1,151 @@
+"""What has yet to be told, on disk, and the patience to tell it.
+
+Each channel has its own sender, so that one that fails never delays another.  Notices
+of one alert leave in their order; everything else overtakes one that must wait.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from msgspec import convert, json
+
+from alerts.channels import AT_ONCE, Channel, Notice
+from alerts.database import Database
+from vitals.clock import Clock
+from vitals.errors import Unavailable
+from vitals.metrics import Metrics
+from vitals.model import Alert, Instant
+
+LOG = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+BACK_OFF_S = (1, 2, 5, 15, 60)  # after each failure; then the last one again
+GIVE_UP_MS = 24 * 3_600_000
+POLL_S = 1.0  # how late a repetition may be
+STORE_RETRY_S = 1.0
+
+DUE = """
+SELECT alert, version, channel, why, body, created, attempts FROM deliveries AS d
+WHERE channel = ? AND state = 'pending' AND due <= ? AND NOT EXISTS (
+    SELECT 1 FROM deliveries AS e WHERE e.alert = d.alert AND e.channel = d.channel
+    AND e.version < d.version AND e.state = 'pending')
+ORDER BY due LIMIT ?
+"""
+ROW = " WHERE alert = ? AND version = ? AND channel = ?"
+# What was said lives on in the events; the outbox need not grow for ever.
+DELIVERED = "UPDATE deliveries SET state = 'delivered', body = x''" + ROW
+POSTPONED = "UPDATE deliveries SET attempts = ?, due = ?, state = ?" + ROW
+TELLINGS = """
+SELECT count(*) FROM deliveries WHERE alert = ? AND version = ? AND state = 'delivered'
+"""
+
+
+class Outbox:
+    """The notices that wait in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due(self, channel: str, now: Instant, limit: int) -> list[Notice]:
+        """Give what a channel should tell now, at most one notice of each alert."""
+        rows = self._database.rows(DUE, (channel, now, limit))
+        names = Notice.__struct_fields__
+        return [convert(dict(zip(names, row, strict=True)), Notice) for row in rows]
+
+    def delivered(self, notice: Notice) -> bool:
+        """Note that a notice is accepted; tell whether its channel was the first."""
+        with self._database.transaction() as db:
+            db.execute(DELIVERED, (notice.alert, notice.version, notice.channel))
+            row = db.execute(TELLINGS, (notice.alert, notice.version)).fetchone()
+        return bool(row[0] == 1)
+
+    def postpone(self, notice: Notice, now: Instant) -> bool:
+        """Note a failure; tell whether it was the last and we give up."""
+        wait = BACK_OFF_S[min(notice.attempts, len(BACK_OFF_S) - 1)]
+        given_up = now - notice.created >= GIVE_UP_MS
+        state = "failed" if given_up else "pending"
+        row = notice.alert, notice.version, notice.channel
+        with self._database.transaction() as db:
+            db.execute(POSTPONED, (notice.attempts + 1, now + wait * 1000, state, *row))
+        return given_up
+
+
+class Sender:
+    """Tells what is due on one channel; `hurry` says that there is more."""
+
+    def __init__(
+        self, channel: Channel, outbox: Outbox, metrics: Metrics, clock: Clock
+    ) -> None:
+        self.hurry = asyncio.Event()
+        self._channel, self._outbox = channel, outbox
+        self._metrics, self._clock = metrics, clock
+
+    async def run(self) -> None:
+        """Tell until cancelled."""
+        while True:
+            self.hurry.clear()
+            await self._round()
+            if not self.hurry.is_set():
+                await _wait(self.hurry, POLL_S)
+
+    async def _round(self) -> None:
+        """Tell everything that is due."""
+        name = self._channel.name
+        while notices := await insist(
+            self._metrics, self._outbox.due, name, self._clock(), AT_ONCE
+        ):
+            async with asyncio.TaskGroup() as tasks:
+                for notice in notices:
+                    tasks.create_task(self._tell(notice))
+
+    async def _tell(self, notice: Notice) -> None:
+        """Tell one notice, and note how it went."""
+        try:
+            await self._channel.tell(notice)
+        except Unavailable as error:
+            LOG.warning("notice %s is not told yet: %s", notice.key, error)
+            postpone = self._outbox.postpone
+            if await insist(self._metrics, postpone, notice, self._clock()):
+                LOG.error("notice %s on %s: given up", notice.key, notice.channel)
+                self._metrics.count("alerts_delivery_failed_total")
+            return
+        told = self._clock()
+        first = await insist(self._metrics, self._outbox.delivered, notice)
+        self._metrics.count("alerts_told_total")
+        if first and notice.why == "opened":
+            self._observe(notice, told)
+
+    def _observe(self, notice: Notice, told: Instant) -> None:
+        """Measure from the gateway's notification to the first person told."""
+        received = json.decode(notice.body, type=Alert).evidence.get("received")
+        if isinstance(received, int | float):
+            self._metrics.observe("alert_told_seconds", [(told - received) / 1000])
+
+
+async def insist(
+    metrics: Metrics, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Call a function of the database in a thread until the database lets us.
+
+    A full disk or a locked file must not lose anything: we wait, and say so.
+    """
+    while True:
+        try:
+            return await asyncio.to_thread(function, *args, **kwargs)
+        except sqlite3.OperationalError as error:
+            LOG.error("alerts.db: %s; trying again", error)
+            metrics.count("alerts_store_errors_total")
+            await asyncio.sleep(STORE_RETRY_S)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, at most for a time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

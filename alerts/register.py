@@ -1,0 +1,134 @@
+"""The desk's book: what it writes down, so that a restart forgets nothing.
+
+One transaction holds a change, its event and what is to be told of it, and it is on the
+disk before anybody hears.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from msgspec import json
+
+from alerts.cases import Case, Change
+from alerts.database import Database
+from vitals.model import Alert, Instant
+
+LOG = logging.getLogger(__name__)
+
+KEEP_ALERT = """
+INSERT INTO alerts VALUES (:id, :subject, :state, :since, :t, 1, :unclosed, :case)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, t = excluded.t,
+    version = version + 1, unclosed = excluded.unclosed, "case" = excluded."case"
+WHERE subject = excluded.subject
+    AND (state != 'normal' OR excluded.state != 'normal')
+RETURNING version
+"""
+KEEP_EVENT = """
+INSERT INTO events (alert, version, t, what, state, by, comment)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+# News of an alert is a reason to try its earlier deliveries again at once.
+HURRY = "UPDATE deliveries SET due = ? WHERE alert = ? AND state = 'pending'"
+ADD_DELIVERY = """
+INSERT INTO deliveries (alert, version, channel, why, body, created, due)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+CASES = """
+SELECT "case" FROM alerts WHERE state = 'normal' AND t >= ?
+UNION ALL SELECT "case" FROM alerts WHERE state != 'normal'
+"""
+UNCLOSED = 'SELECT "case" FROM alerts WHERE unclosed'
+
+
+class Register:
+    """The desk's book: it writes changes down, and lays the desk out again.
+
+    Parameters
+    ----------
+    hears
+        What each channel is told of, by its name: values of `Change.why`.
+    """
+
+    def __init__(self, database: Database, hears: Mapping[str, frozenset[str]]) -> None:
+        self._database = database
+        self._hears = hears
+
+    def restore(self, since: Instant) -> list[Case]:
+        """Give the open cases, and those closed since a time."""
+        return [read_case(row[0]) for row in self._database.rows(CASES, (since,))]
+
+    def commit(self, changes: Sequence[Change], now: Instant) -> None:
+        """Write changes down, and who must be told of them, all or nothing."""
+        with self._database.transaction() as db:
+            for change in changes:
+                self._keep(db, change, now)
+
+    def unclosed(self) -> list[Alert]:
+        """Give the closed alerts that the bus may still show as open."""
+        return [read_case(row[0]).alert for row in self._database.rows(UNCLOSED)]
+
+    def closed(self, ids: Sequence[str]) -> None:
+        """Note that the bus knows that these alerts are closed."""
+        query = (
+            "UPDATE alerts SET unclosed = 0 WHERE state = 'normal'"
+            " AND id IN (SELECT value FROM json_each(?))"
+        )
+        with self._database.transaction() as db:
+            db.execute(query, (json.encode(ids).decode(),))
+
+    def _keep(self, db: sqlite3.Connection, change: Change, now: Instant) -> None:
+        """Write one change down."""
+        alert = change.alert
+        rows = db.execute(KEEP_ALERT, _columns(change)).fetchall()
+        if not rows:  # recorded before, or another subject's id
+            LOG.log(*_unkept(db, alert))
+            return
+        [[version]] = rows
+        if change.why:
+            who = change.by, change.comment
+            what = alert.id, version, now, str(change.why), alert.state
+            db.execute(KEEP_EVENT, (*what, *who))
+        self._tell(db, change, version, now)
+
+    def _tell(
+        self, db: sqlite3.Connection, change: Change, version: int, now: Instant
+    ) -> None:
+        """Put a change into the outbox of every channel that hears of such things."""
+        alert, why = change.alert, str(change.why)
+        channels = [name for name, hears in self._hears.items() if why in hears]
+        if channels:
+            db.execute(HURRY, (now, alert.id))
+        for channel in channels:
+            row = alert.id, version, channel, why, json.encode(alert), now, now
+            db.execute(ADD_DELIVERY, row)
+
+
+_CASE = json.Decoder(Case)
+
+
+def read_case(blob: object) -> Case:
+    """Read a case that was written down."""
+    return _CASE.decode(blob)  # type: ignore[arg-type]
+
+
+def _columns(change: Change) -> dict[str, object]:
+    """Give the row of an alert."""
+    alert = change.alert
+    return {
+        "id": alert.id,
+        "subject": alert.subject,
+        "state": alert.state,
+        "since": alert.since,
+        "t": alert.t,
+        "unclosed": alert.state == "normal" and change.why != "late",
+        "case": json.encode(change.case),
+    }
+
+
+def _unkept(db: sqlite3.Connection, alert: Alert) -> tuple[int, str, str]:
+    """Say why an alert was not written down: its level, text and argument."""
+    query = "SELECT 1 FROM alerts WHERE id = ? AND subject = ?"
+    if db.execute(query, (alert.id, alert.subject)).fetchone():
+        return logging.DEBUG, "alert %s was recorded before", alert.id
+    return logging.ERROR, "alert %s belongs to another subject: refused", alert.id

@@ -1,0 +1,90 @@
+"""Every number and choice of the desk that a clinician may argue with, as data.
+
+The marks are CLINICAL's: SEEN in a source, MEM from memory, OURS an engineering choice.
+"""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from vitals.model import Alert, Anomaly, Priority
+
+# condition (the first match counts), priority, why
+PRIORITIES: tuple[tuple[str, Priority, str], ...] = (
+    ("heart_rate_high", "high", "NEWS2: 131 and above alone scores 3 (SEEN)"),
+    ("heart_rate_low", "high", "NEWS2: 40 and below alone scores 3 (SEEN)"),
+    ("pulse_high", "high", "as heart_rate_high, counted by a cuff"),
+    ("pulse_low", "high", "as heart_rate_low, counted by a cuff"),
+    ("systolic_high", "high", "hypertensive crisis, heart.org (SEEN)"),
+    ("diastolic_high", "high", "hypertensive crisis, heart.org (SEEN)"),
+    ("systolic_low", "medium", "NEWS2: 100 and below scores 2 (SEEN); OURS"),
+    ("oxygen_saturation_low", "high", "NEWS2: 91 and below alone scores 3 (SEEN)"),
+    ("glucose_low", "high", "hypoglycaemia harms within minutes (MEM)"),
+    ("body_temperature_high", "medium", "NEWS2: 39.1 and above scores 2 (SEEN)"),
+    ("body_temperature_low", "medium", "NEWS2: 35.0 and below scores 3 (SEEN); OURS"),
+    ("*_unusual", "low", "unlike this person, within the limits (OURS)"),
+    ("*battery_critical", "medium", "battery 10 % and below (OURS)"),
+    ("*battery*", "low", "battery 20 % and below (OURS)"),
+    ("*off_body", "low", "the patient mends it by putting it on (OURS)"),
+    ("*silent", "medium", "while it is silent nothing else can alarm (OURS)"),
+    ("gateway_*", "medium", "all its wearables are silent with it (OURS)"),
+    ("device_*", "low", "technical (OURS)"),
+)
+OTHERWISE: dict[str, Priority] = {"physiological": "medium", "technical": "low"}
+
+RANK: dict[Priority, int] = {"low": 0, "medium": 1, "high": 2}
+
+# The kinds and priorities that stay until somebody has seen them (OURS, CLINICAL 5).
+LATCHING = frozenset([("physiological", "high"), ("physiological", "medium")])
+
+# priority: minutes of a snooze that names none, and the longest one (OURS)
+SNOOZE_MINUTES: dict[Priority, tuple[int, int]] = {
+    "high": (15, 30),
+    "medium": (60, 120),
+    "low": (120, 480),
+}
+
+# metric: how far beyond what people know of is much worse, in its unit (OURS)
+WORSE_BY: dict[str, float] = {
+    "heart_rate": 20,
+    "pulse": 20,
+    "systolic": 20,
+    "diastolic": 10,
+    "mean_arterial_pressure": 15,
+    "body_temperature": 1,
+    "oxygen_saturation": 4,
+    "glucose": 3,
+}
+
+LATE_MS = 15 * 60_000  # older evidence is recorded and wakes nobody (OURS)
+
+
+def priority(anomaly: Anomaly, own: Mapping[str, Priority]) -> Priority:
+    """Give the priority of a condition: the operator's own, else the table's."""
+    for pattern, found, _ in PRIORITIES:
+        if fnmatchcase(anomaly.condition, pattern):
+            return own.get(anomaly.condition, found)
+    return own.get(anomaly.condition, OTHERWISE[anomaly.kind])
+
+
+def latches(alert: Alert) -> bool:
+    """Tell whether the alert stays after its anomaly is over, until it is seen."""
+    return (alert.kind, alert.priority) in LATCHING
+
+
+def snooze_ms(priority: Priority, minutes: int | None) -> int:
+    """Give the length of a snooze; never longer than asked, never beyond the bound."""
+    usual, longest = SNOOZE_MINUTES[priority]
+    return min(minutes or usual, longest) * 60_000
+
+
+def much_worse(condition: str, told: float | None, value: float | None) -> bool:
+    """Tell whether a value has moved far beyond the one that people know of.
+
+    >>> much_worse("systolic_high", 182, 205), much_worse("systolic_low", 88, 95)
+    (True, False)
+    """
+    metric, _, direction = condition.rpartition("_")
+    step = WORSE_BY.get(metric)
+    if step is None or told is None or value is None:
+        return False
+    return value >= told + step if direction == "high" else value <= told - step

@@ -1,0 +1,109 @@
+"""The pure core: readings in, anomalies out; no I/O, and the time is an argument.
+
+A block of readings gives the same anomalies as the same readings one by one, and a
+replay the same as the first time: what an anomaly says comes from the records alone.
+The one exception is a silence by `tick` that the records do not show, because they were
+held up on their way: whoever replays them was never kept waiting.
+"""
+
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from dsp.arrays import Devices, State
+from dsp.devices import DeviceWatch
+from dsp.limits import COLUMN
+from dsp.patients import PatientWatch
+from vitals.config import Dsp
+from vitals.model import Anomaly, HeartRate, Instant, Plan, Reading
+
+LAYOUT = "/".join(("1", *COLUMN, *State._fields, *Devices._fields))
+"""What a saved ward consists of; one of another layout cannot be loaded."""
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """The names of a saved ward."""
+
+    layout: str
+    patients: list[str]
+    streams: list[str]
+    plans: dict[str, Plan]
+
+
+class Ward:
+    """Everything that is remembered of all patients and devices.
+
+    Raises
+    ------
+    ConfigError
+        The settings name a signal or kind that there is not.
+    """
+
+    def __init__(self, settings: Dsp, saved: Saved | None = None) -> None:
+        saved = saved or Saved(LAYOUT, [], [], {})
+        self._devices = DeviceWatch(settings, saved.streams)
+        self._patients = PatientWatch(settings, saved.patients)
+        self._plans: dict[str, Plan] = {}
+        self.stale = (
+            0  # readings that were no news: repeated, overtaken, from the future
+        )
+        for subject, plan in saved.plans.items():
+            self.plan(subject, plan)
+
+    def observe(self, readings: Sequence[Reading], arrived: Instant) -> list[Anomaly]:
+        """Take readings in order of arrival; give what they begin, change and end."""
+        if not readings:
+            return []
+        fresh, technical = self._devices.observe(readings, arrived)
+        physiological = self._patients.observe(readings, fresh)
+        self.stale += len(readings) - int(fresh.sum())
+        found = sorted(technical + physiological, key=itemgetter(0))
+        return [anomaly for _, anomaly in found]
+
+    def tick(self, now: Instant) -> list[Anomaly]:
+        """Take that time passes; give the devices that have gone silent."""
+        return self._devices.tick(now)
+
+    def plan(self, subject: str, plan: Plan | None) -> None:
+        """Obey a patient's plan from the next reading on; None: the defaults again."""
+        if plan is None:
+            self._plans.pop(subject, None)
+        else:
+            self._plans[subject] = plan
+        self._patients.plan(subject, {} if plan is None else plan.limits)
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """Give a copy of everything that must survive, as arrays by name."""
+        streams, devices = self._devices.save()
+        patients, state = self._patients.save()
+        names = msgspec.json.encode(Saved(LAYOUT, patients, streams, self._plans))
+        return {"names": np.frombuffer(names, np.uint8), **state, **devices}
+
+    @classmethod
+    def load(cls, settings: Dsp, arrays: Mapping[str, NDArray[Any]]) -> "Ward":
+        """Go on from what `save` gave, under settings that may have changed.
+
+        Raises
+        ------
+        KeyError, ValueError
+            It is not what this version of `save` gives.
+        """
+        saved = msgspec.json.decode(arrays["names"].tobytes(), type=Saved)
+        if saved.layout != LAYOUT:
+            raise ValueError("it was saved by another version")
+        ward = cls(settings, saved)
+        ward._devices.load(arrays)
+        ward._patients.load(arrays)
+        return ward
+
+
+def warm() -> None:
+    """Take one reading, so that the first patient need not wait for the compiler."""
+    reading = Reading("nobody", "none", HeartRate(t=0, hr=None))
+    ward = Ward(Dsp())
+    ward.observe([reading], Instant(0))
+    ward.tick(Instant(0))

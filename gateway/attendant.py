@@ -1,0 +1,216 @@
+"""Looks after one wearable: keeps it connected, hears it, hands on what it says."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+
+from bleak.exc import BleakError
+
+from gateway.decode import DECODERS, Circumstance, decode
+from gateway.outbox import Notification
+from gateway.radio import Link, Radio
+from gateway.recorder import Recorder
+from gateway.session import Command, Event, Session, State
+from vitals import (
+    Battery,
+    DeviceStatus,
+    Flag,
+    Instant,
+    MalformedData,
+    Reading,
+    Record,
+    config,
+)
+from vitals.clock import Clock, monotonic
+from vitals.gatt import battery, device_information, health_thermometer, heart_rate
+from vitals.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+STREAMING = (heart_rate.MEASUREMENT,)  # characteristics that speak all the time
+SILENCE_S = 20.0  # without a value from one of them we cycle the link
+
+
+@dataclass
+class Facts:
+    """What is known of a wearable beside its connection."""
+
+    battery: float | None = None  # %
+    last: int | None = None  # record received, ms since 1970
+    off_body: bool = False
+    malformed: int = 0
+    connections: int = 0
+    information: dict[str, str] = field(default_factory=dict)
+
+
+class Attendant:
+    """Keeps one wearable connected."""
+
+    def __init__(
+        self,
+        wearable: config.Wearable,
+        radio: Radio,
+        recorder: Recorder,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._wearable, self._radio, self._recorder = wearable, radio, recorder
+        self._metrics, self._clock = metrics, clock
+        self._address = wearable.address.upper()
+        self._session = Session()
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._link: Link | None = None
+        self._held = AsyncExitStack()
+        self._streams = False
+        self._site: int | None = None
+        self._facts = Facts()
+
+    @property
+    def device(self) -> config.Wearable:
+        """Whom this attendant looks after."""
+        return self._wearable
+
+    def status(self, gateway: str) -> DeviceStatus:
+        """Give the wearable's state as its retained status."""
+        facts = self._facts
+        return DeviceStatus(
+            t=self._clock(),
+            connected=self._session.state is State.STREAMING,
+            gateway=gateway,
+            name=self._radio.names.get(self._address),
+            rssi=self._radio.rssi.get(self._address),
+            battery=facts.battery,
+            last=facts.last,
+            off_body=facts.off_body,
+            malformed=facts.malformed,
+            reconnects=max(0, facts.connections - 1),
+            information=facts.information,
+        )
+
+    async def run(self) -> None:
+        """Look after the wearable, for ever."""
+        try:
+            await self._do(Command.SCAN)
+            while True:
+                event = await self._next()
+                for command in self._session.handle(event, self._clock()):
+                    await self._do(command)
+        finally:
+            await self._held.aclose()
+
+    async def _next(self) -> Event:
+        """Wait for what happens next; silence is something that happens."""
+        quiet = self._streams and self._session.state is State.STREAMING
+        try:
+            async with asyncio.timeout(SILENCE_S if quiet else None):
+                return await self._events.get()
+        except TimeoutError:
+            age = self._clock() - (self._facts.last or 0)
+            return Event.SILENT if age > SILENCE_S * 1000 else Event.WOKE
+
+    async def _do(self, command: Command) -> None:
+        """Carry out a command of the session."""
+        match command:
+            case Command.SCAN:
+                self._seen = await self._radio.seen(self._address)
+                self._events.put_nowait(Event.SEEN)
+            case Command.CONNECT:
+                await self._attempt(self._connect())
+            case Command.LISTEN:
+                await self._attempt(self._listen())
+            case Command.DISCONNECT:
+                log.warning("%s is connected but silent", self._wearable.device)
+                self._metrics.count("gateway_silences_total")
+                await self._hang_up()
+            case Command.SLEEP:
+                await self._hang_up()
+                wake_at = self._session.wake_at or 0
+                await asyncio.sleep(max(0, wake_at - self._clock()) / 1000)
+                self._events.put_nowait(Event.WOKE)
+
+    async def _attempt(self, step: Awaitable[None]) -> None:
+        """Take a step that the radio may fail; failing is an event like any other."""
+        try:
+            await step
+        except (BleakError, OSError, TimeoutError, EOFError) as error:
+            log.info(
+                "%s: %s", self._wearable.device, str(error) or type(error).__name__
+            )
+            self._metrics.count("gateway_radio_errors_total")
+            self._events.put_nowait(Event.LOST)
+
+    async def _connect(self) -> None:
+        lost = partial(self._events.put_nowait, Event.LOST)
+        held = self._radio.connected(self._seen, lost)
+        self._link = await self._held.enter_async_context(held)
+        self._events.put_nowait(Event.CONNECTED)
+
+    async def _listen(self) -> None:
+        """Read what stays the same, then subscribe to everything that we can decode."""
+        assert self._link
+        log.info("%s connected", self._wearable.device)
+        self._metrics.count("gateway_connections_total")
+        self._facts.connections += 1
+        for characteristic in filter(self._link.offers, DECODERS):
+            await self._link.listen(characteristic, partial(self._hear, characteristic))
+        self._streams = any(map(self._link.offers, STREAMING))
+        await self._read_facts(self._link)
+
+    async def _read_facts(self, link: Link) -> None:
+        """Read Device Information, the thermometer's site and the battery."""
+        for characteristic, name in device_information.NAMES.items():
+            if value := await link.read(characteristic):
+                text = device_information.parse_text(value)
+                self._facts.information[name] = text
+        if site := await link.read(health_thermometer.TYPE):
+            self._site = site[0]
+        if level := await link.read(battery.LEVEL):
+            await self._hear(battery.LEVEL, level)
+
+    async def _hang_up(self) -> None:
+        self._link = None
+        held, self._held = self._held, AsyncExitStack()
+        await held.aclose()
+        while not self._events.empty():  # of the old link
+            self._events.get_nowait()
+
+    def _hear(self, characteristic: str, data: bytes) -> Awaitable[None]:
+        """Take a value; the awaitable ends once it is on disk (or was refused)."""
+        heard, received = monotonic(), self._clock()
+        try:
+            record = decode(characteristic, data, self._circumstance(received))
+        except MalformedData as error:
+            return self._refuse(error)
+        if record is None:
+            return _done()
+        self._note(record)
+        reading = Reading(self._wearable.subject, self._wearable.device, record)
+        return self._recorder.put(Notification(reading, characteristic, data, heard))
+
+    def _circumstance(self, received: Instant) -> Circumstance:
+        return Circumstance(received, site=self._site)
+
+    def _note(self, record: Record) -> None:
+        """Keep the wearable's state up to date."""
+        self._session.forgive()
+        self._facts.last = record.received
+        if not isinstance(record, Battery):
+            self._facts.off_body = Flag.OFF_BODY in record.q
+        if isinstance(record, Battery):
+            self._facts.battery = record.level
+
+    def _refuse(self, error: MalformedData) -> Awaitable[None]:
+        """Count what broke its specification; asking again would not mend it."""
+        log.warning("%s: refused %s", self._wearable.device, error)
+        self._facts.malformed += 1
+        self._metrics.count("gateway_malformed_total")
+        return _done()
+
+
+def _done() -> Awaitable[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future

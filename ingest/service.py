@@ -1,0 +1,284 @@
+"""Records off the bus into the store; then the promise, then the acknowledgement.
+
+The order is what "never losing data" rests on: the store has every record, the ledger
+says so, the gateway may be told and the broker may forget.  A crash between any two
+steps makes somebody send again what is already there, which changes nothing.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ParamSpec, TypeVar
+
+from ingest.dead import LARGEST, Letter, Numbered, malformed, refused
+from ingest.ledger import Ledger, Stream
+from ingest.ranges import Range
+from ingest.store import Store, Written
+from vitals import Committed, GatewayStatus, MalformedData, Reading, Unavailable, wire
+from vitals.bus import Bus, Delivery, matches
+from vitals.clock import Clock
+from vitals.metrics import Metrics
+from vitals.wire import Message
+
+log = logging.getLogger(__name__)
+
+DELIVERIES = 5000  # taken at once
+OCTETS = 1 << 20  # of payload written at once, or one message: about 8000 records
+WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # between attempts while the store is away
+RANGES = 1000  # in one `committed` message
+DEAD = 1000  # letters that wait to be published; the table has them all
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def run(
+    bus: Bus, store: Store, ledger: Ledger, metrics: Metrics, clock: Clock
+) -> None:
+    """Store every record, until cancelled; `store` and `ledger` stay the caller's."""
+    inbox = bus.subscribe(*wire.READINGS, *wire.BATCHES, wire.GATEWAY_STATUSES)
+    teller = Teller(bus, ledger)
+    intake = Intake(store, ledger, metrics, clock)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(teller.run())
+            while True:
+                # What arrives while this is written is the next batch: one record
+                # when all is well, thousands after an outage.
+                for group in _groups(await inbox.take(DELIVERIES)):
+                    mail = await _finish(Mail, [d.message for d in group])
+                    teller.publish(await intake.keep(mail))
+                    teller.tell(mail.numbered())
+                    teller.greet(mail.online)
+                    for delivery in group:
+                        delivery.ack()
+    finally:
+        bus.unsubscribe(inbox)
+
+
+class Mail:
+    """What some messages say, sorted; nothing in them can stop the others."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self.readings: list[Reading] = []
+        self.letters: list[tuple[Message, Letter]] = []
+        self.claims: list[Numbered] = []  # of letters
+        self.online: list[str] = []  # gateways that said so
+        for message in messages:
+            self._sort(message)
+
+    def numbered(self) -> Iterator[Numbered]:
+        """Give whatever a gateway waits to see committed."""
+        yield from self.claims
+        for reading in self.readings:
+            record = reading.record
+            if record.gateway and record.seq and record.seq <= LARGEST:
+                yield record.gateway, reading.device, record.seq
+
+    def _sort(self, message: Message) -> None:
+        try:
+            if matches(wire.GATEWAY_STATUSES, message.topic):
+                self._status(message)
+            else:
+                self.readings += wire.unpack(message)
+        # RecursionError: brackets, thousands deep.
+        except (MalformedData, RecursionError) as error:
+            self._salvage(message)
+            letter, claims = malformed(message, str(error))
+            self.letters.append((message, letter))
+            self.claims += claims
+
+    def _status(self, message: Message) -> None:
+        """Note a gateway that is there; an empty payload takes one off the broker."""
+        if message.payload and wire.read(GatewayStatus, message.payload).online:
+            self.online.append(wire.levels(message.topic)[1])
+
+    def _salvage(self, message: Message) -> None:
+        """Take the good records out of a bad batch."""
+        if message.topic.endswith("/batch") and len(message.payload) <= wire.LARGEST:
+            try:
+                self.readings += wire.salvage(message)[0]
+            except (MalformedData, RecursionError):
+                return
+
+
+class Intake:
+    """Makes mail durable, however long that takes, and counts it."""
+
+    def __init__(
+        self, store: Store, ledger: Ledger, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._store, self._ledger = store, ledger
+        self._metrics, self._clock = metrics, clock
+
+    async def keep(self, mail: Mail) -> list[Message]:
+        """Return once everything is durable; give the dead letters to publish."""
+        written = Written(0, 0)
+        if mail.readings:
+            written = await self._insist(self._store.write, mail.readings)
+            self._count(mail.readings, written)
+        bad = [(wire.pack(r), refused(r, why)) for r, why in written.refused]
+        await self._promise(mail, [*mail.letters, *bad])
+        self._metrics.count("ingest_malformed_total", len(mail.letters))
+        self._metrics.gauge("ingest_lost", self._ledger.tally()[0])
+        return [
+            wire.dead(message, letter.reason, self._clock())
+            for message, letter in (*mail.letters, *bad)
+        ]
+
+    async def _promise(
+        self, mail: Mail, letters: Sequence[tuple[Message, Letter]]
+    ) -> None:
+        """Write the dead letters and the durable numbers into the ledger."""
+        durable: dict[Stream, list[int]] = {}
+        for gateway, device, seq in mail.numbered():
+            durable.setdefault((gateway, device), []).append(seq)
+        if durable or letters:
+            dead = [letter for _, letter in letters]
+            await self._insist(self._ledger.keep, durable, dead, self._clock())
+
+    async def _insist(
+        self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call something blocking until it succeeds; one line per outage."""
+        failed = 0
+        while True:
+            try:
+                result = await _finish(attempt, *args, **kwargs)
+            except Unavailable as error:
+                if not failed:
+                    log.warning("cannot store, will keep trying: %s", error)
+                self._metrics.count("ingest_unavailable_total")
+                await asyncio.sleep(WAITS_S[min(failed, len(WAITS_S) - 1)])
+                failed += 1
+            else:
+                if failed:
+                    log.warning("can store again, after %d attempts", failed)
+                return result
+
+    def _count(self, readings: Sequence[Reading], written: Written) -> None:
+        """Count what was written, before the ledger knows of it."""
+        fresh, known = written.fresh, [r for r in readings if self._known(r)]
+        if fresh is None:  # this store cannot tell; the ledger nearly can
+            bad = [reading for reading, _ in written.refused]
+            fresh = [r for r in readings if not self._known(r) and r not in bad]
+        elif known:
+            known_keys = set(known)
+            reused = sum(reading in known_keys for reading in fresh)
+            self._metrics.count("ingest_seq_reused_total", reused)
+        repeated = len(readings) - len(fresh) - len(written.refused)
+        self._metrics.count("ingest_batches_total")
+        self._metrics.count("ingest_records_total", len(fresh))
+        self._metrics.count("ingest_repeated_total", repeated)
+        self._metrics.count("ingest_refused_total", len(written.refused))
+        now = self._clock()
+        received = (r.record.received for r in fresh)
+        seconds = [(now - ms) / 1000 for ms in received if ms is not None]
+        self._metrics.observe("ingest_stored_seconds", seconds)
+
+    def _known(self, reading: Reading) -> bool:
+        """Tell whether the ledger has a reading's number already."""
+        gateway, seq = reading.record.gateway, reading.record.seq
+        if gateway is None or seq is None:
+            return False
+        return self._ledger.knows(gateway, reading.device, seq)
+
+
+class Teller:
+    """Tells gateways what is durable, and the world what is dead, beside the writing.
+
+    What waits while the broker is slow is merged: a gateway hears the newest state of
+    the ledger, not every step towards it.
+    """
+
+    def __init__(self, bus: Bus, ledger: Ledger) -> None:
+        self._bus, self._ledger = bus, ledger
+        self._touched: dict[str, dict[str, set[int]]] = {}
+        self._greeted: set[str] = set()
+        self._dead: deque[Message] = deque(maxlen=DEAD)
+        self._news = asyncio.Event()
+
+    def tell(self, numbered: Iterable[Numbered]) -> None:
+        """Let gateways know about these numbers."""
+        for gateway, device, seq in numbered:
+            devices = self._touched.setdefault(gateway, {})
+            devices.setdefault(device, set()).add(seq)
+            self._news.set()
+
+    def greet(self, gateways: Iterable[str]) -> None:
+        """Let gateways that have just come know about everything of theirs."""
+        self._greeted.update(gateways)
+        if self._greeted:
+            self._news.set()
+
+    def publish(self, dead: Sequence[Message]) -> None:
+        """Publish dead letters."""
+        self._dead.extend(dead)
+        if dead:
+            self._news.set()
+
+    async def run(self) -> None:
+        """Publish news, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            # All at once, not one round trip each.  Two rounds never overlap, so that
+            # a gateway hears its news in order.
+            await asyncio.gather(*map(self._bus.publish, self._messages()))
+
+    def _messages(self) -> list[Message]:
+        """Take what there is to say."""
+        touched, self._touched = self._touched, {}
+        greeted, self._greeted = self._greeted, set()
+        dead = [self._dead.popleft() for _ in range(len(self._dead))]
+        for gateway in greeted:
+            touched.pop(gateway, None)
+            dead += committed(gateway, self._ledger.ranges(gateway))
+        for gateway, devices in touched.items():
+            found = {
+                device: self._ledger.holding(gateway, device, seqs)
+                for device, seqs in devices.items()
+            }
+            dead += committed(gateway, found)
+        return dead
+
+
+def committed(gateway: str, durable: dict[str, list[Range]]) -> Iterator[Message]:
+    """Give the messages that tell a gateway its durable ranges, each not too long."""
+    topic = wire.gateway_topic(gateway, "committed")
+    devices: dict[str, list[Range]] = {}
+    room = RANGES
+    for device, ranges in durable.items():
+        for place in range(0, len(ranges), RANGES):
+            part = ranges[place : place + RANGES]
+            if len(part) > room:
+                yield Message(topic, wire.encode(Committed(devices)))
+                devices, room = {}, RANGES
+            devices[device] = part
+            room -= len(part)
+    if devices:
+        yield Message(topic, wire.encode(Committed(devices)))
+
+
+def _groups(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+    """Cut deliveries into groups that one write can take."""
+    group: list[Delivery] = []
+    octets = 0
+    for delivery in deliveries:
+        octets += len(delivery.message.payload)
+        if group and octets > OCTETS:
+            yield group
+            group, octets = [], len(delivery.message.payload)
+        group.append(delivery)
+    yield group
+
+
+async def _finish(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do blocking work in a thread; when cancelled, let it finish before we leave."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

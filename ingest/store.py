@@ -1,0 +1,149 @@
+"""What a store of records must do, and the door to the one that is configured."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from vitals import ConfigError, Instant, Kind, Metric, Reading, config
+
+
+class Point(Struct, frozen=True):
+    """One bucket of a trend; a bucket without a value that counts is not a point."""
+
+    t: Instant  # start of the bucket
+    min: float  # in the metric's unit
+    mean: float
+    max: float
+    n: int  # values that count
+    quality: float  # their share, 0 to 1, of all that came or should have come
+
+
+class Written(Struct, frozen=True):
+    """What became of the readings of one `Store.write`."""
+
+    new: int
+    repeated: int
+    refused: list[tuple[Reading, str]] = field(default_factory=list)  # with the reason
+    fresh: list[Reading] | None = None
+    """The new ones; None: this store cannot tell them from those repeated."""
+
+
+class History(Protocol):
+    """Records and trends read back.  Methods block; any thread may call them.
+
+    Raises
+    ------
+    Unavailable
+        The database is away.
+    """
+
+    def trend(
+        self,
+        subject: str,
+        metric: Metric,
+        start: Instant,
+        stop: Instant,
+        points: int,
+    ) -> list[Point]:
+        """Give at most `points` whole buckets that cover [start, stop), oldest first.
+
+        The finest of whole seconds, minutes, hours or days that are few enough.  The
+        first may begin before `start`, the last end after `stop`; gaps stay gaps.
+        """
+
+    def records(
+        self,
+        subject: str,
+        kind: Kind,
+        start: Instant,
+        stop: Instant,
+        after: str | None,
+        limit: int,
+    ) -> tuple[list[Reading], str | None]:
+        """Give up to `limit` readings measured in [start, stop), oldest first.
+
+        Returns
+        -------
+        list of Reading
+            Those after the cursor `after`, or the first.
+        str or None
+            The cursor to go on with, None at the end.
+
+        Raises
+        ------
+        MalformedData
+            `after` is not a cursor that this method gave.
+        """
+
+    def latest(self, subject: str) -> list[Reading]:
+        """Give the newest reading of each device and kind."""
+
+    def subjects(self) -> list[str]:
+        """Give everybody of whom there is a record."""
+
+    def count(self) -> int:
+        """Give the number of records."""
+
+    def export(self) -> Iterator[Reading]:
+        """Give every reading, each once."""
+
+    def close(self) -> None:
+        """Let go of the database; nothing else may be called afterwards."""
+
+
+class Store(History, Protocol):
+    """A history that can be added to."""
+
+    def write(self, readings: Sequence[Reading]) -> Written:
+        """Store readings; the same reading twice keeps one.
+
+        Returns once every reading is durable, or refused with the reason.
+
+        Raises
+        ------
+        Unavailable
+            The database is away; nothing is promised, and the same call may be tried
+            again.
+        """
+
+
+def open_store(settings: config.Store, data: Path) -> Store:
+    """Open the configured store for writing; SQLite lies in `data`.
+
+    Raises
+    ------
+    ConfigError
+        The store's package or secret is not there.
+    """
+    if settings.kind == "influx":
+        return _influx(settings)
+    from ingest.sqlite import SqliteStore
+
+    return SqliteStore(data / "store.db")
+
+
+def open_history(settings: config.Store, data: Path) -> History:
+    """Open the configured store for reading, beside the process that writes it.
+
+    A store that is not there yet is an empty one until it is.
+    """
+    if settings.kind == "influx":
+        return _influx(settings)
+    from ingest.sqlite import SqliteHistory
+
+    return SqliteHistory(data / "store.db")
+
+
+def _influx(settings: config.Store) -> Store:
+    """Open InfluxDB; its client weighs 42 MB, which only those who use it pay."""
+    try:
+        from ingest.influx import InfluxStore
+    except ImportError as error:
+        raise ConfigError(
+            "store.kind = 'influx' needs influxdb-client:"
+            f" pip install 'vitals[influx]' ({error})"
+        ) from error
+    secret = config.secret(settings.authorization_file)
+    return InfluxStore(settings, secret)

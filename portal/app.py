@@ -1,0 +1,34 @@
+"""The whole application: API, pages, and what every request passes."""
+
+from fastapi import FastAPI
+
+from portal import openapi, problems
+from portal.house import House
+from portal.pages import assets, clinician, common, log_in, patient
+from portal.routes import alerts, events, health, limits, patients, token, trends
+from portal.shield import Shield
+from vitals import __version__
+
+API = (token, patients, trends, limits, alerts, events, health)
+PAGES = (assets, log_in, patient, clinician)
+
+
+def create_app(house: House) -> FastAPI:
+    """Build the application around what the house knows."""
+    app = FastAPI(
+        title="vitals",
+        version=__version__,
+        description=openapi.DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        docs_url=None,  # its pages load from a CDN
+        redoc_url=None,
+    )
+    app.state.house = house
+    for routes in API:
+        app.include_router(routes.router)
+    for pages in PAGES:
+        app.include_router(pages.router, include_in_schema=False)
+    app.add_middleware(Shield, metrics=house.metrics)  # type: ignore[arg-type]
+    problems.install(app, common.error_page)
+    openapi.install(app)
+    return app

@@ -1,0 +1,207 @@
+"""What is true right now, from the bus: newest readings, open alerts, devices, plans."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from portal import views
+from portal.events import EventLog
+from portal.times import rfc3339
+from vitals import wire
+from vitals.bus import Bus
+from vitals.codes import Kind
+from vitals.errors import MalformedData
+from vitals.metrics import Metrics
+from vitals.model import Alert, DeviceStatus, GatewayStatus, Instant, Plan, Reading
+from vitals.wire import Message
+
+log = logging.getLogger(__name__)
+
+TOPICS = (
+    *wire.READINGS,
+    *wire.BATCHES,
+    wire.ALERTS,
+    wire.PLANS,
+    wire.DEVICE_STATUSES,
+    wire.GATEWAY_STATUSES,
+)
+URGENCY = {"high": 0, "medium": 1, "low": 2}
+
+
+class Board:
+    """The latest word on everything; a pure state machine over messages."""
+
+    def __init__(self, events: EventLog) -> None:
+        self.events = events
+        self.gateways: dict[str, GatewayStatus] = {}
+        self._latest: dict[str, dict[tuple[str, Kind], Reading]] = {}
+        self._devices: dict[str, dict[str, DeviceStatus]] = {}
+        self._alerts: dict[str, Alert] = {}
+        self._plans: dict[str, Plan] = {}
+        self._changed: dict[str, asyncio.Event] = {}
+
+    # -- reading -------------------------------------------------------------------
+
+    def latest(self, subject: str) -> list[Reading]:
+        """Give the newest reading of each device and kind, newest first."""
+        found = self._latest.get(subject, {}).values()
+        return sorted(found, key=lambda reading: -reading.record.t)
+
+    def devices(self, subject: str) -> dict[str, DeviceStatus]:
+        """Give the state of a patient's wearables."""
+        return dict(sorted(self._devices.get(subject, {}).items()))
+
+    def open_alerts(self, subjects: Iterable[str]) -> list[Alert]:
+        """Give open alerts: unseen first, then by urgency, then the oldest."""
+        wanted = frozenset(subjects)
+        found = (a for a in self._alerts.values() if a.subject in wanted)
+        return sorted(found, key=rank)
+
+    def alert(self, name: str) -> Alert | None:
+        """Give an open alert."""
+        return self._alerts.get(name)
+
+    def plan(self, subject: str) -> Plan | None:
+        """Give the retained plan of a patient."""
+        return self._plans.get(subject)
+
+    async def changed(self, name: str, before: Alert | None) -> Alert | None:
+        """Wait until people's part of an alert differs; None: it is closed."""
+        while _decision(self._alerts.get(name)) == _decision(before):
+            await self._changed.setdefault(name, asyncio.Event()).wait()
+        return self._alerts.get(name)
+
+    # -- writing -------------------------------------------------------------------
+
+    def seed(self, readings: Iterable[Reading]) -> None:
+        """Learn what the store knew before we were listening."""
+        for reading in readings:
+            self._note(reading)
+
+    def plan_known(self, subject: str, plan: Plan) -> None:
+        """Learn a plan before its echo comes back from the bus."""
+        self._plans[subject] = plan
+
+    def take(self, message: Message) -> None:
+        """Learn from one message.
+
+        Raises
+        ------
+        MalformedData
+            It is not what its topic promises.
+        """
+        levels = wire.levels(message.topic)
+        if levels[0] == "gateway":
+            status = wire.read(GatewayStatus, message.payload)
+            self.gateways[levels[1]] = status
+        elif levels[2] == "alert":
+            self._take_alert(levels[1], levels[3], message.payload)
+        elif levels[2] == "plan":
+            self._take_plan(levels[1], message.payload)
+        elif levels[3] == "status":
+            self._take_device(levels[1], levels[2], message.payload)
+        else:
+            self._take_readings(message)
+
+    def _take_readings(self, message: Message) -> None:
+        """Keep the newest; tell of a live record, or of a whole batch in one event."""
+        readings = wire.unpack(message)
+        self.seed(readings)
+        if message.topic.endswith("/batch"):
+            if readings:
+                self._tell(readings[0].subject, "batch", _span(readings))
+            return
+        for reading in readings:
+            self._tell(reading.subject, "record", views.of_reading(reading))
+
+    def _take_alert(self, subject: str, name: str, payload: bytes) -> None:
+        """Keep an open alert; an empty payload closes it."""
+        if payload:
+            alert = wire.read(Alert, payload)
+            if (alert.subject, alert.id) != (subject, name):
+                raise MalformedData(f"alert {name} of {subject} says it is another's")
+            if alert.state == "normal":
+                self._alerts.pop(name, None)
+            else:
+                self._alerts[name] = alert
+            self._tell(subject, "alert", views.of_alert(alert))
+        elif (known := self._alerts.get(name)) and known.subject == subject:
+            del self._alerts[name]
+            self._tell(subject, "alert", {"id": name, "state": "normal"})
+        if waiting := self._changed.pop(name, None):
+            waiting.set()
+
+    def _take_plan(self, subject: str, payload: bytes) -> None:
+        """Keep a plan; an empty payload forgets it."""
+        if payload:
+            self._plans[subject] = wire.read(Plan, payload)
+        else:
+            self._plans.pop(subject, None)
+
+    def _take_device(self, subject: str, device: str, payload: bytes) -> None:
+        """Keep a device's state; an empty payload forgets it."""
+        known = self._devices.setdefault(subject, {})
+        if payload:
+            known[device] = wire.read(DeviceStatus, payload)
+        else:
+            known.pop(device, None)
+
+    def _note(self, reading: Reading) -> None:
+        """Keep a reading if none of its stream is newer."""
+        known = self._latest.setdefault(reading.subject, {})
+        key = reading.device, reading.kind
+        if key not in known or known[key].record.t <= reading.record.t:
+            known[key] = reading
+
+    def _tell(self, subject: str, name: str, noun: Any) -> None:
+        """Append to the live events."""
+        self.events.append(subject, name, views.encode(noun))
+
+
+def rank(alert: Alert) -> tuple[bool, int, Instant | int]:
+    """Order alerts: what nobody has seen yet, then by urgency, then the oldest."""
+    seen = alert.state not in ("unacknowledged", "returned_unacknowledged")
+    return seen, URGENCY[alert.priority], alert.since
+
+
+def _decision(alert: Alert | None) -> object:
+    """Give what a decision changes; numbers come and go without one."""
+    if alert is None:
+        return None
+    marked = alert.evidence.get("false_alarm")
+    return alert.state, alert.acknowledged_by, alert.comment, alert.escalation, marked
+
+
+async def follow(board: Board, bus: Bus, metrics: Metrics) -> None:
+    """Keep the board up to date until cancelled."""
+    inbox = bus.subscribe(*TOPICS)
+    try:
+        while True:
+            for delivery in await inbox.take():
+                _learn(board.take, delivery.message, metrics)
+                delivery.ack()
+    finally:
+        bus.unsubscribe(inbox)
+
+
+def _learn(take: Callable[[Message], None], message: Message, metrics: Metrics) -> None:
+    """Take one message; what cannot be understood is counted and harms nobody."""
+    try:
+        take(message)
+    except (MalformedData, IndexError) as error:
+        metrics.count("portal_malformed_total")
+        log.debug("malformed message on %s: %s", message.topic, error)
+
+
+def _span(readings: list[Reading]) -> dict[str, Any]:
+    """Say what a batch was about, without flooding the ring."""
+    times = [reading.record.t for reading in readings]
+    return {
+        "subject": readings[0].subject,
+        "device": readings[0].device,
+        "kind": readings[0].kind,
+        "from": rfc3339(min(times)),
+        "to": rfc3339(max(times)),
+        "n": len(readings),
+    }

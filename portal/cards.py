@@ -1,0 +1,172 @@
+"""Alerts in words: what a clinician decides on in ten seconds, what a patient can do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from portal.ages import ago, lasting, local, zone
+from portal.texts import Texts, unit
+from portal.tiles import number
+from vitals.codes import Metric
+from vitals.model import Alert, Instant
+
+_METRICS = {metric.value: metric for metric in Metric}
+_SIDES = ("high", "low", "unusual", "silent", "off_body", "battery")
+_PLAIN = {
+    "systolic": "blood pressure",
+    "diastolic": "blood pressure",
+    "mean_arterial_pressure": "blood pressure",
+    "body_temperature": "temperature",
+    "oxygen_saturation": "oxygen",
+}
+_IN_TEXT = {"limit", "hold_s", "device", "kind"}  # which the detector's sentence says
+_SHOWN_VALUES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One alert as a person reads it."""
+
+    alert: Alert
+    title: str  # to the clinician
+    name: str  # to the patient
+    value: str  # "148 /min"; "" when there is none
+    plain: str  # to the patient
+    state: str
+    unseen: bool
+    lasting: str
+    since: str  # wall clock
+    said: str  # the detector's sentence
+    evidence: tuple[str, ...]
+    note: str  # who has seen it, until when it sleeps
+
+
+def cards(
+    alerts: Iterable[Alert], texts: Texts, now: Instant, place: str
+) -> list[Card]:
+    """Put alerts into words; `place` is the reader's time zone."""
+    return [card(alert, texts, now, place) for alert in alerts]
+
+
+def card(alert: Alert, texts: Texts, now: Instant, place: str) -> Card:
+    """Put one alert into words."""
+    end = alert.t if alert.state == "normal" else now
+    return Card(
+        alert=alert,
+        title=title(alert.condition, texts),
+        name=name(alert.condition, texts),
+        value=_value(alert),
+        plain=plain(alert.condition, texts),
+        state=texts(f"state.{alert.state}"),
+        unseen=alert.state in ("unacknowledged", "returned_unacknowledged"),
+        lasting=lasting(end - alert.since),
+        since=_clock(alert.since, now, place),
+        said=str(alert.evidence.get("text", ""))[:300],
+        evidence=tuple(_evidence(alert.evidence, texts)),
+        note=_note(alert, texts, now, place),
+    )
+
+
+def title(condition: str, texts: Texts) -> str:
+    """Name a condition; one that we have no words for is shown as it is."""
+    otherwise = condition.replace("_", " ").capitalize()
+    return texts.get(f"condition.{condition}", otherwise)
+
+
+def name(condition: str, texts: Texts) -> str:
+    """Name a condition to a patient, without the clinician's distinctions."""
+    what, side = _parts(condition)
+    return f"{what.capitalize()} {side}" if what in _PLAIN.values() else title(condition, texts)
+
+
+def plain(condition: str, texts: Texts) -> str:
+    """Tell a patient what a condition means and what to do."""
+    what, side = _parts(condition)
+    special = texts.get(f"plain.{side}.{what}", "")
+    return special or texts(f"plain.{side}", what=what)
+
+
+def _parts(condition: str) -> tuple[str, str]:
+    """Split a condition into what it is about and which way."""
+    side = next((s for s in _SIDES if condition.endswith(s)), "other")
+    side = "battery" if "battery" in condition else side
+    what = condition.removesuffix(f"_{side}")
+    return _PLAIN.get(what, what.replace("_", " ")), side
+
+
+def metric_of(alert: Alert) -> Metric | None:
+    """Give the metric that an alert is about, None for a technical one."""
+    found = (m for name, m in _METRICS.items() if alert.condition.startswith(name))
+    return next(found, None)
+
+
+def _value(alert: Alert) -> str:
+    """Write the alert's value with its unit."""
+    if alert.value is None:
+        return ""
+    metric = metric_of(alert)
+    digits = 1 if metric in (Metric.BODY_TEMPERATURE, Metric.GLUCOSE) else 0
+    return f"{number(alert.value, digits)} {unit(alert.unit)}".strip()
+
+
+def _evidence(evidence: dict[str, Any], texts: Texts) -> Iterable[str]:
+    """Write what is in the evidence, whatever the detector put there."""
+    spoken = _IN_TEXT if "text" in evidence else frozenset()
+    for key, value in evidence.items():
+        if key in spoken or key == "text":
+            continue
+        if shown := _one(key, value):
+            label = texts.get(
+                f"evidence.{key}", key.removesuffix("_s").replace("_", " ")
+            )
+            yield f"{label} {shown}"
+
+
+def _one(key: str, value: object) -> str:
+    """Write one piece of evidence; "" for what says nothing on a card."""
+    if isinstance(value, bool) or value is None:
+        return ""
+    if isinstance(value, int | float):
+        if key == "quality":
+            return f"{value:.0%}"
+        if value > 1e11:  # an instant
+            return ""
+        return lasting(value * 1000) if key.endswith("_s") else f"{value:g}"
+    if isinstance(value, str):
+        return value[:80]
+    if isinstance(value, list):
+        return _several(value)
+    return ""
+
+
+def _several(values: list[Any]) -> str:
+    """Write the last of many numbers, or of many [time, number]."""
+    ends = [v[-1] if isinstance(v, list) and v else v for v in values[-_SHOWN_VALUES:]]
+    return " ".join(f"{v:g}" for v in ends if isinstance(v, int | float))
+
+
+def _note(alert: Alert, texts: Texts, now: Instant, place: str) -> str:
+    """Say what people have done about it."""
+    parts = []
+    if alert.acknowledged_by:
+        parts.append(f"{texts('seen_by')} {alert.acknowledged_by}")
+    if isinstance(until := alert.escalation.get("until"), int) and until > now:
+        parts.append(
+            f"{texts('state.shelved')} {texts('until')} {_clock(until, now, place)}"
+        )
+    if isinstance(to := alert.escalation.get("to"), str):
+        parts.append(f"→ {to}")
+    if alert.comment:
+        parts.append(f"“{alert.comment}”")
+    return " · ".join(parts)
+
+
+def _clock(t: int, now: Instant, place: str) -> str:
+    """Give the time of day, with the date when it was not today."""
+    there = zone(place)
+    then, today = local(t, there), local(now, there)
+    same = then.date() == today.date()
+    return then.strftime("%H:%M" if same else "%d %b %H:%M")
+
+
+__all__ = ["Card", "ago", "card", "cards", "metric_of", "plain", "title"]

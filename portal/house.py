@@ -1,0 +1,118 @@
+"""What the routes are given, and how they learn who is asking."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import OAuth2PasswordBearer
+
+from portal.authorisation import Deed, Person, decide
+from portal.board import Board
+from portal.people import People
+from portal.problems import Problem
+from vitals.bus import Bus
+from vitals.clock import Clock
+from vitals.metrics import Metrics
+from vitals.model import Alert, Reading
+
+if TYPE_CHECKING:
+    from alerts.history import AlertHistory
+    from ingest.store import History
+
+COOKIE = "vitals_session"
+_BEARER = OAuth2PasswordBearer("/api/v1/token", auto_error=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the portal reads; all three block and are called in a thread."""
+
+    history: "History"
+    alerts: "AlertHistory"
+    people: People
+
+
+class House:
+    """Everything a route may use."""
+
+    def __init__(
+        self, bus: Bus, board: Board, sources: Sources, metrics: Metrics, clock: Clock
+    ) -> None:
+        self.bus, self.board, self.metrics, self.clock = bus, board, metrics, clock
+        self.history, self.alerts = sources.history, sources.alerts
+        self.people = sources.people
+        self.logins = asyncio.Semaphore(2)  # argon2 takes 64 MiB and a core each
+        self._seeded: set[str] = set()
+
+    async def latest(self, subject: str) -> list[Reading]:
+        """Give the newest readings; the first time, also from before we listened."""
+        if subject not in self._seeded:
+            self.board.seed(await asyncio.to_thread(self.history.latest, subject))
+            self._seeded.add(subject)
+        return self.board.latest(subject)
+
+    async def alert(self, name: str) -> Alert | None:
+        """Give an alert, open or past."""
+        if found := self.board.alert(name):
+            return found
+        return await asyncio.to_thread(self.alerts.alert, name)
+
+    async def authenticate(self, name: str, password: str) -> Person:
+        """Give who logs in.
+
+        Raises
+        ------
+        Problem
+            429 while the name must wait, 401 when name and password do not fit.
+        """
+        if pause := await asyncio.to_thread(self.people.pause_s, name):
+            self.metrics.count("portal_login_refused_total")
+            wait = f"{pause + 0.5:.0f}"
+            detail = f"Too many attempts; try again in {wait} seconds."
+            raise Problem(429, detail, {"Retry-After": wait})
+        async with self.logins:
+            person = await asyncio.to_thread(self.people.authenticate, name, password)
+        if person is None:
+            self.metrics.count("portal_login_failed_total")
+            headers = {"WWW-Authenticate": "Bearer"}
+            raise Problem(401, "The name or the password is wrong.", headers)
+        return person
+
+
+def house(request: Request) -> House:
+    """Give the house that the application was built around."""
+    found: House = request.app.state.house
+    return found
+
+
+async def visitor(
+    request: Request, bearer: Annotated[str | None, Depends(_BEARER)]
+) -> Person | None:
+    """Give who asks, by bearer token or by the pages' cookie; None: nobody known."""
+    token = bearer or request.cookies.get(COOKIE)
+    if not token:
+        return None
+    return await asyncio.to_thread(house(request).people.person_of, token)
+
+
+def caller(person: Annotated[Person | None, Depends(visitor)]) -> Person:
+    """Give who asks, and refuse strangers."""
+    if person is None:
+        headers = {"WWW-Authenticate": "Bearer"}
+        raise Problem(401, "Log in first: POST /api/v1/token.", headers)
+    return person
+
+
+def check(person: Person, deed: Deed, subject: str, what: str = "patient") -> None:
+    """Refuse what the person may not do, as `authorisation.decide` says."""
+    verdict = decide(person, deed, subject)
+    if verdict == "hidden":
+        raise Problem(404, f"There is no such {what}.")
+    if verdict == "forbidden":
+        raise Problem(403, f"A {person.role} may not do this.")
+
+
+InHouse = Annotated[House, Depends(house)]
+Visitor = Annotated[Person | None, Depends(visitor)]
+Caller = Annotated[Person, Depends(caller)]

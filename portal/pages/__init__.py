@@ -1,0 +1,1 @@
+"""Pages for people: rendered here, alive by events, whole without script."""

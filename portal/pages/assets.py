@@ -1,0 +1,34 @@
+"""Our own stylesheet, script and icon, read once and kept by browsers until they change."""
+
+from hashlib import blake2b
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+
+from portal.problems import Problem
+
+router = APIRouter()
+
+FOLDER = Path(__file__).parent.parent / "static"
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+FILES = {p.name: p.read_bytes() for p in sorted(FOLDER.iterdir()) if p.suffix in TYPES}
+TAGS = {name: blake2b(data, digest_size=6).hexdigest() for name, data in FILES.items()}
+
+
+@router.get("/static/{name}")
+async def asset(request: Request, name: str) -> Response:
+    """Give one of the files; the table is all there is, so no path leads elsewhere."""
+    if name not in FILES:
+        raise Problem(404, "There is no such file.")
+    etag = f'"{TAGS[name]}"'
+    fresh = request.query_params.get("v") == TAGS[name]
+    keep = "public, max-age=31536000, immutable" if fresh else "no-cache"
+    headers = {"ETag": etag, "Cache-Control": keep}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    return Response(FILES[name], 200, headers, TYPES[Path(name).suffix])
+
+
+def address(name: str) -> str:
+    """Give the address of a file that changes when the file does."""
+    return f"/static/{name}?v={TAGS[name]}"

@@ -1,0 +1,76 @@
+"""The first page, and what a clinician decides on it."""
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from portal.authorisation import Person, visible
+from portal.cards import cards
+from portal.figures import Span, numbers, spark
+from portal.house import House, InHouse
+from portal.pages.common import TEXTS, Reader, inside, page
+from portal.pages.patient import today
+from portal.routes.alerts import Id, command, find
+from vitals.model import AlertCommand
+
+router = APIRouter()
+
+SPARKS = 20  # cards with a drawing; all cards are shown
+Decision = Literal["acknowledge", "snooze", "false_alarm"]
+
+
+@router.get("/")
+async def first(
+    request: Request, house: InHouse, reader: Reader, span: Span = "1h"
+) -> Response:
+    """Show everybody what they came for."""
+    if reader.role == "patient":
+        return await today(request, house, reader, span)
+    if reader.role == "admin":
+        return page(request, "admin.html", reader)
+    return page(request, "worklist.html", reader, **await _worklist(house, reader))
+
+
+@router.post("/alerts/{id}/{action}")
+async def decide(
+    house: InHouse,
+    reader: Reader,
+    id: Id,  # noqa: A002
+    action: Decision,
+    comment: Annotated[str, Form(max_length=1000)] = "",
+    minutes: Annotated[int | None, Form(ge=1, le=24 * 60)] = None,
+    next: Annotated[str, Form(max_length=500)] = "/",  # noqa: A002
+) -> Response:
+    """Carry out a decision and go back to where it was made."""
+    alert = await find(house, reader, id, "act")
+    if alert.state != "normal":  # else somebody was faster, which is fine here
+        word = AlertCommand(
+            action=action,
+            by=reader.name,
+            t=house.clock(),
+            comment=comment.strip(),
+            minutes=minutes if action == "snooze" else None,
+        )
+        await command(house, alert, word)
+    return RedirectResponse(inside(next), 303)
+
+
+async def _worklist(house: House, reader: Person) -> dict[str, Any]:
+    """Gather open alerts, the most urgent first, and everybody's newest values."""
+    subjects = sorted(visible(reader))
+    open_alerts = house.board.open_alerts(subjects)
+    sparks = await asyncio.gather(*(spark(house, a) for a in open_alerts[:SPARKS]))
+    drawn = dict(zip((a.id for a in open_alerts), sparks, strict=False))
+    shown = cards(open_alerts, TEXTS, house.clock(), "UTC")
+    troubled = {alert.subject: alert.priority for alert in reversed(open_alerts)}
+    tiles = await asyncio.gather(*(numbers(house, s, TEXTS) for s in subjects))
+    return {
+        "unseen": [card for card in shown if card.unseen],
+        "seen": [card for card in shown if not card.unseen],
+        "sparks": drawn,
+        "patients": list(zip(subjects, tiles, strict=True)),
+        "troubled": troubled,
+        "silent": [n for n, s in sorted(house.board.gateways.items()) if not s.online],
+    }

@@ -1,0 +1,67 @@
+"""Live events as Server-Sent Events, written raw: five times cheaper than a framework's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+
+from portal.authorisation import visible
+from portal.house import COOKIE, Caller, House, InHouse
+from portal.routes.answers import fails
+
+router = APIRouter(prefix="/api/v1", tags=["live"])
+
+PING_S = 15.0
+HEADERS = {"X-Accel-Buffering": "no"}  # nginx would keep the events to itself
+_TEXT = (
+    "`record` (a RecordView), `batch` (subject, device, kind, from, to, n: read the records"
+    " of that interval), `alert` (an AlertView), `reset` (events are missing: read anew)"
+)
+
+
+@router.get(
+    "/events",
+    response_class=StreamingResponse,
+    responses={200: {"description": _TEXT, "content": {"text/event-stream": {}}}}
+    | fails(401),
+)
+async def events(
+    request: Request,
+    house: InHouse,
+    caller: Caller,
+    last_event_id: Annotated[str, Header(max_length=64)] = "",
+) -> StreamingResponse:
+    """Follow what happens to your patients; `Last-Event-ID` goes on where you were."""
+    stream = _stream(house, _token(request), visible(caller), last_event_id)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
+
+
+async def _stream(
+    house: House, token: str, subjects: frozenset[str], last_id: str
+) -> AsyncIterator[bytes]:
+    """Write events as they come and a comment when none do, until the token ends."""
+    log = house.board.events
+    checked = house.clock()
+    with log.follow(subjects, last_id) as follower:
+        yield b"retry: 2000\n: hello\n\n"
+        while not log.closed:
+            try:
+                async with asyncio.timeout(PING_S):
+                    await follower.woken.wait()
+            except TimeoutError:
+                yield b": still here\n\n"
+            if house.clock() - checked >= PING_S * 1000:
+                person = await asyncio.to_thread(house.people.person_of, token)
+                if person is None:
+                    return
+                follower.subjects, checked = visible(person), house.clock()
+            if news := log.news(follower):
+                yield news
+
+
+def _token(request: Request) -> str:
+    """Give the token that opened the stream."""
+    _, _, bearer = request.headers.get("authorization", "").partition(" ")
+    return bearer or request.cookies.get(COOKIE, "")

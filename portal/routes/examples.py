@@ -1,0 +1,92 @@
+"""Examples for the OpenAPI document."""
+
+RECORD = {
+    "subject": "p-1",
+    "device": "strap-1",
+    "kind": "heart_rate",
+    "t": "2026-11-21T07:30:00.120Z",
+    "received": "2026-11-21T07:30:00.131Z",
+    "gateway": "gw-1",
+    "seq": 812,
+    "link": "open",
+    "values": {"hr": 72.0, "rr": [832.0], "energy": None},
+}
+ALERT = {
+    "id": "a-7f3c",
+    "subject": "p-1",
+    "condition": "heart_rate_high",
+    "kind": "physiological",
+    "priority": "high",
+    "state": "unacknowledged",
+    "since": "2026-11-21T07:30:00.000Z",
+    "t": "2026-11-21T07:31:00.000Z",
+    "value": 148.0,
+    "unit": "/min",
+    "evidence": {"limit": 120.0, "hold_s": 60.0},
+    "acknowledged_by": None,
+    "comment": None,
+    "escalation": {},
+}
+DEVICE = {
+    "device": "strap-1",
+    "t": "2026-11-21T07:30:00.000Z",
+    "connected": True,
+    "gateway": "gw-1",
+    "name": "Strap 1",
+    "battery": 81.0,
+    "rssi": -61,
+    "last": "2026-11-21T07:30:00.120Z",
+    "off_body": False,
+    "information": {"manufacturer": "Acme"},
+}
+PATIENT = {
+    "subject": "p-1",
+    "latest": [RECORD],
+    "devices": [DEVICE],
+    "adherence": None,
+    "alerts": [ALERT],
+}
+PATIENTS = {
+    "items": [
+        {
+            "subject": "p-1",
+            "latest": "2026-11-21T07:30:00.120Z",
+            "open_alerts": 1,
+            "priority": "high",
+        }
+    ],
+    "next": None,
+}
+TREND = {
+    "metric": "heart_rate",
+    "loinc": "8867-4",
+    "unit": "/min",
+    "points": [
+        {
+            "t": "2026-11-21T07:00:00.000Z",
+            "min": 66.0,
+            "mean": 71.4,
+            "max": 79.0,
+            "n": 60,
+            "quality": 1.0,
+        }
+    ],
+}
+LIMITS = {
+    "subject": "p-1",
+    "limits": {"heart_rate": {"low": 45.0, "high": 120.0, "hold_s": 60.0}},
+    "time_zone": "UTC",
+    "by": "dr.chen",
+    "t": "2026-11-21T07:00:00.000Z",
+    "changes": [
+        {
+            "who": "dr.chen",
+            "t": "2026-11-21T07:00:00.000Z",
+            "old": {},
+            "new": {"heart_rate": {"low": 45.0, "high": 120.0, "hold_s": 60.0}},
+            "why": "beta-blocker started",
+        }
+    ],
+}
+TOKEN = {"access_token": "kX3…", "expires_in": 3600, "token_type": "bearer"}
+HEALTH = {"status": "ready", "checks": {"broker": "ok", "store": "ok"}}

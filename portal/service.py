@@ -1,0 +1,135 @@
+"""The portal as a stage: what the bus says onto the board, and a web server beside it."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from portal.app import create_app
+from portal.board import Board, follow
+from portal.events import EventLog
+from portal.house import House, Sources
+from portal.views import encode
+from vitals import wire
+from vitals.bus import Bus
+from vitals.clock import Clock
+from vitals.config import Portal
+from vitals.errors import Unavailable
+from vitals.metrics import Metrics
+from vitals.wire import Message
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 2  # that open requests get at the end
+RETAINED_S = 2.0  # in which a broker has told what it kept
+
+Ready = Callable[[str], None]
+
+
+async def run(
+    bus: Bus,
+    settings: Portal,
+    sources: Sources,
+    metrics: Metrics,
+    clock: Clock,
+    ready: Ready = lambda url: None,
+) -> None:
+    """Serve people until cancelled.
+
+    Parameters
+    ----------
+    ready
+        Called once with the address, such as "http://127.0.0.1:8000", as soon as pages
+        are served there; with port 0 this is how to learn the port.
+
+    Raises
+    ------
+    Unavailable
+        The port is taken, or the host is not one of this machine's.
+    """
+    listener = listen(settings.host, settings.port)
+    board = Board(EventLog(clock()))
+    house = House(bus, board, sources, metrics, clock)
+    server = _Server(create_app(house), listener, ready)
+    with listener:
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(follow(board, bus, metrics))
+            restoring = tasks.create_task(restore_plans(house))
+            try:
+                await server.run(board.events.close)
+            finally:
+                following.cancel()
+                restoring.cancel()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port.
+
+    Raises
+    ------
+    Unavailable
+        Somebody has it already, or the host is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Unavailable(
+            f"portal: cannot listen on {host} port {port}: {reason}; stop what uses it,"
+            " or choose another portal.port (0 takes a free one)"
+        ) from error
+
+
+async def restore_plans(house: House) -> None:
+    """Publish plans again that a broker has lost; our log of limits is the truth."""
+    await house.bus.online.wait()
+    await asyncio.sleep(RETAINED_S)
+    for subject, plan in (await asyncio.to_thread(house.people.plans)).items():
+        known = house.board.plan(subject)
+        if known is None or known.t < plan.t:
+            topic = wire.of(subject, "plan")
+            await house.bus.publish(Message(topic, encode(plan), retain=True))
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn on a socket that is ours; signals belong to the front door."""
+
+    def __init__(self, app: object, listener: socket.socket, ready: Ready) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+            timeout_keep_alive=20,
+        )
+        super().__init__(config)
+        self._listener, self._ready = listener, ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say where."""
+        await super().startup(sockets)
+        host, port = self._listener.getsockname()[:2]
+        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        log.info("the portal is at %s", address)
+        self._ready(address)
+
+    async def run(self, farewell: Callable[[], None]) -> None:  # type: ignore[override]
+        """Serve until cancelled; then let readers go, finish and close."""
+        serving = asyncio.create_task(self.serve([self._listener]))
+        try:
+            await asyncio.shield(serving)
+        finally:
+            farewell()
+            self.should_exit = True
+            await asyncio.wait([serving])

@@ -1,0 +1,178 @@
+"""Every word that a page says, in one place per language.
+
+A language is complete or it is not offered: a test compares the keys.
+"""
+
+from vitals.codes import Flag, Kind, Metric
+from vitals.model import Priority, State
+
+ENGLISH = {
+    "emergency": "This page is not an emergency service.",
+    "emergency.call": "If you feel unwell, call your emergency number: 120, 112 or 911.",
+    "log_in": "Log in",
+    "log_in.lead": "Vital signs from home, for you and your care team.",
+    "log_out": "Log out",
+    "name": "Name",
+    "password": "Password",
+    "hello.morning": "Good morning",
+    "hello.day": "Good afternoon",
+    "hello.evening": "Good evening",
+    "today": "Today",
+    "worklist": "Worklist",
+    "patients": "Patients",
+    "patient": "Patient",
+    "back": "Back to the worklist",
+    "alerts": "Alerts",
+    "alerts.none": "No open alerts",
+    "alerts.calm": "Nothing needs your attention.",
+    "alerts.unseen": "Waiting for you",
+    "alerts.seen": "In care",
+    "alerts.past": "Earlier",
+    "open": "open",
+    "unseen": "unseen",
+    "devices": "Devices",
+    "devices.none": "No device has reported yet.",
+    "connected": "connected",
+    "away": "not connected",
+    "off_body": "not worn",
+    "worn": "worn",
+    "battery_level": "battery",
+    "readings.none": "No readings yet. They appear here by themselves.",
+    "no_value": "no value",
+    "stale": "old reading",
+    "acknowledge": "Acknowledge",
+    "snooze": "Snooze 15 min",
+    "comment": "Comment (optional)",
+    "for": "for",
+    "since": "since",
+    "until": "until",
+    "seen_by": "seen by",
+    "care_team_told": "Your care team has been told.",
+    "care_team_seen": "Your care team has seen this.",
+    "gateways.away": "gateway without contact",
+    "live.off": "Not live at the moment. What you see may be old; trying again…",
+    "alert.new": "The list of alerts has changed",
+    "chart.none": "No readings in this time.",
+    "chart.lowest": "lowest",
+    "chart.mean": "mean",
+    "chart.highest": "highest",
+    "chart.limit": "limit",
+    "chart.times": "Times in",
+    "span": "Time span",
+    "span.1h": "1 hour",
+    "span.24h": "24 hours",
+    "span.7d": "7 days",
+    "span.30d": "30 days",
+    "trend.rising": "rising",
+    "trend.falling": "falling",
+    "trend.steady": "steady",
+    "ago.now": "just now",
+    "ago.minutes": "{n} min ago",
+    "ago.hours": "{n} h ago",
+    "ago.days": "{n} days ago",
+    "error.404": "We cannot find this page",
+    "error.401": "Please log in",
+    "error.other": "That did not work",
+    "error.home": "Go to the start page",
+    "admin": "Accounts",
+    "admin.lead": "Accounts are kept on the command line: vitals user add, list, passwd.",
+    "skip": "Skip to the content",
+    # kinds and metrics
+    Kind.HEART_RATE: "Heart rate",
+    Kind.BLOOD_PRESSURE: "Blood pressure",
+    Kind.BODY_TEMPERATURE: "Temperature",
+    Kind.OXYGEN_SATURATION: "Oxygen",
+    Kind.GLUCOSE: "Glucose",
+    Kind.BATTERY: "Battery",
+    **{f"metric.{m.value}": m.value.replace("_", " ").capitalize() for m in Metric},
+    # how we are to read a value
+    f"flag.{Flag.OFF_BODY}": "not worn",
+    f"flag.{Flag.ARTEFACT}": "disturbed",
+    f"flag.{Flag.IMPLAUSIBLE}": "implausible",
+    f"flag.{Flag.FROZEN}": "unchanged for long",
+    f"flag.{Flag.MOTION}": "measured while moving",
+    f"flag.{Flag.CUFF_LOOSE}": "cuff too loose",
+    f"flag.{Flag.BAD_POSITION}": "arm not at heart height",
+    f"flag.{Flag.IRREGULAR_PULSE}": "irregular pulse",
+    f"flag.{Flag.NOT_A_NUMBER}": "no value",
+    f"flag.{Flag.NOT_AT_THIS_RESOLUTION}": "no value",
+    f"flag.{Flag.POSITIVE_INFINITY}": "too high to measure",
+    f"flag.{Flag.NEGATIVE_INFINITY}": "too low to measure",
+    f"flag.{Flag.RESERVED}": "no value",
+    f"flag.{Flag.OUT_OF_RANGE}": "out of the device's range",
+    f"flag.{Flag.CLOCK_UNSYNCED}": "time uncertain",
+    f"flag.{Flag.LATE}": "arrived late",
+    # ISA-18.2 states and IEC 60601-1-8 priorities
+    "state.unacknowledged": "new",
+    "state.acknowledged": "acknowledged",
+    "state.returned_unacknowledged": "over, not yet seen",
+    "state.shelved": "snoozed",
+    "state.suppressed": "suppressed",
+    "state.out_of_service": "out of service",
+    "state.normal": "closed",
+    "priority.high": "High",
+    "priority.medium": "Medium",
+    "priority.low": "Low",
+    # what a condition is called, and what it means to a patient
+    "condition.device_off_body": "Not worn",
+    "condition.device_silent": "No data",
+    "condition.systolic_high": "Systolic pressure high",
+    "condition.systolic_low": "Systolic pressure low",
+    "condition.diastolic_high": "Diastolic pressure high",
+    "condition.diastolic_low": "Diastolic pressure low",
+    "condition.body_temperature_high": "Temperature high",
+    "condition.body_temperature_low": "Temperature low",
+    "condition.oxygen_saturation_low": "Oxygen low",
+    "plain.high": "Your {what} is higher than it should be. Sit down and rest.",
+    "plain.low": "Your {what} is lower than it should be. Sit down and rest.",
+    "plain.unusual": "Your {what} is unusual for you.",
+    "plain.off_body": "The sensor does not seem to be worn. Please put it on again.",
+    "plain.silent": "A device is silent. Is it switched on and near you?",
+    "plain.battery": "A battery is nearly empty. Please change or charge it.",
+    "plain.high.blood pressure": "Your blood pressure is higher than it should be."
+    " Sit down, rest for five minutes and measure again.",
+    "plain.low.blood pressure": "Your blood pressure is lower than it should be."
+    " Sit or lie down, and measure again in five minutes.",
+    "plain.high.temperature": "You may have a fever. Rest and drink enough.",
+    "plain.other": "Something needs a look: {what}.",
+    # evidence
+    "evidence.limit": "limit",
+    "evidence.hold_s": "held for",
+    "evidence.values": "latest",
+    "evidence.device": "device",
+    "evidence.baseline": "usual",
+    "evidence.quality": "quality",
+}
+
+LANGUAGES: dict[str, dict[str, str]] = {"en": {str(k): v for k, v in ENGLISH.items()}}
+
+PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low")
+STATES: tuple[State, ...] = State.__args__  # type: ignore[attr-defined]
+
+UNITS = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "ms": "ms"}
+"""UCUM as people write it; what is not here is written as it is."""
+
+
+class Texts:
+    """The words of one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._words = LANGUAGES[language]
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Give a text; a missing key is a bug."""
+        return self._words[str(key)].format(**values)
+
+    def get(self, key: str, otherwise: str) -> str:
+        """Give a text that may be missing, because its key came from outside."""
+        return self._words.get(key, otherwise)
+
+
+def unit(ucum: str) -> str:
+    """Write a unit for people.
+
+    >>> unit("mm[Hg]")
+    'mmHg'
+    """
+    return UNITS.get(ucum, ucum)

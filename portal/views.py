@@ -1,0 +1,252 @@
+"""What the API says: nouns with their times as RFC 3339 text.
+
+Structs rather than dicts, so that the OpenAPI document is made from what is sent.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from ingest.store import Point
+from portal.people import Change
+from portal.times import rfc3339, said
+from vitals.codes import Kind, Metric
+from vitals.model import Alert, DeviceStatus, Instant, Limit, Plan, Reading
+
+encode = msgspec.json.Encoder().encode
+
+
+class RecordView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One record as measured; `values` are the fields of its kind on the wire."""
+
+    subject: str
+    device: str
+    kind: Kind
+    t: str
+    received: str | None = None
+    device_t: str | None = None
+    gateway: str | None = None
+    seq: int | None = None
+    q: tuple[str, ...] = ()
+    link: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class AlertView(Struct, frozen=True, kw_only=True):
+    """An alert: what, how urgent, since when, who has it."""
+
+    id: str
+    subject: str
+    condition: str
+    kind: str
+    priority: str
+    state: str
+    since: str
+    t: str
+    value: float | None
+    unit: str
+    evidence: dict[str, Any]
+    acknowledged_by: str | None
+    comment: str | None
+    escalation: dict[str, Any]
+
+
+class DeviceView(Struct, frozen=True, kw_only=True):
+    """A wearable as its gateway sees it."""
+
+    device: str
+    t: str
+    connected: bool
+    gateway: str
+    name: str | None
+    battery: float | None
+    rssi: int | None
+    last: str | None
+    off_body: bool
+    information: dict[str, str]
+
+
+class PatientSummary(Struct, frozen=True, kw_only=True):
+    """A patient in a list."""
+
+    subject: str
+    latest: str | None  # time of the newest record
+    open_alerts: int
+    priority: str | None  # of the most urgent open alert
+
+
+class PatientView(Struct, frozen=True, kw_only=True):
+    """A patient: newest record per device and kind, devices, open alerts."""
+
+    subject: str
+    latest: list[RecordView]
+    devices: list[DeviceView]
+    adherence: None  # no schedules yet
+    alerts: list[AlertView]
+
+
+class PointView(Struct, frozen=True):
+    """One bucket of a trend; `t` is its start."""
+
+    t: str
+    min: float  # in the trend's unit
+    mean: float
+    max: float
+    n: int  # values that count
+    quality: float  # their share, 0 to 1
+
+
+class Trend(Struct, frozen=True):
+    """A metric over time."""
+
+    metric: str
+    loinc: str
+    unit: str
+    points: list[PointView]
+
+
+class ChangeView(Struct, frozen=True):
+    """One change of limits: who, when, old, new, why."""
+
+    who: str
+    t: str
+    old: dict[str, Limit]
+    new: dict[str, Limit]
+    why: str
+
+
+class LimitsView(Struct, frozen=True, kw_only=True):
+    """The personal limits in force; a metric not named has the system's default."""
+
+    subject: str
+    limits: dict[str, Limit]
+    time_zone: str
+    by: str
+    t: str | None
+    changes: list[ChangeView]  # newest first
+
+
+class Token(Struct, frozen=True, kw_only=True):
+    """An access token."""
+
+    access_token: str
+    expires_in: int  # s
+    token_type: str = "bearer"
+
+
+class PatientList(Struct, frozen=True):
+    """A page of patients."""
+
+    items: list[PatientSummary]
+    next: str | None = None
+
+
+class RecordList(Struct, frozen=True):
+    """A page of records, oldest first."""
+
+    items: list[RecordView]
+    next: str | None = None
+
+
+class AlertList(Struct, frozen=True):
+    """A page of alerts."""
+
+    items: list[AlertView]
+    next: str | None = None
+
+
+class Health(Struct, frozen=True):
+    """How we are."""
+
+    status: str
+    checks: dict[str, str]
+
+
+class ProblemDetails(Struct, frozen=True):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+NOUNS = (
+    AlertList, AlertView, Health, LimitsView, PatientList, PatientView,
+    ProblemDetails, RecordList, Token, Trend,
+)  # fmt: skip
+_OUR_FIELDS = {"t", "received", "device_t", "gateway", "seq", "q", "link"}
+
+
+def of_reading(reading: Reading) -> RecordView:
+    """Show one record."""
+    record = reading.record
+    fields = msgspec.structs.asdict(record)
+    return RecordView(
+        subject=reading.subject,
+        device=reading.device,
+        kind=reading.kind,
+        t=rfc3339(record.t),
+        received=when(record.received),
+        device_t=when(record.device_t),
+        gateway=record.gateway,
+        seq=record.seq,
+        q=record.q,
+        link=record.link,
+        values={k: v for k, v in fields.items() if k not in _OUR_FIELDS},
+    )
+
+
+def of_alert(alert: Alert) -> AlertView:
+    """Show one alert."""
+    fields = msgspec.structs.asdict(alert)
+    fields |= {"since": rfc3339(alert.since), "t": rfc3339(alert.t)}
+    fields |= {"evidence": said(alert.evidence), "escalation": said(alert.escalation)}
+    return AlertView(**fields)
+
+
+def of_device(device: str, status: DeviceStatus) -> DeviceView:
+    """Show one wearable."""
+    return DeviceView(
+        device=device,
+        t=rfc3339(status.t),
+        connected=status.connected,
+        gateway=status.gateway,
+        name=status.name,
+        battery=status.battery,
+        rssi=status.rssi,
+        last=when(status.last),
+        off_body=status.off_body,
+        information=status.information,
+    )
+
+
+def of_trend(metric: Metric, points: Iterable[Point]) -> bytes:
+    """Write a trend; bytes, because the hot route must not go through a dict."""
+    shown = [
+        PointView(rfc3339(p.t), p.min, p.mean, p.max, p.n, p.quality) for p in points
+    ]
+    return encode(Trend(metric.value, metric.loinc, metric.unit, shown))
+
+
+def of_plan(subject: str, plan: Plan, changes: Iterable[Change]) -> LimitsView:
+    """Show a patient's limits and how they came to be."""
+    shown = [
+        ChangeView(c.who, rfc3339(c.t), c.old.limits, c.new.limits, c.why)
+        for c in changes
+    ]
+    return LimitsView(
+        subject=subject,
+        limits=plan.limits,
+        time_zone=plan.time_zone,
+        by=plan.by,
+        t=rfc3339(plan.t) if plan.t else None,
+        changes=shown,
+    )
+
+
+def when(t: int | None) -> str | None:
+    """Write an instant that may be missing."""
+    return None if t is None else rfc3339(Instant(t))

@@ -1,0 +1,103 @@
+"""The alerts stage in a process of its own, to be killed by `test_kill.py`.
+
+    python engine.py FOLDER WEBHOOK ORDER
+
+FOLDER/news holds the anomalies, one JSON a line; what the bus has been acknowledged is
+counted in FOLDER/acked, and starts there again, as a broker's session does.  ORDER is
+`right`, or a wrong one that the test must catch: `tell_first` tells people before the
+transaction, `ack_first` acknowledges before it.
+"""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from alerts.channels import Webhook
+from alerts.database import Database
+from alerts.outbox import Outbox, Sender
+from alerts.register import Register
+from alerts.service import Office
+from vitals import clock, wire
+from vitals.bus import Delivery, Inbox
+from vitals.config import Alerts
+from vitals.metrics import Metrics
+from vitals.wire import Message
+
+SLOW_S = 0.02  # widens every gap that a kill could fall into
+
+
+class FileBus:
+    """A broker on a folder: at least once, in order, retained messages kept."""
+
+    def __init__(self, folder, order):
+        self.folder, self.order = folder, order
+        self.online = asyncio.Event()
+
+    async def publish(self, message):
+        await asyncio.sleep(SLOW_S)
+        with (self.folder / "published").open("ab") as file:
+            file.write(
+                wire.encode([message.topic, message.payload, message.retain]) + b"\n"
+            )
+
+    def subscribe(self, *filters):
+        inbox = Inbox()
+        asyncio.get_running_loop().create_task(self._feed(inbox))
+        return inbox
+
+    def unsubscribe(self, inbox):
+        pass
+
+    async def _feed(self, inbox):
+        acked = self.folder / "acked"
+        done = int(acked.read_text() or 0) if acked.exists() else 0
+        lines = (self.folder / "news").read_bytes().splitlines()
+        for n, line in enumerate(lines[done:], start=done + 1):
+            topic, payload = line.split(b" ", 1)
+
+            def ack(n=n):
+                (self.folder / "acked.new").write_text(str(n))
+                (self.folder / "acked.new").replace(acked)
+
+            if self.order == "ack_first":
+                ack()
+            inbox.put([Delivery(Message(topic.decode(), payload), ack)])
+            await asyncio.sleep(SLOW_S / 4)
+
+
+class SlowRegister(Register):
+    """A register with time for a kill before and after its transaction."""
+
+    def commit(self, changes, now):
+        time.sleep(SLOW_S)
+        super().commit(changes, now)
+        time.sleep(SLOW_S)
+
+
+class HastyRegister(SlowRegister):
+    """A register that tells people first."""
+
+    url = ""
+
+    def commit(self, changes, now):
+        for change in changes:
+            if change.why in Webhook.hears:
+                headers = {"Idempotency-Key": f"{change.alert.id}-hasty"}
+                urlopen(Request(self.url, wire.encode(change.alert), headers)).close()
+        super().commit(changes, now)
+
+
+async def main(folder, url, order):
+    database, metrics = Database(folder), Metrics()
+    make = HastyRegister if order == "tell_first" else SlowRegister
+    make.url, hook = url, Webhook(url)
+    register = make(database, {hook.name: hook.hears})
+    sender = Sender(hook, Outbox(database), metrics, clock.now)
+    bus = FileBus(folder, order)
+    await Office(bus, register, [sender], metrics, clock.now).run(Alerts())
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -1,0 +1,201 @@
+import asyncio
+import sqlite3
+
+import pytest
+
+from alerts.channels import Webhook
+from alerts.desk import Desk
+from alerts.outbox import GIVE_UP_MS, Outbox, Sender, insist
+from alerts.register import Register
+from vitals.errors import Unavailable
+from vitals.metrics import Metrics
+
+NOW = 1_700_000_000_000
+HEARS = frozenset({"opened", "returned"})
+
+
+class Friend:
+    """A channel that tells `told`, and fails as long as `ill` says so."""
+
+    hears = HEARS
+
+    def __init__(self, name, ill=lambda notice: False):
+        self.name, self.told, self.tried, self._ill = name, [], 0, ill
+
+    async def tell(self, notice):
+        self.tried += 1
+        if self._ill(notice):
+            raise Unavailable("ill")
+        self.told.append(notice.key)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def office(database, racing):
+    """Open alerts for a channel, as the service does it."""
+    desks, register = {}, Register(database, {"a": HEARS, "b": HEARS})
+
+    def news(t=1, **more):
+        desk = desks.setdefault(0, Desk({}))
+        register.commit(desk.observe(racing(t, **more), NOW), NOW)
+
+    return news
+
+
+@pytest.fixture
+def outbox(database):
+    return Outbox(database)
+
+
+def test_notices_of_one_alert_leave_in_their_order_and_others_overtake(office, outbox):
+    office(1)
+    office(2, over=True)
+    office(3, id="a-2", subject="p-8")
+    first, other = outbox.due("a", NOW, 10)
+    assert (first.key, other.key) == ("a-1-1", "a-2-1")
+    outbox.delivered(first)
+    assert [n.key for n in outbox.due("a", NOW, 10)] == ["a-1-2", "a-2-1"]
+
+
+def test_each_failure_waits_longer_until_we_give_up(office, outbox):
+    office()
+    [notice], now, waits = outbox.due("a", NOW, 10), NOW, []
+    for _ in range(7):
+        assert outbox.postpone(notice, now) is False
+        due = next(t for t in range(now, now + 61_000, 500) if outbox.due("a", t, 1))
+        waits.append((due - now) / 1000)
+        now, [notice] = due, outbox.due("a", due, 1)
+    assert waits == [1, 2, 5, 15, 60, 60, 60]
+    assert outbox.postpone(notice, NOW + GIVE_UP_MS - 1) is False
+    assert outbox.postpone(notice, NOW + GIVE_UP_MS) is True
+    assert outbox.due("a", NOW + 2 * GIVE_UP_MS, 10) == []
+
+
+def test_news_of_an_alert_hurries_what_waits(office, outbox):
+    office(1)
+    [notice] = outbox.due("a", NOW, 10)
+    outbox.postpone(notice, NOW)
+    assert outbox.due("a", NOW, 10) == []
+    office(2, over=True)
+    assert [n.key for n in outbox.due("a", NOW, 10)] == ["a-1-1"]
+
+
+def test_the_first_channel_that_tells_is_known(office, outbox):
+    office()
+    [[a], [b]] = outbox.due("a", NOW, 10), outbox.due("b", NOW, 10)
+    assert [outbox.delivered(a), outbox.delivered(b)] == [True, False]
+
+
+def test_a_sender_tells_again_until_it_is_heard(
+    office, outbox, clock, run, beside, until
+):
+    friend = Friend("a", ill=lambda notice: notice.attempts < 3)
+    office()
+    metrics = Metrics()
+
+    async def main():
+        sender = Sender(friend, outbox, metrics, clock)
+        async with beside(sender.run()):
+            for n, wait in enumerate((1, 2, 5), start=1):
+                await until(lambda n=n: friend.tried == n)
+                await asyncio.sleep(0.05)
+                clock.now += wait * 1000
+                sender.hurry.set()
+            await until(lambda: metrics.counters["alerts_told_total"] == 1)
+
+    run(main())
+    assert (friend.told, friend.tried) == (["a-1-1"], 4)
+
+
+def test_what_is_given_up_is_counted(office, outbox, clock, run, beside, until):
+    office()
+    clock.now += GIVE_UP_MS
+    metrics = Metrics()
+
+    async def main():
+        sender = Sender(Friend("a", ill=lambda n: True), outbox, metrics, clock)
+        async with beside(sender.run()):
+            await until(lambda: metrics.counters["alerts_delivery_failed_total"])
+
+    run(main())
+    assert metrics.counters["alerts_told_total"] == 0
+
+
+def test_a_channel_that_hangs_delays_no_other(
+    office, outbox, receiver, run, beside, until, clock
+):
+    server, friend = receiver(lambda n: 1.0), Friend("b")
+    hook = Webhook(server.url)
+    hook.name = "a"
+    for n in range(8):
+        office(id=f"a-{n}", subject=f"p-{n}")
+
+    async def main():
+        senders = [Sender(c, outbox, Metrics(), clock) for c in (hook, friend)]
+        async with beside(*(sender.run() for sender in senders)):
+            await until(lambda: len(friend.told) == 8, seconds=0.9)
+
+    try:
+        run(main())
+    finally:
+        hook.close()
+
+
+def test_time_to_tell_is_measured_from_the_wearable_to_the_first_channel_only(
+    office, outbox, clock, run, beside, until
+):
+    office(evidence={"received": NOW - 3000})
+    office(2, over=True)
+    office(id="a-2", subject="p-8", evidence={"received": None})
+    metrics = Metrics()
+
+    async def main():
+        senders = [Sender(Friend(n), outbox, metrics, clock) for n in "ab"]
+        async with beside(*(sender.run() for sender in senders)):
+            await until(lambda: metrics.counters["alerts_told_total"] == 6)
+
+    run(main())
+    assert metrics.counters["alert_told_seconds_count"] == 1
+    assert metrics.quantile("alert_told_seconds", 0.5) == 3
+
+
+@pytest.mark.slow
+def test_a_webhook_that_fails_then_hangs_then_listens_is_told_once_accepted(
+    office, outbox, receiver, run, beside, until, clock
+):
+    server = receiver({1: 500, 2: 7.0, 3: 204}.__getitem__)
+    hook, metrics = Webhook(server.url), Metrics()
+    hook.name = "a"
+    office()
+
+    async def main():
+        sender = Sender(hook, outbox, metrics, clock)
+        async with beside(sender.run()):
+            while not metrics.counters["alerts_told_total"]:
+                clock.now += 1000
+                await asyncio.sleep(0.1)
+
+    try:
+        run(main())
+    finally:
+        hook.close()
+    assert [headers["Idempotency-Key"] for headers, _ in server.got] == ["a-1-1"] * 3
+    assert len({body for _, body in server.got}) == 1
+
+
+def test_a_full_disk_loses_nothing_and_is_counted(run):
+    answers, metrics = (
+        [sqlite3.OperationalError("database or disk is full"), 7],
+        Metrics(),
+    )
+
+    def function():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert run(insist(metrics, function)) == 7
+    assert metrics.counters["alerts_store_errors_total"] == 1

@@ -1,0 +1,43 @@
+import asyncio
+import contextlib
+
+import pytest
+
+
+@pytest.fixture
+def at():
+    """Clock for tests: at(seconds) gives ms since a fixed epoch."""
+    return lambda seconds: 1_700_000_000_000 + round(seconds * 1000)
+
+
+@pytest.fixture
+def run():
+    """Run a coroutine with a time limit, so that a hung test says so."""
+
+    def go(coroutine, timeout=20):
+        async def bounded():
+            async with asyncio.timeout(timeout):
+                return await coroutine
+
+        return asyncio.run(bounded())
+
+    return go
+
+
+@contextlib.asynccontextmanager
+async def background(*coroutines):
+    """Run coroutines beside a block; a failing one fails the test."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+
+@pytest.fixture
+def beside():
+    return background

@@ -1,0 +1,26 @@
+"""The table of signals and how what was said lies over it."""
+
+from dsp.limits import COLUMN, SIGNALS, bounds
+from vitals.codes import Metric
+from vitals.model import Limit
+
+
+def test_every_signal_is_a_metric_once_and_says_where_its_limits_come_from():
+    metrics = [signal.metric for signal in SIGNALS]
+    assert len(set(metrics)) == len(metrics) == len(COLUMN)
+    assert set(metrics) == set(Metric) - {Metric.RR_INTERVAL}
+    assert all(signal.source for signal in SIGNALS)
+
+
+def test_every_default_limit_is_one_that_a_human_can_reach():
+    for signal in SIGNALS:
+        for limit in (signal.low, signal.high):
+            assert limit is None or signal.metric.plausible(limit)
+
+
+def test_the_last_word_wins_side_by_side():
+    config, plan = Limit(high=120, hold_s=10), Limit(low=45, hold_s=20)
+    found = bounds(SIGNALS[0], config, plan)
+    assert found.bound == (45, 120)
+    assert found.hold == (20_000, 20_000)
+    assert bounds(SIGNALS[0], None, None).bound == (40, 131)

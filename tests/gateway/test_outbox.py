@@ -1,0 +1,169 @@
+import pathlib
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from gateway.outbox import Notification, Outbox
+from vitals import HeartRate, Reading, wire
+from vitals.wire import Message
+
+
+def notification(device="strap-1", t=1000, hr=72):
+    record = HeartRate(t=t, received=t, hr=hr)
+    return Notification(Reading("p-7", device, record), "2a37", b"\x00\x48")
+
+
+def records(rows):
+    return [wire.unpack(Message(row.topic, row.payload))[0].record for row in rows]
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    with_file = Outbox(tmp_path / "gateway.db", "gw-1")
+    yield with_file
+    with_file.close()
+
+
+def test_numbers_are_per_device_from_one_without_gaps(outbox):
+    rows = outbox.add([notification("a"), notification("b"), notification("a")])
+    rows += outbox.add([notification("a")])
+    numbers = [(row.device, row.seq) for row in rows]
+    assert numbers == [("a", 1), ("b", 1), ("a", 2), ("a", 3)]
+    assert [r.seq for r in records(rows)] == [1, 1, 2, 3]
+    assert {r.gateway for r in records(rows)} == {"gw-1"}
+
+
+def test_numbers_go_on_after_a_restart_even_when_all_is_committed(tmp_path):
+    for expected in (1, 2, 3):
+        outbox = Outbox(tmp_path / "gateway.db", "gw-1")
+        [row] = outbox.add([notification()])
+        assert row.seq == expected
+        outbox.release("strap-1", [(1, expected)])
+        outbox.close()
+
+
+def test_only_a_commit_releases(outbox):
+    outbox.add([notification(t=i) for i in range(1, 6)])
+    assert outbox.release("strap-1", [(1, 2), (4, 4)]) == 3
+    assert [row.seq for row in outbox.pending(0, 10)] == [3, 5]
+    assert outbox.release("other", [(1, 99)]) == 0
+
+
+def test_an_old_backup_never_takes_a_number_twice(tmp_path):
+    outbox = Outbox(tmp_path / "gateway.db", "gw-1")
+    outbox.add([notification(t=1)])
+    outbox.close()
+    restored = Outbox(tmp_path / "gateway.db", "gw-1")  # ingest has seen up to 50
+    restored.add([notification(t=2), notification(t=3)])
+    assert restored.reconcile("strap-1", 50) == 2
+    restored.release("strap-1", [(1, 50)])
+    rows = restored.pending(0, 10)
+    assert [row.seq for row in rows] == [51, 52]
+    assert [(r.t, r.seq) for r in records(rows)] == [(2, 51), (3, 52)]
+    assert restored.add([notification()])[0].seq == 53
+    restored.close()
+
+
+def test_a_full_disk_gives_no_number_away(tmp_path):
+    outbox = Outbox(tmp_path / "gateway.db", "gw-1")
+    outbox.add([notification()])
+    outbox._db.execute("PRAGMA max_page_count=1")
+    big = Notification(notification().reading, "2a37", bytes(100_000))
+    with pytest.raises(sqlite3.Error):
+        outbox.add([big])
+    outbox._db.execute("PRAGMA max_page_count=100000")
+    assert outbox.add([notification()])[0].seq == 2
+    outbox.close()
+
+
+class Life(RuleBasedStateMachine):
+    """Add, commit, crash and resend in any order: nothing lost, nothing doubled."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = pathlib.Path(self.folder.name) / "gateway.db"
+        self.outbox = Outbox(self.path, "gw-1", synchronous="OFF")
+        self.given, self.committed = [], set()
+
+    @rule(count=st.integers(1, 5))
+    def add(self, count):
+        rows = self.outbox.add([notification(t=i + 1) for i in range(count)])
+        self.given += [row.seq for row in rows]
+
+    @rule(low=st.integers(1, 30), length=st.integers(0, 10))
+    def commit(self, low, length):
+        known = [s for s in self.given if low <= s <= low + length]
+        if known:
+            self.outbox.release("strap-1", [(low, max(known))])
+            self.committed.update(known)
+
+    @rule()
+    def crash(self):
+        self.outbox.close()
+        self.outbox = Outbox(self.path, "gw-1", synchronous="OFF")
+
+    @invariant()
+    def nothing_is_lost_or_doubled(self):
+        waiting = [row.seq for row in self.outbox.pending(0, 10_000)]
+        assert self.given == list(range(1, len(self.given) + 1))
+        assert waiting == [s for s in self.given if s not in self.committed]
+
+    def teardown(self):
+        self.outbox.close()
+        self.folder.cleanup()
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+
+WRITER = """
+import sys, pathlib
+from gateway.outbox import Outbox, Notification
+from vitals import HeartRate, Reading
+path, early = pathlib.Path(sys.argv[1]), sys.argv[2] == "early"
+outbox = Outbox(path, "gw-1")
+for t in range(1, 1_000_000):
+    one = Notification(Reading("p-7", "s", HeartRate(t=t, hr=72)), "2a37", b"")
+    if early:  # the negative control: it says so before it is so
+        print(t, flush=True)
+    outbox.add([one])
+    if not early:
+        print(t, flush=True)
+"""
+
+
+def kill_a_writer(path, when, rng):
+    command = [sys.executable, "-c", WRITER, str(path), when]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        writer.stdout.readline()
+        time.sleep(rng.uniform(0, 0.02))
+        writer.send_signal(signal.SIGKILL)
+        said = [1, *map(int, writer.stdout.read().split())]
+    outbox = Outbox(path, "gw-1")
+    have = [record.t for record in records(outbox.pending(0, 1_000_000))]
+    outbox.close()
+    assert have == sorted(set(have))
+    return set(said) - set(have)
+
+
+@pytest.mark.slow
+def test_what_add_has_returned_survives_sigkill(tmp_path):
+    rng = random.Random(1)
+    for n in range(10):
+        assert not kill_a_writer(tmp_path / f"{n}.db", "late", rng)
+
+
+@pytest.mark.slow
+def test_the_kill_test_can_fail(tmp_path):
+    rng = random.Random(1)
+    assert any(kill_a_writer(tmp_path / f"{n}.db", "early", rng) for n in range(20))

@@ -1,0 +1,169 @@
+"""What only InfluxDB can do to us."""
+
+import threading
+import urllib.parse
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from ingest.lines import lines
+from ingest.store import open_store
+from vitals import Metric, Unavailable, config
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def store(influxd, request):
+    found = open_store(
+        config.Store(kind="influx", url=influxd.url, database=request.node.name), None
+    )
+    yield found
+    found.close()
+
+
+def post(url, **query):
+    body = query.pop("body", "").encode()
+    address = f"{url}?{urllib.parse.urlencode(query)}"
+    return urllib.request.urlopen(urllib.request.Request(address, body)).read()
+
+
+def test_a_point_that_influxdb_refuses_takes_no_other_with_it(
+    influxd, store, beat, request
+):
+    store.write([beat(1000)])  # makes the database
+    # Somebody else's word: `energy` is a string, so our integer cannot be stored.
+    line = f'heart_rate,subject=x,device=y energy="a lot" {beat(1).record.t}000000'
+    post(f"{influxd.url}/write", db=request.node.name, body=line)
+    readings = [
+        beat(seq, energy=7 if seq in (3, 700) else None) for seq in range(1, 900)
+    ]
+    written = store.write(readings)
+    assert [r.record.seq for r, _ in written.refused] == [3, 700]
+    assert "field type conflict" in written.refused[0][1]
+    assert written.new == 897
+    stored = sorted(r.record.seq for r in store.export())
+    assert stored == sorted({*range(1, 900), 1000} - {3, 700})
+
+
+def test_rows_of_somebody_else_are_not_ours(influxd, store, beat, noon, request):
+    store.write([beat(1)])
+    stamp = f"{noon + 2000}000000"
+    line = f"heart_rate,subject=p-1,device=strap-1 hr=99 {stamp}"
+    post(f"{influxd.url}/write", db=request.node.name, body=line)
+    assert [*store.export()] == store.latest("p-1") == [beat(1)]
+    (point,) = store.trend("p-1", Metric.HEART_RATE, noon, noon + 9000, 1)
+    assert (point.n, point.max, point.quality) == (1, 61.0, 1.0)
+    assert store.count() == 1
+
+
+def test_a_killed_influxd_has_everything_once(influxd, store, beat, noon):
+    store.write([beat(seq) for seq in range(1, 2000)])
+    influxd.stop(kill=True)
+    with pytest.raises(Unavailable, match="InfluxDB at http://127"):
+        store.write([beat(2000)])
+    with pytest.raises(Unavailable):
+        store.count()
+    with pytest.raises(Unavailable):
+        store.trend("p-1", Metric.HEART_RATE, noon, noon + 1000, 1)
+    influxd.start()
+    store.write([beat(seq) for seq in range(1, 2001)])
+    assert store.count() == len(set(store.export())) == 2000
+
+
+class Stub:
+    """A server that answers every write with one status, and remembers it."""
+
+    def __init__(self, status, body=b""):
+        self.calls = calls = []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self):
+                length = int(self.headers["Content-Length"] or 0)
+                content = self.rfile.read(length)
+                calls.append((self.path, self.headers.get("Authorization"), content))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def write(stub, readings, **section):
+    store = open_store(config.Store(kind="influx", url=stub.url, **section), None)
+    try:
+        return store.write(readings)
+    finally:
+        store.close()
+
+
+def test_the_authorization_is_one_opaque_string(tmp_path, beat):
+    secret = tmp_path / "authorization"
+    secret.write_text("Bearer any-thing:at all\n")
+    with Stub(204) as stub:
+        write(stub, [beat(1)], authorization_file=str(secret))
+    (call,) = stub.calls
+    assert call[0] == "/write?db=vitals&precision=ns"
+    assert call[1] == "Bearer any-thing:at all"
+    assert call[2] == lines(beat(1)).encode()
+
+
+def test_with_an_organisation_the_second_version_is_spoken(beat):
+    with Stub(204) as stub:
+        write(stub, [beat(1)], organisation="clinic", database="bucket")
+    path, _, query = stub.calls[0][0].partition("?")
+    assert path == "/api/v2/write"
+    wanted = {"org": ["clinic"], "bucket": ["bucket"], "precision": ["ns"]}
+    assert urllib.parse.parse_qs(query) == wanted
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+def test_a_server_that_cannot_now_is_unavailable(status, beat):
+    stub = Stub(status, b'{"error": "not today"}')
+    with stub, pytest.raises(Unavailable, match="not today") as caught:
+        write(stub, [beat(1)])
+    assert ("authorization_file" in str(caught.value)) == (status in (401, 403))
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_server_that_refuses_everything_ends_the_halving(status, beat):
+    with Stub(status, b'{"error": "no"}') as stub:
+        written = write(stub, [beat(seq) for seq in range(1, 65)])
+    assert len(written.refused) == 64
+    assert written.new == 0
+    assert len(stub.calls) == 127
+    assert written.refused[0][1] == f'InfluxDB {status}: {{"error": "no"}}'
+
+
+def test_readings_of_one_millisecond_have_their_own_points(beat):
+    t = beat(1).record.t
+    for readings in (
+        [beat(seq, t=t) for seq in range(10**9, 10**9 + 9000)],
+        [beat(1, gateway=None, hr=60 + n / 10) for n in range(9)],
+    ):
+        points = {
+            (line.split(" ")[0], line.rsplit(" ", 1)[1])
+            for reading in readings
+            for line in lines(reading).split("\n")
+        }
+        assert len(points) == 3 * len(readings)

@@ -1,0 +1,375 @@
+import asyncio
+import base64
+import contextlib
+import threading
+
+import pytest
+
+from ingest import service
+from ingest.ledger import open_ledger
+from ingest.store import Written, open_store
+from vitals import GatewayStatus, Metric, Unavailable, config, wire
+from vitals.bus import Delivery, MemoryBus, matches
+from vitals.metrics import Metrics
+from vitals.wire import Message
+
+
+class Post:
+    """A bus that remembers what was acknowledged, in order."""
+
+    def __init__(self):
+        self.bus = MemoryBus()
+        self.online = self.bus.online
+        self.acked, self.sent = [], []
+        self.inboxes = []
+
+    async def publish(self, message):
+        self.sent.append(message)
+        await self.bus.publish(message)
+
+    def subscribe(self, *filters):
+        inbox = self.bus.subscribe(*filters)
+        self.inboxes.append(filters)
+        self.inbox = inbox
+        return inbox
+
+    def unsubscribe(self, inbox):
+        self.bus.unsubscribe(inbox)
+
+    def deliver(self, *messages):
+        wanted = [
+            m for m in messages if any(matches(f, m.topic) for f in self.inboxes[0])
+        ]
+        self.inbox.put(Delivery(m, lambda m=m: self.acked.append(m)) for m in wanted)
+
+    def told(self, leaf):
+        return [m for m in self.sent if m.topic.endswith(leaf)]
+
+
+class House:
+    """The room, open."""
+
+    def __init__(self, folder, store=None):
+        self.post, self.metrics = Post(), Metrics()
+        self.store = store or open_store(config.Store(), folder)
+        self.ledger = open_ledger(folder)
+        self.now = 1_763_726_500_000
+
+    @contextlib.asynccontextmanager
+    async def open(self):
+        task = asyncio.ensure_future(
+            service.run(
+                self.post, self.store, self.ledger, self.metrics, lambda: self.now
+            )
+        )
+        await asyncio.sleep(0)
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def close(self):
+        self.store.close()
+        self.ledger.close()
+
+    async def acked(self, count):
+        async with asyncio.timeout(20):
+            while len(self.post.acked) < count:
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
+
+    def committed(self):
+        """What the gateways were told, the newest word on each device."""
+        found = {}
+        for message in self.post.told("/committed"):
+            devices = wire.read(wire.Committed, message.payload).devices
+            found.setdefault(wire.levels(message.topic)[1], {}).update(devices)
+        return found
+
+
+@pytest.fixture
+def house(tmp_path):
+    found = House(tmp_path)
+    yield found
+    found.close()
+
+
+def play(house, *messages, count=None):
+    async def main():
+        async with house.open():
+            house.post.deliver(*messages)
+            await house.acked(len(messages) if count is None else count)
+
+    asyncio.run(main())
+
+
+def test_a_record_is_stored_promised_and_acknowledged(house, beat):
+    messages = [wire.pack(beat(seq)) for seq in range(1, 51)]
+    play(house, *messages)
+    assert list(house.store.export()) == [beat(seq) for seq in range(1, 51)]
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 50)]}}
+    assert house.post.acked == messages
+    assert house.metrics.counters["ingest_records_total"] == 50
+    assert house.metrics.gauges["ingest_lost"] == 0
+    assert house.metrics.counters["ingest_stored_seconds_count"] == 50
+
+
+def test_a_batch_is_its_records(house, beat):
+    readings = [beat(seq) for seq in range(1, 200)]
+    payloads = [wire.pack(r).payload for r in readings]
+    play(house, wire.pack_batch(wire.record_topic(readings[0]), payloads))
+    assert list(house.store.export()) == readings
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 199)]}}
+
+
+def test_the_same_records_again_change_nothing_and_are_promised_again(house, beat):
+    messages = [wire.pack(beat(seq)) for seq in (1, 2, 5)]
+    play(house, *messages, *messages)
+    house.post.sent.clear()
+    play(house, *messages, count=9)
+    assert house.store.count() == 3
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 2), (5, 5)]}}
+    assert house.metrics.counters["ingest_repeated_total"] == 6
+    assert house.metrics.counters["ingest_seq_reused_total"] == 0
+    assert house.ledger.tally() == (2, 5)
+
+
+def test_a_seq_used_again_for_something_else_is_stored_and_counted(house, beat):
+    play(house, wire.pack(beat(1)))
+    play(house, wire.pack(beat(1, t=1_763_700_000_000)), count=2)
+    assert house.store.count() == 2
+    assert house.metrics.counters["ingest_seq_reused_total"] == 1
+
+
+def test_a_record_from_elsewhere_is_stored_and_never_promised(house, beat):
+    elsewhere = beat(1, gateway=None)
+    play(house, wire.pack(elsewhere))
+    assert list(house.store.export()) == [elsewhere]
+    assert house.post.told("/committed") == []
+
+
+def status(gateway, online):
+    payload = wire.encode(GatewayStatus(online=online, t=1))
+    return Message(wire.gateway_topic(gateway, "status"), payload, retain=True)
+
+
+def test_a_gateway_that_comes_hears_everything_of_its_own(house, beat):
+    play(house, wire.pack(beat(1)), wire.pack(beat(1, device="strap-2")))
+    play(house, wire.pack(beat(1, gateway="gw-2")), count=3)
+    house.post.sent.clear()
+    play(house, status("gw-1", True), status("gw-2", False), count=5)
+    expected = {"strap-1": [(1, 1)], "strap-2": [(1, 1)]}
+    assert house.committed() == {"gw-1": expected}
+    gone = Message(wire.gateway_topic("gw-1", "status"), b"", retain=True)
+    play(house, gone, count=6)
+    assert house.metrics.counters["ingest_malformed_total"] == 0
+
+
+HOSTILE = [
+    b"",
+    b"\xff\xfe",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"t": 1}',
+    b'{"t": NaN, "hr": 1}',
+    b'{"t": 1, "hr": NaN}',
+    b'{"t": 1, "hr": 1e999}',
+    b'{"t": -1, "hr": 60}',
+    b'{"t": 4102444800001, "hr": 60}',
+    b'{"t": 1, "hr": "60"}',
+    b'{"t": 1, "hr": 60, "seq": 0}',
+    b'{"t": 1, "hr": 60, "gateway": "../gw"}',
+    b'{"t": 1, "hr": 60, "gateway": 7}',
+    b'{"t": 1, "hr": 60, "rr": [true]}',
+    b'{"t": 1, "hr": 60, "q": "late"}',
+    b'{"t": 1, "hr": 60, "link": "\\ud800"}',
+    b'{"t": 1, "hr": 60, "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    b"[" * 100_000,
+    b'{"t": 1, "hr": 60, "x": "' + b"x" * 10_000_000 + b'"}',
+    b'{"records": 1}',
+    b'{"records": [1, {}, null]}',
+]
+ODD = [  # well-formed, and nothing that a wearable says
+    b'{"t": 0, "hr": -1e308, "rr": [1e308, 1e308, -1e308, 0, 0]}',
+    b'{"t": 4102444800000, "hr": 1e308, "energy": 9999999999999999999999}',
+    b'{"t": 1, "hr": 60, "q": ["", "\\u0000", "late", "late"]}',
+    b'{"t": 1, "hr": 60, "seq": 5}',
+    b'{"t": 1, "hr": 60, "seq": 999999999999999999999999, "gateway": "gw-9"}',
+    b'{"t": 1, "hr": 60, "seq": 9223372036854775807, "gateway": "gw-8"}',
+    b'{"t": 1, "hr": 60, "gateway": "gw-8"}',
+]
+
+
+def test_hostile_messages_are_buried_and_stop_nobody(house, beat):
+    good = beat(1)
+    topic = wire.record_topic(good)
+    wrong = [
+        Message(topic.replace("/v1/", "/v1/9", 1), wire.pack(good).payload),
+        Message("vitals/v1/00/p-1/strap-1/heart_rate", b"{}"),
+        Message("vitals/v1/00/P 1/+/heart_rate", b"{}"),
+        Message("vitals/v1/00/p-1/alert/heart_rate", b"{}"),
+        Message("vitals/v1/gateway/gw-1/status", b"?"),
+    ]
+    messages = [
+        *(Message(topic, payload) for payload in HOSTILE),
+        *(Message(f"{topic}/batch", payload) for payload in HOSTILE),
+        *wrong,
+    ]
+    play(house, *messages, wire.pack(good))
+    assert list(house.store.export()) == [good]
+    buried = house.metrics.counters["ingest_malformed_total"]
+    assert buried == len(messages)
+    assert len(house.post.told("/dead")) == buried
+    dead = wire.read(wire.Dead, house.post.told("/dead")[1].payload)
+    assert base64.b64decode(dead.payload) == b"\xff\xfe"
+    assert dead.topic == topic
+    reasons = {letter.reason for letter in house.ledger.letters(1000)}
+    assert len(reasons) > 10
+
+
+def test_odd_records_are_stored_or_refused_and_stop_nobody(house, beat, noon):
+    good = beat(1)
+    topic = wire.record_topic(good)
+    play(house, *(Message(topic, payload) for payload in ODD), wire.pack(good))
+    assert house.store.count() == len(ODD)
+    assert house.metrics.counters["ingest_refused_total"] == 1
+    assert house.committed()["gw-8"] == {"strap-1": [(2**63 - 1, 2**63 - 1)]}
+    for points in (1, 100):
+        trend = house.store.trend("p-1", Metric.HEART_RATE, noon, noon + 60_000, points)
+        assert [p.max for p in trend] == [good.record.hr]
+
+
+def test_one_bad_record_in_a_batch_leaves_the_others(house, beat):
+    readings = [beat(seq) for seq in range(1, 4)]
+    payloads = [wire.pack(r).payload for r in readings]
+    bad = b'{"t": -5, "hr": 60, "gateway": "gw-1", "seq": 4}'
+    topic = wire.record_topic(readings[0])
+    play(house, wire.pack_batch(topic, [*payloads, bad]))
+    assert list(house.store.export()) == readings
+    (letter,) = house.ledger.letters()
+    assert bad in letter.payload
+    # The gateway would send it for ever: it is buried whole, so it is committed.
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 4)]}}
+
+
+class Sickly:
+    """A store that is away at first, and sees what was acknowledged meanwhile."""
+
+    def __init__(self, store, failures):
+        self.store, self.failures, self.seen = store, failures, []
+        self.acked = []
+
+    def write(self, readings):
+        self.seen.append((len(readings), len(self.acked)))
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("gone fishing")
+        return self.store.write(readings)
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+
+def test_nothing_is_acknowledged_while_the_store_is_away(tmp_path, beat, caplog):
+    inner = open_store(config.Store(), tmp_path)
+    house = House(tmp_path, Sickly(inner, 2))
+    house.store.acked = house.post.acked
+    play(house, *(wire.pack(beat(seq)) for seq in range(1, 6)))
+    assert house.store.seen == [(5, 0)] * 3
+    assert house.store.count() == 5
+    assert house.metrics.counters["ingest_unavailable_total"] == 2
+    assert len([r for r in caplog.records if "gone fishing" in r.getMessage()]) == 1
+    house.close()
+
+
+def test_a_control_that_acknowledges_first_is_caught(tmp_path, beat):
+    class Hasty(Sickly):
+        def write(self, readings):
+            try:
+                return super().write(readings)
+            except Unavailable:
+                return Written(len(readings), 0, [], list(readings))
+
+    house = House(tmp_path, Hasty(open_store(config.Store(), tmp_path), 1))
+    play(house, *(wire.pack(beat(seq)) for seq in range(1, 6)))
+    assert house.store.count() != len(house.post.acked)
+    house.close()
+
+
+def test_cancelling_lets_the_write_finish(tmp_path, beat):
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Sickly):
+        def write(self, readings):
+            begun.set()
+            assert go_on.wait(10)
+            return super().write(readings)
+
+    house = House(tmp_path, Slow(open_store(config.Store(), tmp_path), 0))
+
+    async def main():
+        async with house.open():
+            house.post.deliver(wire.pack(beat(1)))
+            await asyncio.to_thread(begun.wait)
+            asyncio.get_running_loop().call_later(0.05, go_on.set)
+
+    asyncio.run(main())
+    assert house.store.count() == 1
+    assert house.post.acked == []
+    house.close()
+
+
+def test_a_slow_broker_does_not_hold_up_the_writing(house, beat):
+    stuck = asyncio.Event()
+    publish = house.post.publish
+
+    async def slow(message):
+        await stuck.wait()
+        await publish(message)
+
+    house.post.publish = slow
+
+    async def main():
+        async with house.open():
+            for seq in range(1, 21):
+                house.post.deliver(wire.pack(beat(seq)))
+                await house.acked(seq)
+            stuck.set()
+            await asyncio.sleep(0.05)
+
+    asyncio.run(main())
+    told = house.post.told("/committed")
+    # The first word was on its way; everything after is one.
+    assert len(told) <= 2
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 20)]}}
+
+
+def test_long_promises_are_cut(beat):
+    ranges = {f"d-{n}": [(i, i) for i in range(1, 801, 2)] for n in range(6)}
+    ranges["long"] = [(i, i) for i in range(1, 5001, 2)]
+    found, sizes = {}, []
+    for message in service.committed("gw-1", ranges):
+        devices = wire.read(wire.Committed, message.payload).devices
+        sizes.append(sum(map(len, devices.values())))
+        for device, part in devices.items():
+            found.setdefault(device, []).extend(part)
+    assert found == ranges
+    assert max(sizes) <= service.RANGES
+
+
+def test_groups_are_cut_by_their_octets(beat):
+    deliveries = [
+        Delivery(Message("t", b"x" * size), lambda: None)
+        for size in (1, service.OCTETS, 5, service.OCTETS - 5, 1, 10 * service.OCTETS)
+    ]
+    groups = [[len(d.message.payload) for d in g] for g in service._groups(deliveries)]
+    assert [sum(g) for g in groups] == [
+        1,
+        service.OCTETS,
+        service.OCTETS,
+        1,
+        10 * service.OCTETS,
+    ]

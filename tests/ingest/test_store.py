@@ -1,0 +1,210 @@
+"""The contract of every store, over SQLite and a real influxd 1.6.7."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+
+from ingest.samples import samples
+from ingest.store import open_history, open_store
+from ingest.trend import gather, window
+from vitals import (
+    BloodPressure,
+    HeartRate,
+    Kind,
+    MalformedData,
+    Metric,
+    Reading,
+    config,
+)
+
+number = itertools.count()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("influx", marks=pytest.mark.slow)])
+def fresh(request, tmp_path):
+    """How to open a new and empty store, and a second look at it."""
+    opened = []
+    if request.param == "influx":
+        url = request.getfixturevalue("influxd").url
+
+    def make():
+        place = tmp_path / str(next(number))
+        if request.param == "sqlite":
+            section = config.Store()
+        else:
+            name = f'v "{next(number)}"'
+            section = config.Store(kind="influx", url=url, database=name)
+        store, history = open_store(section, place), open_history(section, place)
+        opened.extend([store, history])
+        return store, history
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+def test_a_store_that_nobody_wrote_to_is_an_empty_one(fresh, noon):
+    _, history = fresh()
+    assert history.subjects() == history.latest("p-1") == list(history.export()) == []
+    assert history.count() == 0
+    assert history.trend("p-1", Metric.PULSE, noon, noon + 1000, 10) == []
+    page = history.records("p-1", Kind.HEART_RATE, 0, noon, None, 10)
+    assert page == ([], None)
+
+
+def test_what_was_written_is_read_back_exactly(fresh, noon):
+    store, history = fresh()
+    written = [
+        Reading(
+            "p-1",
+            "d-1",
+            HeartRate(
+                t=noon,
+                received=noon + 1,
+                gateway="gw-1",
+                seq=10**15 + 1,
+                q=("late", "off_body"),
+                link="bonded",
+                device_t=0,
+                hr=None,
+                rr=(812.5, 808.0078125),
+                energy=4,
+            ),
+        ),
+        Reading("p-1", "d-1", HeartRate(t=noon, hr=72, q=("a b", '"late"\\'))),
+        Reading(
+            "p-2", "d-2", BloodPressure(t=noon, sys=120.1, dia=80, map=None, user=255)
+        ),
+    ]
+    assert store.write(written).new == 3
+    assert sorted(history.export(), key=written.index) == written
+    assert history.count() == 3
+    assert history.subjects() == ["p-1", "p-2"]
+
+
+def test_any_readings_come_back_once_and_trends_are_those_of_the_records(
+    fresh, any_readings
+):
+    @settings(max_examples=25, deadline=None)
+    @given(any_readings)
+    def holds(readings):
+        store, history = fresh()
+        store.write(readings)
+        store.write(readings[::-1])
+        distinct = set(readings)
+        assert sorted(map(repr, history.export())) == sorted(map(repr, distinct))
+        assert history.count() == len(distinct)
+        for points in (2, 20, 300, 5000):
+            _trends_agree(history, distinct, points)
+
+    holds()
+
+
+def _trends_agree(history, readings, points):
+    start = min(r.record.t for r in readings) - 60_000
+    stop = max(r.record.t for r in readings) + 1
+    for subject in {r.subject for r in readings}:
+        own = [s for r in readings if r.subject == subject for s in samples(r)]
+        span = window(start, stop, points)
+        expected = gather(own, span.width)
+        for metric in Metric:
+            found = history.trend(subject, metric, start, stop, points)
+            assert len(found) <= points
+            buckets = {t: b for (m, t), b in expected.items() if m is metric and b.n}
+            assert [p.t for p in found] == sorted(buckets)
+            for p in found:
+                b = buckets[p.t]
+                assert (p.min, p.max, p.n) == (b.low, b.high, b.n)
+                assert p.mean == pytest.approx(b.total / b.n)
+                assert p.quality == pytest.approx(b.n / b.seen)
+
+
+def test_pages_give_every_record_once_and_in_order(fresh, beat, noon):
+    store, history = fresh()
+    store.write([beat(seq) for seq in range(1, 40)])
+    # A second device in the very same milliseconds, and one other person's.
+    store.write([beat(seq, device="strap-2") for seq in range(1, 40)])
+    store.write([beat(seq, subject="p-2") for seq in range(1, 40)])
+    for limit in (1, 7, 78, 1000):
+        found, after = [], None
+        while True:
+            page, after = history.records(
+                "p-1", Kind.HEART_RATE, noon + 2000, noon + 30_000, after, limit
+            )
+            assert len(page) <= limit
+            found += page
+            if after is None:
+                break
+        assert len(found) == len(set(found)) == 2 * 28
+        assert [r.record.t for r in found] == sorted(r.record.t for r in found)
+        assert {r.subject for r in found} == {"p-1"}
+
+
+@pytest.mark.parametrize("cursor", ["x", "1", "1.2.3", "-1.0", "1.9" * 30, "1.' OR"])
+def test_a_cursor_of_somebody_else_is_refused(fresh, cursor, noon):
+    store, _ = fresh()
+    with pytest.raises(MalformedData):
+        store.records("p-1", Kind.HEART_RATE, 0, noon, cursor, 10)
+
+
+def test_latest_is_by_time_of_measurement_not_of_arrival(fresh, beat):
+    store, history = fresh()
+    store.write([beat(9), beat(3, device="strap-2")])
+    store.write([beat(5), beat(4, device="strap-2", gateway="gw-2")])
+    newest = history.latest("p-1")
+    assert [(r.device, r.record.seq) for r in newest] == [
+        ("strap-1", 9),
+        ("strap-2", 4),
+    ]
+    assert history.latest("p-2") == []
+
+
+def test_a_gap_stays_a_gap_and_bad_values_only_lower_the_quality(fresh, beat, noon):
+    store, history = fresh()
+    store.write(
+        [
+            beat(1, hr=60.0),
+            beat(2, hr=100.0),
+            beat(3, hr=250.0, q=("artefact",)),
+            beat(4, hr=None),
+            beat(5, hr=999.0),
+            beat(6, hr=None, t=noon + 120_000),
+            beat(7, hr=70.0, t=noon + 600_000),
+        ]
+    )
+    trend = history.trend("p-1", Metric.HEART_RATE, noon, noon + 660_000, 11)
+    assert [p.t - noon for p in trend] == [0, 600_000]
+    first = trend[0]
+    assert (first.min, first.mean, first.max, first.n) == (60.0, 80.0, 100.0, 2)
+    assert first.quality == pytest.approx(2 / 5)
+
+
+def test_late_records_land_where_they_belong(fresh, beat, noon):
+    early, late = fresh(), fresh()
+    readings = [beat(seq) for seq in range(1, 200)]
+    early[0].write(readings)
+    for reading in reversed(readings[::2]):
+        late[0].write([reading])
+    late[0].write(readings[1::2])
+    for points in (1, 5, 50, 500):
+        asked = "p-1", Metric.RR_INTERVAL, noon - 90_000, noon + 300_000, points
+        assert late[1].trend(*asked) == early[1].trend(*asked) != []
+
+
+def test_hostile_text_cannot_reach_another_patient(fresh, beat, noon):
+    store, history = fresh()
+    store.write([beat(1), beat(1, subject="p-2")])
+    for name in ("p-1' OR subject = 'p-2", "p\\' OR '1'='1", 'p"1', "p\n1", ""):
+        assert history.latest(name) == []
+        asked = name, Kind.HEART_RATE, noon, noon + 9000, None, 9
+        assert history.records(*asked) == ([], None)
+        assert history.trend(name, Metric.HEART_RATE, noon, noon + 9000, 9) == []
+
+
+def test_a_number_too_large_to_store_is_refused_alone(fresh, beat):
+    store, history = fresh()
+    bad = beat(2**63)
+    written = store.write([beat(1), bad, beat(2)])
+    assert [r for r, _ in written.refused] == [bad]
+    assert history.count() == written.new == 2

@@ -1,0 +1,220 @@
+"""A portal with a story in it: real store, real alert engine, the bus in memory."""
+
+import asyncio
+import contextlib
+import math
+import random
+from pathlib import Path
+
+import httpx
+import pytest
+
+from alerts import service as alert_engine
+from alerts.history import AlertHistory
+from ingest.sqlite import SqliteStore
+from portal.app import create_app
+from portal.board import Board, follow
+from portal.events import EventLog
+from portal.house import House, Sources
+from portal.people import People
+from vitals import config, wire
+from vitals.bus import MemoryBus
+from vitals.metrics import Metrics
+from vitals.model import (
+    Anomaly,
+    BloodPressure,
+    BodyTemperature,
+    DeviceStatus,
+    GatewayStatus,
+    HeartRate,
+    Limit,
+    Plan,
+    Reading,
+)
+from vitals.wire import Message
+
+NOW = 1_795_300_000_000
+PASSWORD = "correct horse battery"
+HOUR = 3_600_000
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self, now=NOW):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+def reading(subject, record, device="strap-1"):
+    return Reading(subject, device, record)
+
+
+def day(subject, now, racing=False, hours=3):
+    """A day of a resting person; a racing heart in the last six minutes."""
+    dice = random.Random(subject)
+    found = []
+    for s in range(0, hours * 3600, 5):
+        t = now - hours * HOUR + s * 1000
+        left = hours * 3600 - s
+        beat = 68 + 6 * math.sin(s / 900) + 3 * math.sin(s / 130) + dice.gauss(0, 1.5)
+        if racing and left < 360:
+            beat = min(148, beat + (360 - left) * 1.2) + dice.gauss(0, 2)
+        if not 5400 < left < 6300:  # took it off
+            record = HeartRate(t=t, hr=round(beat), rr=(60000 / beat,), link="open")
+            found.append(reading(subject, record))
+    for back, top, foot in ((23, 138, 86), (11, 131, 82), (2.2, 134, 84), (0.4, 128, 81)):
+        t = now - int(back * HOUR)
+        record = BloodPressure(t=t, sys=top, dia=foot, map=foot + 15, pulse=70)
+        found.append(reading(subject, record, "cuff-1"))
+    for s in range(0, 3 * 3600, 300):
+        warm = 36.5 + 0.2 * math.sin(s / 4000) + dice.gauss(0, 0.03)
+        record = BodyTemperature(t=now - 3 * HOUR + s * 1000, temp=round(warm, 2))
+        found.append(reading(subject, record, "patch-1"))
+    return found
+
+
+def anomaly(subject="p-1", name="e1", now=NOW, **fields):
+    whole = {
+        "id": name,
+        "subject": subject,
+        "detector": "limit",
+        "condition": "heart_rate_high",
+        "kind": "physiological",
+        "begin": now - 240_000,
+        "t": now - 1000,
+        "value": 148.0,
+        "unit": "/min",
+        "evidence": {
+            "device": "strap-1",
+            "limit": 120.0,
+            "hold_s": 60.0,
+            "values": [[now - 9000 + n * 1000, 140.0 + n] for n in range(9)],
+            "baseline": 68.2,
+            "quality": 0.98,
+            "received": now - 900,
+            "text": "Heart rate 148 /min, at or above 120 for 240 s.",
+        },
+    }
+    return Anomaly(**(whole | fields))
+
+
+class Place:
+    """Everything behind the portal, and logged-in clients of it."""
+
+    def __init__(self, folder: Path, clock=None):
+        self.clock = clock or Clock()
+        self.bus, self.metrics = MemoryBus(), Metrics()
+        self.folder = folder
+        self.store = SqliteStore(folder / "store.db")
+        self.people = People(folder / "people.db", self.clock)
+        self.history = AlertHistory(folder)
+        self.board = Board(EventLog(self.clock()))
+        self.sources = Sources(self.store, self.history, self.people)
+        self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
+        self.app = create_app(self.house)
+
+    def admit(self):
+        self.people.add("wang", PASSWORD, "patient", "p-1")
+        self.people.add("li", PASSWORD, "patient", "p-2")
+        self.people.add("dr.chen", PASSWORD, "clinician", subjects=["p-1", "p-3"])
+        self.people.add("dr.zhou", PASSWORD, "clinician", subjects=["p-2"])
+        self.people.add("root", PASSWORD, "admin")
+
+    @contextlib.asynccontextmanager
+    async def open(self):
+        """Run the alert engine and the board."""
+        engine = alert_engine.run(
+            self.bus, config.Alerts(), self.folder, self.metrics, self.clock
+        )
+        tasks = [
+            asyncio.create_task(engine),
+            asyncio.create_task(follow(self.board, self.bus, self.metrics)),
+        ]
+        await asyncio.sleep(0.05)
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def client(self, name=None, **fields):
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        headers = {}
+        if name:
+            headers["Authorization"] = f"Bearer {self.people.issue_token(name)}"
+        return httpx.AsyncClient(
+            transport=transport, base_url="http://portal", headers=headers, **fields
+        )
+
+    async def say(self, noun, topic, retain=False):
+        await self.bus.publish(Message(topic, wire.encode(noun), retain))
+
+    async def raise_alert(self, subject="p-1", name="e1", **fields):
+        now = self.clock()
+        found = anomaly(subject, name, now, **fields)
+        await self.say(found, wire.of(subject, "anomaly"))
+        await until(lambda: self.board.alert(name))
+
+    async def tell(self):
+        """Say who is there: gateways, devices, plans."""
+        now = self.clock()
+        await self.say(
+            GatewayStatus(online=True, t=now), wire.gateway_topic("gw-1", "status"), True
+        )
+        plan = Plan(limits={"heart_rate": Limit(45, 120, 60)}, time_zone="Asia/Shanghai")
+        for subject in ("p-1", "p-2", "p-3"):
+            await self.say(plan, wire.of(subject, "plan"), True)
+            status = DeviceStatus(
+                t=now, connected=True, gateway="gw-1", name="Heart strap", battery=81,
+                rssi=-61, last=now - 1000,
+            )  # fmt: skip
+            await self.say(status, wire.of(subject, "strap-1", "status"), True)
+            cuff = DeviceStatus(t=now, connected=False, name="Cuff", battery=18,
+                                last=now - 1_500_000)  # fmt: skip
+            await self.say(cuff, wire.of(subject, "cuff-1", "status"), True)
+
+    def close(self):
+        self.people.close()
+        self.history.close()
+        self.store.close()
+
+
+async def until(fact, seconds=5.0):
+    """Wait for a fact."""
+    async with asyncio.timeout(seconds):
+        while not (found := fact()):
+            await asyncio.sleep(0.01)
+    return found
+
+
+@pytest.fixture
+def place(tmp_path):
+    found = Place(tmp_path)
+    found.admit()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def new_place(tmp_path):
+    """A place with the wall clock's time, for a real server."""
+    from vitals import clock
+
+    found = Place(tmp_path, clock.now)
+    found.admit()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def story():
+    """The words of the story, for tests that write their own."""
+    import types
+
+    return types.SimpleNamespace(
+        day=day, anomaly=anomaly, reading=reading, until=until, NOW=NOW, PASSWORD=PASSWORD
+    )

@@ -1,0 +1,93 @@
+"""MQTT itself: sessions that last, acknowledgements by hand, brokers that go away."""
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from vitals import broker
+from vitals.config import Mqtt
+from vitals.errors import Unavailable
+from vitals.mqtt import MqttBus
+from vitals.wire import Message
+
+needs_mosquitto = pytest.mark.skipif(
+    not broker.find_mosquitto(), reason="apt install mosquitto"
+)
+TOPIC = "vitals/v1/34/p-7/anomaly"
+
+
+def test_a_missing_broker_is_one_clear_line(run):
+    async def main():
+        async with MqttBus(Mqtt(port=broker.free_port())) as bus:
+            with pytest.raises(Unavailable, match="no MQTT broker at 127.0.0.1"):
+                await bus.ready(1)
+
+    run(main())
+
+
+@needs_mosquitto
+def test_what_was_not_acknowledged_comes_again(run, tmp_path):
+    async def main():
+        async with broker.embedded(tmp_path) as (mqtt, _):
+            async with MqttBus(mqtt, "stage") as bus:
+                inbox = bus.subscribe(TOPIC)
+                await bus.ready()
+                await bus.publish(Message(TOPIC, b"1"))
+                await bus.publish(Message(TOPIC, b"2"))
+                first, *_ = await inbox.take(1)
+                first.ack()
+                await asyncio.sleep(0.2)
+            async with MqttBus(mqtt, "stage") as bus:
+                inbox = bus.subscribe(TOPIC)
+                [again] = await asyncio.wait_for(inbox.take(), 5)
+                assert again.message.payload == b"2"
+
+    run(main())
+
+
+@needs_mosquitto
+@pytest.mark.slow
+def test_publishing_waits_for_a_broker_that_is_away(run, tmp_path):
+    async def main():
+        port = broker.free_port()
+        program = broker.find_mosquitto()
+        async with MqttBus(Mqtt(port=port), "stage") as bus:
+            waiting = asyncio.ensure_future(bus.publish(Message(TOPIC, b"kept")))
+            await asyncio.sleep(0.3)
+            assert not waiting.done()
+            async with broker.child(program, tmp_path, port):
+                await asyncio.wait_for(waiting, 10)
+
+    run(main())
+
+
+@pytest.mark.slow
+def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(run, tmp_path):
+    async def main():
+        async with broker.in_process(tmp_path, broker.free_port()) as mqtt:
+            five = replace(mqtt, version="5")
+            async with MqttBus(five, "stage") as bus:
+                await bus.publish(Message(TOPIC, b"queued before it answered"))
+                assert bus.protocol == 4
+
+    run(main())
+
+
+@needs_mosquitto
+def test_a_wrong_password_is_one_clear_line(run, tmp_path):
+    async def main():
+        port, conf = broker.free_port(), tmp_path / "strict.conf"
+        conf.write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\n")
+        program = broker.find_mosquitto()
+        process = await asyncio.create_subprocess_exec(program, "-c", str(conf))
+        try:
+            await broker.reachable(port, process)
+            async with MqttBus(Mqtt(port=port, username="gw-1")) as bus:
+                with pytest.raises(Unavailable, match="refuses gw-1.*password_file"):
+                    await bus.ready(3)
+        finally:
+            process.terminate()
+            await process.wait()
+
+    run(main())

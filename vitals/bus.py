@@ -1,0 +1,121 @@
+"""How the stages meet: one publishes a message, another takes it from its inbox.
+
+A stage never imports a sibling.  The front door gives it a bus; `vitals.wire` says what
+the messages mean.  `vitals.mqtt` is the bus between processes and machines, `MemoryBus`
+the bus of tests; both pass one contract suite.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from msgspec import Struct
+
+from vitals.wire import Message
+
+
+class Delivery(Struct, frozen=True):
+    """A message in an inbox; call `ack` once it is safe to forget, in order."""
+
+    message: Message
+    ack: Callable[[], None]
+
+
+class Inbox:
+    """What has arrived for one subscription, oldest first."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Delivery] = deque()
+        self._arrived = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, deliveries: Iterable[Delivery]) -> None:
+        """Add deliveries; only a bus does, on the event loop."""
+        self._waiting.extend(deliveries)
+        self._arrived.set()
+
+    async def take(self, limit: int = 1000) -> list[Delivery]:
+        """Wait for at least one delivery; give all that have arrived, up to `limit`."""
+        while not self._waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+        count = min(limit, len(self._waiting))
+        return [self._waiting.popleft() for _ in range(count)]
+
+
+class Bus(Protocol):
+    """At-least-once publish/subscribe with retained messages."""
+
+    @property
+    def online(self) -> asyncio.Event:
+        """Set while messages can leave."""
+
+    async def publish(self, message: Message) -> None:
+        """Return once the broker has accepted the message; wait while it is away."""
+
+    def subscribe(self, *filters: str) -> Inbox:
+        """Open an inbox for MQTT topic filters; retained messages come first."""
+
+    def unsubscribe(self, inbox: Inbox) -> None:
+        """Close an inbox."""
+
+
+class MemoryBus:
+    """A bus inside one process: at most once, nothing survives."""
+
+    def __init__(self) -> None:
+        self._inboxes: dict[int, tuple[Inbox, tuple[str, ...]]] = {}
+        self._retained: dict[str, Message] = {}
+        self.online = asyncio.Event()
+        self.online.set()
+
+    async def publish(self, message: Message) -> None:
+        """Put the message into every inbox that wants it."""
+        if message.retain:
+            self._retained.pop(message.topic, None)
+            if message.payload:
+                self._retained[message.topic] = message
+        for inbox, filters in list(self._inboxes.values()):
+            if any(matches(wanted, message.topic) for wanted in filters):
+                inbox.put([Delivery(message, _nothing)])
+        await asyncio.sleep(0)
+
+    def subscribe(self, *filters: str) -> Inbox:
+        """Open an inbox for everything under the filters, retained messages first."""
+        inbox = Inbox()
+        self._inboxes[id(inbox)] = inbox, filters
+        wanted = (m for m in self._retained.values())
+        inbox.put(
+            Delivery(message, _nothing)
+            for message in wanted
+            if any(matches(f, message.topic) for f in filters)
+        )
+        return inbox
+
+    def unsubscribe(self, inbox: Inbox) -> None:
+        """Close an inbox."""
+        self._inboxes.pop(id(inbox), None)
+
+
+def matches(wanted: str, topic: str) -> bool:
+    """Tell whether a topic lies under an MQTT topic filter.
+
+    >>> matches("vitals/v1/+/+/anomaly", "vitals/v1/34/p-7/anomaly")
+    True
+    >>> matches("vitals/v1/#", "vitals/v2/dead")
+    False
+    """
+    want, have = wanted.split("/"), topic.split("/")
+    for place, level in enumerate(want):
+        if level == "#":
+            return True
+        if place >= len(have) or level not in ("+", have[place]):
+            return False
+    return len(want) == len(have)
+
+
+def _nothing() -> None:
+    """Acknowledge to nobody."""

@@ -1,0 +1,156 @@
+"""The command line.  It wires the rooms together: only here may all of them meet.
+
+Rooms are imported when their command runs, so that a gateway needs no numba and
+`vitals --help` is quick.
+"""
+
+import argparse
+from collections.abc import Callable
+from importlib import import_module
+from typing import TypeAlias
+
+from vitals import __version__
+
+Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+STAGES = ("sim", "gateway", "ingest", "dsp", "alerts", "portal")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="vitals",
+        description="Vital signs from a wearable's radio to the clinician's alert and"
+        " the patient's chart.  No emergency service.",
+    )
+    top.add_argument("--version", action="version", version=f"vitals {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for add in (_demo, _run, _record, _replay, _export, _doctor, _user):
+        add(commands)
+    return top
+
+
+def _demo(commands: Parsers) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="everything in one go, on simulated wearables",
+        description="Run the whole house in this process on simulated wearables: a"
+        " broker, a store, a page to open.  Ctrl-C ends it.",
+    )
+    demo.add_argument("--seconds", type=float, help="stop by itself after this long")
+    demo.add_argument("--summary", metavar="FILE", help="write the summary as JSON")
+    demo.add_argument(
+        "--wearables", type=int, default=4, metavar="N", help="4 to 100 (default: 4)"
+    )
+    demo.add_argument(
+        "--port", type=int, default=8000, help="of the page (default: 8000; 0: any)"
+    )
+    demo.add_argument(
+        "--speed", type=float, default=1.0, metavar="X", help="of simulated time"
+    )
+    demo.add_argument(
+        "--rr",
+        metavar="FILE",
+        help="the first strap beats these RR intervals: ms, one a line",
+    )
+    demo.add_argument("--data", metavar="DIR", help="keep the data here")
+    demo.add_argument("--ledger", metavar="FILE", help="note every value that was sent")
+    demo.set_defaults(command=_later("demo"))
+
+
+def _run(commands: Parsers) -> None:
+    run = commands.add_parser(
+        "run",
+        help="run stages of an installation",
+        description="Run stages in this process until it is told to stop.  Start them"
+        " in one process or in many; they meet on the MQTT broker.",
+    )
+    run.add_argument(
+        "stages", nargs="+", choices=STAGES, metavar="STAGE", help=", ".join(STAGES)
+    )
+    _config(run)
+    run.add_argument("--log", default="INFO", help="level (default: INFO)")
+    run.set_defaults(command=_later("stages"))
+
+
+def _record(commands: Parsers) -> None:
+    record = commands.add_parser(
+        "record", help="write what is on the bus to a file, as JSON lines"
+    )
+    record.add_argument("file", metavar="FILE", help="- for standard output")
+    record.add_argument("--seconds", type=float, help="stop by itself after this long")
+    _config(record)
+    record.set_defaults(command=_later("tape", "record"))
+
+
+def _replay(commands: Parsers) -> None:
+    replay = commands.add_parser(
+        "replay",
+        help="put recorded records on the bus again",
+        description="Publish the records of a recording, and nothing else of it, in"
+        " their order.  The detectors give the same anomalies again.",
+    )
+    replay.add_argument("file", metavar="FILE", help="- for standard input")
+    replay.add_argument(
+        "--speed", type=float, metavar="X", help="keep the pauses, X times as fast"
+    )
+    _config(replay)
+    replay.set_defaults(command=_later("tape", "replay"))
+
+
+def _export(commands: Parsers) -> None:
+    export = commands.add_parser(
+        "export", help="print every stored record as JSON lines"
+    )
+    export.add_argument("--data", metavar="DIR", help="of a demo or an SQLite store")
+    _config(export)
+    export.set_defaults(command=_later("export"))
+
+
+def _doctor(commands: Parsers) -> None:
+    doctor = commands.add_parser(
+        "doctor", help="check configuration, broker, store, clock, disk, radio"
+    )
+    _config(doctor)
+    doctor.set_defaults(command=_later("doctor"))
+
+
+def _user(commands: Parsers) -> None:
+    user = commands.add_parser("user", help="people who may log in")
+    _config(user)
+    actions = user.add_subparsers(metavar="ACTION", required=True)
+    add = actions.add_parser("add", help="let somebody in; asks for a password")
+    add.add_argument("name")
+    add.add_argument("--role", choices=("patient", "clinician", "admin"), required=True)
+    add.add_argument("--subject", help="whose data a patient sees: their own pseudonym")
+    add.add_argument(
+        "--patients",
+        nargs="*",
+        default=[],
+        help="pseudonyms that a clinician cares for",
+    )
+    passwd = actions.add_parser("passwd", help="change a password; asks for it")
+    passwd.add_argument("name")
+    listing = actions.add_parser("list", help="show who may log in")
+    add.set_defaults(command=_later("people", "add"))
+    passwd.set_defaults(command=_later("people", "passwd"))
+    listing.set_defaults(command=_later("people", "show"))
+
+
+def _config(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config",
+        metavar="FILE",
+        default="vitals.toml",
+        help="default: vitals.toml; deploy/vitals.toml is the documented sample",
+    )
+
+
+def _later(module: str, function: str = "main") -> Callable[[argparse.Namespace], int]:
+    """Import a command's module when it runs."""
+
+    def command(chosen: argparse.Namespace) -> int:
+        found = getattr(import_module(f"vitals.cli.{module}"), function)
+        return int(found(chosen) or 0)
+
+    return command

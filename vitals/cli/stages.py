@@ -1,0 +1,176 @@
+"""`vitals run`: stages of an installation, each with a bus of its own."""
+
+import argparse
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from vitals import VitalsError, config
+from vitals.clock import Clock, now
+from vitals.metrics import Metrics
+from vitals.mqtt import MqttBus
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = (1, 2, 5, 15, 60)  # after a stage has failed
+
+
+class House(Struct):
+    """What every stage of this process is given."""
+
+    config: config.Config
+    metrics: Metrics
+    clock: Clock = now
+    told_url: Callable[[str], None] = lambda url: log.info("the page is at %s", url)
+
+    @property
+    def data(self) -> Path:
+        """The folder of everything that must survive."""
+        return Path(self.config.data)
+
+
+async def sim(house: House) -> None:
+    """Run the simulated wearables."""
+    import firmware_sim.service
+
+    await firmware_sim.service.run(house.config.sim, house.metrics, house.clock)
+
+
+async def gateway(house: House) -> None:
+    """Read the wearables."""
+    import gateway.service
+
+    settings = house.config.gateway
+    will = gateway.service.will(settings.name, house.clock)
+    name = f"vitals-gateway-{settings.name}"
+    async with MqttBus(house.config.mqtt, name, will) as bus:
+        await gateway.service.run(bus, settings, house.data, house.metrics, house.clock)
+
+
+async def ingest(house: House) -> None:
+    """Store the records."""
+    import ingest.service
+    from ingest.ledger import Ledger
+    from ingest.store import open_store
+
+    store = open_store(house.config.store, house.data)
+    ledger = Ledger(house.data / "ledger.db")
+    async with MqttBus(house.config.mqtt, "vitals-ingest") as bus:
+        await ingest.service.run(bus, store, ledger, house.metrics, house.clock)
+
+
+async def dsp(house: House) -> None:
+    """Detect anomalies."""
+    import dsp.service
+
+    async with MqttBus(house.config.mqtt, "vitals-dsp") as bus:
+        await dsp.service.run(
+            bus, house.config.dsp, house.data, house.metrics, house.clock
+        )
+
+
+async def alerts(house: House) -> None:
+    """Tell people."""
+    import alerts.service
+
+    async with MqttBus(house.config.mqtt, "vitals-alerts") as bus:
+        await alerts.service.run(
+            bus, house.config.alerts, house.data, house.metrics, house.clock
+        )
+
+
+async def portal(house: House) -> None:
+    """Serve the API and pages."""
+    import portal.service
+    from alerts.history import AlertHistory
+    from ingest.store import open_history
+    from portal.house import Sources
+    from portal.people import People
+
+    people = People(house.data / "people.db")
+    history = open_history(house.config.store, house.data)
+    sources = Sources(history, AlertHistory(house.data), people)
+    async with MqttBus(house.config.mqtt) as bus:
+        await portal.service.run(
+            bus,
+            house.config.portal,
+            sources,
+            house.metrics,
+            house.clock,
+            house.told_url,
+        )
+
+
+STAGES: dict[str, Callable[[House], Awaitable[None]]] = {
+    stage.__name__: stage for stage in (sim, gateway, ingest, dsp, alerts, portal)
+}
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Run the chosen stages until a signal comes."""
+    settings = config.load(Path(chosen.config))
+    level = logging.getLevelName(chosen.log.upper())
+    logging.basicConfig(level=level, format="%(asctime)s %(name)s: %(message)s")
+    Path(settings.data).mkdir(parents=True, exist_ok=True)
+    asyncio.run(until_told(run(House(settings, Metrics()), chosen.stages)))
+    return 0
+
+
+async def run(house: House, names: Iterable[str]) -> None:
+    """Run stages side by side, for ever."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name in names:
+                group.create_task(supervise(name, house))
+    except* VitalsError as errors:
+        raise first(errors) from None
+
+
+async def supervise(name: str, house: House) -> None:
+    """Keep a stage running: what it did not expect is logged, and it starts again.
+
+    What the operator must mend (a VitalsError) ends the process instead.
+    """
+    failures = 0
+    while True:
+        try:
+            await STAGES[name](house)
+        except VitalsError:
+            raise
+        except Exception as error:
+            if (ours := _ours(error)) is not None:
+                raise ours from None
+            pause = AGAIN_S[min(failures, len(AGAIN_S) - 1)]
+            log.exception("%s failed; starting it again in %d s", name, pause)
+            house.metrics.count(f"{name}_failures_total")
+            failures += 1
+            await asyncio.sleep(pause)
+
+
+async def until_told(work: Awaitable[None]) -> None:
+    """Run until done, or until SIGINT or SIGTERM ends it cleanly."""
+    task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.info("stopped")
+
+
+def _ours(error: BaseException) -> VitalsError | None:
+    """Give the VitalsError in an exception, if there is one."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_ours, error.exceptions)), None)
+    return error if isinstance(error, VitalsError) else None
+
+
+def first(group: BaseExceptionGroup[VitalsError]) -> VitalsError:
+    """Give one of a group's errors: the operator mends them one by one."""
+    found = _ours(group)
+    assert found is not None
+    return found

@@ -1,0 +1,186 @@
+"""The configuration: one TOML file, read once at the front door.
+
+`deploy/vitals.toml` is the documented sample.  Unknown keys are errors with their path.
+Constructors receive the values they need: there is no global settings object.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from vitals.errors import ConfigError
+from vitals.model import Limit, Name
+
+Positive = Annotated[float, Meta(gt=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class Mqtt(Section, frozen=True):
+    """Where the broker is, and who we are to it."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    version: Literal["5", "3.1.1"] = "5"  # "5" falls back where the broker refuses it
+    username: str = ""
+    password_file: str = ""  # its first line is the password
+    ca: str = ""  # a file of certificates; set it to speak TLS
+    certificate: str = ""  # our own, and its key
+    key: str = ""
+
+
+class Wearable(Section, frozen=True):
+    """A wearable that a gateway may connect to, and who wears it."""
+
+    device: Name
+    subject: Name
+    address: str  # identity address, "C0:00:00:00:00:01"
+
+
+class Gateway(Section, frozen=True):
+    """The box beside the wearables."""
+
+    name: Name = "gw-1"
+    adapter: str = ""  # "" or "hci0": BlueZ; "tcp-client:HOST:PORT", "usb:0": Bumble
+    wearables: tuple[Wearable, ...] = ()
+
+
+class Course(Section, frozen=True):
+    """Something that happens to a simulated person."""
+
+    at_s: float  # since the start of the simulation
+    for_s: float
+    state: Literal["exercise", "racing", "hypertension", "fever", "off_body", "gone"]
+
+
+class SimPerson(Section, frozen=True):
+    """A simulated person: seeded, resting unless the course says otherwise."""
+
+    name: Name
+    course: tuple[Course, ...] = ()
+
+
+class SimWearable(Section, frozen=True):
+    """A simulated wearable on a simulated person."""
+
+    kind: Literal["strap", "cuff", "thermometer"]
+    address: str
+    person: Name
+    name: str = ""  # in the scan response; "" = made from kind and address
+    every_s: Positive | None = None  # None: strap 1, cuff 60, thermometer 10
+    rr: str = ""  # a file of RR intervals in ms, one a line: the strap beats them
+
+
+class Sim(Section, frozen=True):
+    """The simulated radio and what is on it."""
+
+    host: str = "127.0.0.1"  # Host Controller Interface over TCP, for the gateway
+    port: Port = 6402
+    seed: int = 1
+    speed: Positive = 1.0
+    ledger: str = ""  # a file that is told every value handed to the radio
+    people: tuple[SimPerson, ...] = ()
+    wearables: tuple[SimWearable, ...] = ()
+
+
+class Store(Section, frozen=True):
+    """Where records and trends are kept."""
+
+    kind: Literal["sqlite", "influx"] = "sqlite"
+    url: str = "http://127.0.0.1:8086"
+    database: str = "vitals"  # 2.x and 3: the bucket
+    organisation: str = ""  # 2.x; "" writes by /write, else by /api/v2/write
+    authorization_file: str = ""  # its first line is the Authorization header
+
+
+class Dsp(Section, frozen=True):
+    """What the detectors hold a patient to who has no plan of their own."""
+
+    limits: dict[str, Limit] = field(default_factory=dict)  # over the defaults
+    silence_s: dict[str, float] = field(default_factory=dict)  # by kind
+    off_body_s: Positive = 60.0
+    late_s: Positive = 600.0  # older evidence wakes nobody
+    tick_s: Positive = 1.0
+    baseline_beats: Positive = 3600.0  # samples the personal baseline remembers
+    baseline_z: Positive = 6.0  # deviations that count as unusual
+
+
+class Alerts(Section, frozen=True):
+    """Whom to tell."""
+
+    webhook: str = ""  # URL that gets every alert as JSON
+    webhook_secret_file: str = ""  # signs it: X-Vitals-Signature
+    priorities: dict[str, Literal["high", "medium", "low"]] = field(
+        default_factory=dict
+    )  # by condition, over the defaults
+
+
+class Portal(Section, frozen=True):
+    """The API and pages."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+
+
+class Config(Section, frozen=True):
+    """The whole file."""
+
+    data: str = "/var/lib/vitals"  # everything that must survive lies under it
+    mqtt: Mqtt = Mqtt()
+    gateway: Gateway = Gateway()
+    sim: Sim = Sim()
+    store: Store = Store()
+    dsp: Dsp = Dsp()
+    alerts: Alerts = Alerts()
+    portal: Portal = Portal()
+
+
+def load(path: Path) -> Config:
+    """Read the configuration.
+
+    Raises
+    ------
+    ConfigError
+        The file is not there, is not TOML, or has a key or value that we do not know.
+    """
+    try:
+        text = path.read_text()
+    except OSError as error:
+        hint = "copy deploy/vitals.toml and edit it"
+        raise ConfigError(f"{path}: {error.strerror}; {hint}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "configuration") -> Config:
+    """Check the text of a configuration; errors name the key's path."""
+    try:
+        return msgspec.toml.decode(text, type=Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {_plain(str(error))}") from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{name} is not TOML: {error}") from error
+
+
+def secret(path: str) -> str:
+    """Read the first line of a secret's file; "" has no secret."""
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text().splitlines()[0].strip()
+    except (OSError, IndexError) as error:
+        raise ConfigError(f"{path}: cannot read the secret in it: {error}") from error
+
+
+def _plain(error: str) -> str:
+    """Say msgspec's words in ours: `gateway.nmae: unknown key`."""
+    what, _, where = error.partition(" - at `$.")
+    where = where.rstrip("`")
+    if what.startswith("Object contains unknown field"):
+        key = what.split("`")[1]
+        return f"{f'{where}.{key}' if where else key}: unknown key"
+    return f"{where}: {what}" if where else what

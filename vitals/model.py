@@ -1,0 +1,230 @@
+"""The nouns that flow: Record -> Anomaly -> Alert, and one Command back.
+
+All are immutable msgspec structs, and what a topic of `vitals.wire` carries is exactly
+one of them.  Times are `Instant`.  A stage never edits what it was given; it makes the
+next noun.
+"""
+
+from typing import Annotated, Any, Literal, NewType
+
+from msgspec import Meta, Struct, field
+
+from vitals.codes import Kind
+
+Instant = NewType("Instant", int)
+"""Milliseconds since 1970-01-01T00:00Z.  RFC 3339 text exists only at the doors."""
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,64}\Z")]
+"""A subject's pseudonym, a device or a gateway, as it stands in topics."""
+
+Time = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]  # until the year 2100
+
+
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one wearable said once, whole; its payload on the wire.
+
+    `received`, `gateway` and `seq` are None in a record that did not come through one
+    of our gateways: it is stored and judged, never committed.
+    """
+
+    t: Time  # measured; clock-corrected
+    received: Time | None = None  # at the gateway
+    gateway: Name | None = None
+    seq: Annotated[int, Meta(ge=1)] | None = None  # per gateway and device, gapless
+    q: tuple[str, ...] = ()  # vitals.codes.Flag; empty = good
+    link: Literal["bonded", "open"] | None = None
+    device_t: Time | None = None  # the device's own stamp
+
+
+class HeartRate(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One heart-rate notification."""
+
+    hr: float | None  # /min
+    rr: tuple[float, ...] = ()  # ms, oldest first
+    energy: int | None = None  # kJ
+
+
+class BloodPressure(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One complete blood-pressure measurement."""
+
+    sys: float | None  # mmHg
+    dia: float | None  # mmHg
+    map: float | None = None  # mmHg
+    pulse: float | None = None  # /min
+    user: int | None = None  # the device's user slot
+
+
+class BodyTemperature(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One temperature measurement."""
+
+    temp: float | None  # Cel
+    site: str | None = None  # one of vitals.codes.SITES
+
+
+class OxygenSaturation(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One pulse-oximeter measurement."""
+
+    spo2: float | None  # %
+    pulse: float | None = None  # /min
+
+
+class Glucose(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One glucose measurement."""
+
+    glucose: float | None  # mmol/L
+
+
+class Battery(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A wearable's battery level."""
+
+    level: float | None  # %
+
+
+RECORDS: dict[Kind, type[Record]] = {
+    Kind.HEART_RATE: HeartRate,
+    Kind.BLOOD_PRESSURE: BloodPressure,
+    Kind.BODY_TEMPERATURE: BodyTemperature,
+    Kind.OXYGEN_SATURATION: OxygenSaturation,
+    Kind.GLUCOSE: Glucose,
+    Kind.BATTERY: Battery,
+}
+KINDS = {record: kind for kind, record in RECORDS.items()}
+
+
+class Reading(Struct, frozen=True):
+    """A record and whose it is: what a record's topic and payload say together."""
+
+    subject: str  # pseudonym; never a name
+    device: str
+    record: Record
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the record."""
+        return KINDS[type(self.record)]
+
+
+class Anomaly(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a detector saw begin, go on or end in one person's records."""
+
+    id: str  # the same for begin, change and end of one episode
+    subject: Name
+    detector: str  # "limit", "baseline", "off_body", "silent"
+    condition: str  # "heart_rate_high", "device_silent", ...
+    kind: Literal["physiological", "technical"]
+    begin: Time
+    t: Time  # of the latest evidence
+    over: bool = False
+    value: float | None = None  # the worst so far, in `unit`
+    unit: str = ""  # UCUM
+    confidence: float = 1.0  # 0 to 1
+    late: bool = False  # evidence too old to wake anybody
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+Priority = Literal["high", "medium", "low"]  # IEC 60601-1-8
+State = Literal[  # ANSI/ISA-18.2
+    "unacknowledged",
+    "acknowledged",
+    "returned_unacknowledged",
+    "shelved",
+    "suppressed",
+    "out_of_service",
+    "normal",
+]
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """A fact that a clinician should act on, and how far we are with telling them."""
+
+    id: str
+    subject: Name
+    condition: str
+    kind: Literal["physiological", "technical"]
+    priority: Priority
+    state: State
+    since: Time
+    t: Time  # of the latest change
+    value: float | None = None
+    unit: str = ""  # UCUM
+    evidence: dict[str, Any] = field(default_factory=dict)
+    acknowledged_by: str | None = None
+    comment: str | None = None
+    escalation: dict[str, Any] = field(default_factory=dict)  # {"to"}, {"until"}
+
+
+class AlertCommand(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a clinician decided about an alert."""
+
+    action: Literal["acknowledge", "snooze", "handover", "false_alarm"]
+    by: str
+    t: Time
+    comment: str = ""
+    minutes: Annotated[int, Meta(ge=1, le=24 * 60)] | None = None  # snooze
+    to: str | None = None  # handover
+
+
+class Limit(Struct, frozen=True, forbid_unknown_fields=True):
+    """One personal limit on a metric; beyond it for `hold_s`, it counts."""
+
+    low: float | None = None  # in the metric's unit
+    high: float | None = None
+    hold_s: float = 60.0
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What dsp and alerts obey for one patient; a limit not named has its default."""
+
+    limits: dict[str, Limit] = field(default_factory=dict)  # by metric wire name
+    time_zone: str = "UTC"
+    by: str = ""
+    t: Time = 0
+
+
+class GatewayStatus(Struct, frozen=True, kw_only=True):
+    """A gateway's retained word on itself; `online: false` is its last will."""
+
+    online: bool
+    t: Time
+    version: str = ""
+    queued: int = 0  # records on disk, not yet committed
+    dropped: int = 0
+    malformed: int = 0  # notifications that broke their specification
+
+
+class DeviceStatus(Struct, frozen=True, kw_only=True):
+    """A wearable's retained state, as its gateway sees it."""
+
+    t: Time
+    connected: bool
+    gateway: str = ""
+    name: str | None = None
+    battery: float | None = None  # %
+    rssi: int | None = None  # dBm
+    last: Time | None = None  # last record
+    off_body: bool = False
+    malformed: int = 0
+    reconnects: int = 0
+    information: dict[str, str] = field(default_factory=dict)  # Device Information
+
+
+class Committed(Struct, frozen=True):
+    """Ingest's word that these sequence numbers are durable, per device."""
+
+    devices: dict[str, list[tuple[int, int]]]  # [[from, to], ...], both inclusive
+
+
+class GatewayCommand(Struct, frozen=True, kw_only=True):
+    """A word to a gateway."""
+
+    action: str  # "resend", "reload", "check_in", "assign"
+    t: Time = 0
+
+
+class Dead(Struct, frozen=True, kw_only=True):
+    """What could not be understood, kept with the reason."""
+
+    t: Time
+    topic: str
+    reason: str
+    payload: str  # base64 of the raw bytes

@@ -1,0 +1,400 @@
+"""The bus between processes and machines: MQTT 5, falling back to 3.1.1.  Home of paho.
+
+paho runs in a thread of its own; everything else here happens on the event loop.  A
+session survives our restarts (a stable client identifier, clean start off), messages
+are acknowledged by hand once the stage has made them durable, and what is published
+waits for the broker's PUBACK, also while the broker is away.
+"""
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections import deque
+from functools import lru_cache, partial
+from types import TracebackType
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from vitals import config
+from vitals.bus import Delivery, Inbox, matches
+from vitals.errors import ConfigError, Unavailable
+from vitals.wire import Message
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 30
+ANSWER_S = 3  # for CONNACK
+WINDOW = 2000  # unacknowledged messages that we ask the broker to allow us
+WEEK_S = 7 * 24 * 3600  # how long a broker keeps the session of a stage that is away
+
+
+class BufferedSocket:
+    """A socket that reads 64 KiB at a time.
+
+    paho asks for single octets and then calls select once a packet: with this under it
+    a message costs half (DESIGN section 6.2).
+    """
+
+    def __init__(self, inner: socket.socket) -> None:
+        self._inner, self._buffer, self._at = inner, b"", 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a socket has
+        return getattr(self._inner, name)
+
+    def pending(self) -> int:
+        """Give the number of octets that can be read without waiting."""
+        below = getattr(self._inner, "pending", int)()  # a TLS socket has its own
+        return len(self._buffer) - self._at + int(below)
+
+    def recv(self, size: int) -> bytes:
+        """Read up to `size` octets."""
+        if self._at == len(self._buffer):
+            self._buffer, self._at = self._inner.recv(65536), 0
+        piece = self._buffer[self._at : self._at + size]
+        self._at += len(piece)
+        return piece
+
+
+class Client(paho.Client):
+    """paho's client on a buffered socket."""
+
+    def _create_socket(self) -> Any:  # noqa: ANN401 - paho's SocketLike
+        return BufferedSocket(super()._create_socket())  # type: ignore[arg-type]
+
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
+        """Read every packet that the buffer holds, not one per select."""
+        code = super().loop_read(max_packets)
+        while code == MQTTErrorCode.MQTT_ERR_SUCCESS and self._has_more():
+            code = super().loop_read(max_packets)
+        return code
+
+    def _has_more(self) -> bool:
+        return isinstance(self._sock, BufferedSocket) and self._sock.pending() > 0
+
+
+class MqttBus:
+    """One MQTT session.  Use it as `async with MqttBus(settings, "ingest") as bus`."""
+
+    def __init__(
+        self,
+        settings: config.Mqtt,
+        client: str = "",
+        will: Message | None = None,
+    ) -> None:
+        """Describe a session; `client` names one that survives, "" is a passing one."""
+        self._settings, self._will = settings, will
+        self._name = client or f"vitals-{secrets.token_hex(6)}"
+        self._lasting = bool(client)
+        self.online = asyncio.Event()
+        self.protocol = paho.MQTTv5 if settings.version == "5" else paho.MQTTv311
+        self._inboxes: list[tuple[Inbox, tuple[str, ...]]] = []
+        self._route = lru_cache(65536)(self._find_inbox)
+        self._arrivals: deque[tuple[int, paho.MQTTMessage]] = deque()
+        self._strays: deque[Delivery] = deque()
+        self._waking = False
+        self._waiting: dict[int, tuple[Message, asyncio.Future[None]]] = {}
+        self._connection = 0  # counts connections: an old one's packet ids mean nothing
+        self._refusals = 0
+        self._client: Client
+        self.problem = f"no answer yet from {settings.host}:{settings.port}"
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        client, self._client = self._client, Client(CallbackAPIVersion.VERSION2)
+        client.disconnect()
+        await asyncio.to_thread(client.loop_stop)
+        for _, done in self._waiting.values():
+            done.cancel()
+
+    async def ready(self, timeout_s: float = 10) -> None:
+        """Wait for the broker.
+
+        Raises
+        ------
+        Unavailable
+            It did not let us in; the text says why and what to do.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.online.wait()
+        except TimeoutError as error:
+            raise Unavailable(self.problem) from error
+
+    async def publish(self, message: Message) -> None:
+        """Return once the broker has accepted the message; wait while it is away."""
+        done = self._loop.create_future()
+        self._send(message, done)
+        await done
+
+    def _send(self, message: Message, done: asyncio.Future[None]) -> None:
+        sent = self._client.publish(
+            message.topic, message.payload, qos=1, retain=message.retain
+        )
+        self._waiting[sent.mid] = message, done
+
+    @property
+    def _where(self) -> str:
+        return f"{self._settings.host}:{self._settings.port}"
+
+    def subscribe(self, *filters: str) -> Inbox:
+        """Open an inbox for MQTT topic filters; retained messages come first."""
+        inbox = Inbox()
+        self._inboxes.append((inbox, filters))
+        self._route.cache_clear()
+        if self.online.is_set():
+            self._ask_for(filters)
+        strays, self._strays = self._strays, deque()
+        for stray in strays:
+            self._deliver(stray)
+        return inbox
+
+    def unsubscribe(self, inbox: Inbox) -> None:
+        """Close an inbox; what is under way to it is dropped."""
+        gone = [filters for box, filters in self._inboxes if box is inbox]
+        self._inboxes = [pair for pair in self._inboxes if pair[0] is not inbox]
+        self._route.cache_clear()
+        if gone and self.online.is_set():
+            self._client.unsubscribe(list(gone[0]))
+
+    # -- connecting --------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Begin connecting; paho goes on trying for ever."""
+        self._client = client = self._make_client()
+        client.on_connect = self._on_connect
+        client.on_socket_open = partial(self._soon, self._dialled)
+        client.on_connect_fail = partial(self._soon, self._failed)
+        client.on_disconnect = partial(self._soon, self._disconnected)
+        client.on_publish = partial(self._soon, self._published)
+        client.on_subscribe = partial(self._soon, self._subscribed)
+        client.on_message = self._on_message
+        client.reconnect_delay_set(1, 5)
+        client.max_queued_messages_set(0)
+        where = self._settings.host, self._settings.port, KEEPALIVE_S
+        if self.protocol == paho.MQTTv5:
+            client.connect_async(*where, clean_start=False, properties=self._wishes())
+        else:
+            client.connect_async(*where)
+        client.loop_start()
+
+    def _make_client(self) -> Client:
+        settings = self._settings
+        five = self.protocol == paho.MQTTv5
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._name,
+            clean_session=None if five else not self._lasting,
+            protocol=self.protocol,
+            manual_ack=True,
+        )
+        if settings.username:
+            client.username_pw_set(
+                settings.username, config.secret(settings.password_file)
+            )
+        if settings.ca:
+            self._secure(client)
+        if self._will:
+            client.will_set(self._will.topic, self._will.payload, 1, self._will.retain)
+        return client
+
+    def _secure(self, client: Client) -> None:
+        """Speak TLS and check the broker's certificate."""
+        settings = self._settings
+        try:
+            client.tls_set(
+                settings.ca, settings.certificate or None, settings.key or None
+            )
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"mqtt: cannot use the certificates: {error}") from error
+
+    def _wishes(self) -> Properties:
+        """Ask for a session that lasts and a wide window (MQTT 5, section 3.1.2.11)."""
+        wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        wishes.SessionExpiryInterval = WEEK_S if self._lasting else 0
+        wishes.ReceiveMaximum = WINDOW
+        return wishes
+
+    def _soon(self, method: Any, _client: Any, *args: Any) -> None:  # noqa: ANN401
+        """Leave paho's thread for the event loop."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(method, _client, *args)
+
+    def _on_connect(self, client: paho.Client, *args: Any) -> None:  # noqa: ANN401
+        """Hear CONNACK, in paho's thread: what arrives next belongs to it."""
+        self._connection += 1
+        self._soon(self._connected, client, *args)
+
+    def _connected(
+        self,
+        client: Client,
+        _userdata: object,
+        _flags: object,
+        reason: ReasonCode,
+        _properties: object,
+    ) -> None:
+        """Take the broker's answer."""
+        if client is not self._client:
+            return
+        if reason.is_failure:
+            self._refused(str(reason))
+            return
+        self._refusals = 0
+        for _, filters in self._inboxes:
+            self._ask_for(filters)
+        self.online.set()
+        log.info("connected to the broker at %s", self._where)
+
+    def _dialled(self, client: Client, *_: object) -> None:
+        """Expect an answer: some brokers meet MQTT 5 with silence."""
+        if client is self._client and self.protocol == paho.MQTTv5:
+            seen = self._connection
+            self._loop.call_later(ANSWER_S, self._unanswered, client, seen)
+
+    def _unanswered(self, client: Client, seen: int) -> None:
+        if client is self._client and self._connection == seen and client._sock:
+            self._fall_back()
+
+    def _refused(self, reason: str) -> None:
+        """Fall back, or say what to do."""
+        if "protocol version" in reason.lower() and self.protocol == paho.MQTTv5:
+            self._fall_back()
+            return
+        who = self._settings.username or "a client without a name"
+        advice = "check mqtt.username and mqtt.password_file"
+        self._trouble(f"the broker at {self._where} refuses {who}: {reason}; {advice}")
+
+    def _fall_back(self) -> None:
+        """Start again in MQTT 3.1.1."""
+        log.info("the broker at %s does not speak MQTT 5; using 3.1.1", self._where)
+        old, self.protocol = self._client, paho.MQTTv311
+        old.disconnect()
+        self._start()
+        queued, self._waiting = self._waiting, {}
+        for message, done in queued.values():
+            self._send(message, done)
+
+    def _failed(self, client: Client, _userdata: object) -> None:
+        """Note that nobody listens there."""
+        if client is self._client:
+            advice = "start one (apt install mosquitto) or set mqtt.host and mqtt.port"
+            self._trouble(f"no MQTT broker at {self._where}; {advice}")
+
+    def _disconnected(
+        self,
+        client: Client,
+        _userdata: object,
+        _flags: object,
+        reason: object,
+        *_: object,
+    ) -> None:
+        """Note that the connection is lost; paho connects again."""
+        if client is not self._client:
+            return
+        if self.online.is_set():
+            self.online.clear()
+            log.warning("lost the broker at %s: %s", self._where, reason)
+            return
+        self._refusals += 1  # some brokers answer MQTT 5 by hanging up
+        if self._refusals == 2 and self.protocol == paho.MQTTv5:
+            self._fall_back()
+
+    def _trouble(self, text: str) -> None:
+        """Say a new problem once."""
+        if text != self.problem:
+            log.warning("%s; trying again", text)
+        self.problem = text
+
+    # -- messages ----------------------------------------------------------------------
+
+    def _ask_for(self, filters: tuple[str, ...]) -> None:
+        self._client.subscribe([(wanted, 1) for wanted in filters])
+
+    def _published(
+        self,
+        client: Client,
+        _userdata: object,
+        mid: int,
+        reason: ReasonCode,
+        *_: object,
+    ) -> None:
+        """Take a PUBACK."""
+        if client is not self._client:
+            return
+        if reason.is_failure:
+            self._trouble(f"the broker at {self._where} refuses a message: {reason}")
+        waiting = self._waiting.pop(mid, None)
+        if waiting and not waiting[1].done():
+            waiting[1].set_result(None)
+
+    def _subscribed(
+        self,
+        _client: Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        *_: object,
+    ) -> None:
+        """Take a SUBACK."""
+        refused = [str(reason) for reason in reasons if reason.is_failure]
+        if refused:
+            advice = "see its access-control list"
+            self._trouble(f"{self._where} refuses a topic: {refused[0]}; {advice}")
+
+    def _on_message(
+        self, client: paho.Client, _userdata: object, message: paho.MQTTMessage
+    ) -> None:
+        """Hear a message, in paho's thread; wake the loop once for many."""
+        self._arrivals.append((self._connection, message))
+        if not self._waking:
+            self._waking = True
+            self._soon(self._unload, client)
+
+    def _unload(self, _client: Client) -> None:
+        """Put what has arrived into the inboxes."""
+        self._waking = False  # before draining: a message that comes now wakes us again
+        while self._arrivals:
+            connection, message = self._arrivals.popleft()
+            ack = partial(self._ack, connection, message.mid, message.qos)
+            try:
+                topic = message.topic
+            except UnicodeDecodeError:
+                ack()
+                continue
+            noun = Message(topic, bytes(message.payload), message.retain)
+            self._deliver(Delivery(noun, ack))
+
+    def _deliver(self, delivery: Delivery) -> None:
+        inbox = self._route(delivery.message.topic)
+        if inbox is not None:
+            inbox.put([delivery])
+            return
+        # A lasting session speaks before its stage has subscribed; what nobody wants
+        # any more is let go in time.
+        self._strays.append(delivery)
+        while len(self._strays) > WINDOW // 2:
+            self._strays.popleft().ack()
+
+    def _find_inbox(self, topic: str) -> Inbox | None:
+        for inbox, filters in self._inboxes:
+            if any(matches(wanted, topic) for wanted in filters):
+                return inbox
+        return None
+
+    def _ack(self, connection: int, mid: int, qos: int) -> None:
+        if qos and connection == self._connection and self.online.is_set():
+            self._client.ack(mid, qos)
