@@ -9,11 +9,11 @@ from collections import deque
 from math import isnan, sqrt
 
 import numpy as np
-
 from benchmarks.duel import Duel
+
 from dsp import arrays, kernels
 from dsp.arrays import Block
-from dsp.patients import PatientWatch
+from dsp.patients import default_rules, kernel_settings
 from vitals.config import Dsp
 
 PATIENTS, SECONDS = 10_000, 10
@@ -28,7 +28,7 @@ class Side:
     def __init__(self, up):
         self.up, self.phase = up, CALM
 
-    def take(self, t, x, bound, margin, hold, gap, silence):
+    def take(self, t, x, bound, margin, hold, gap, silence):  # noqa: PLR0913
         excess = x - bound if self.up else bound - x
         if self.phase <= PENDING:
             if not excess >= 0:
@@ -75,11 +75,10 @@ class Patient:
             0,
             0,
         )
-        self.bound = rules.bound[0, HEART_RATE].tolist()
-        self.hold = int(rules.hold[0, HEART_RATE, 0])
-        self.margin, self.spread = float(rules.margin[0]), float(rules.spread[0])
-        self.gap = max(3 * self.hold, int(rules.gap[0]))
-        self.memory, self.z = rules.memory, rules.z
+        bound, hold, self.margin, gap, self.spread = rules
+        self.bound, self.hold = list(bound), int(hold[0])
+        self.gap = max(3 * self.hold, gap)
+        self.memory, self.z = 3600.0, 6.0  # as Dsp() has them
 
     def take(self, t, x):
         silence = t - self.last
@@ -133,23 +132,23 @@ def ten_seconds():
 
 
 class Kernel:
-    def __init__(self, rules):
-        self.rules, self.block = rules, ten_seconds()
-        self.state = arrays.state(PATIENTS, len(rules.margin))
-        self.events = arrays.events(4096)
+    def __init__(self):
+        self.rules, self.settings = default_rules({}, PATIENTS), kernel_settings(Dsp())
+        self.block, self.state = ten_seconds(), arrays.state(*self.rules.shape)
+        self.events = np.zeros(4096, arrays.EVENT)
 
     def __call__(self):
         np.add(self.block.t, SECONDS * 1000, out=self.block.t)
         cursor, count = np.zeros(1, np.int64), 0
+        held_to = self.rules, self.settings
         while cursor[0] < SAMPLES:
-            count += kernels.step(
-                self.state, self.rules, self.block, self.events, cursor
-            )
+            count += kernels.step(self.state, *held_to, self.block, self.events, cursor)
         return count
 
 
 class Objects:
-    def __init__(self, rules):
+    def __init__(self):
+        rules = default_rules({}, 1)[0, HEART_RATE].tolist()
         self.patients = [Patient(rules) for _ in range(PATIENTS)]
         block = ten_seconds()
         self.who, self.rate = block.patient.tolist(), block.value.tolist()
@@ -165,8 +164,7 @@ class Objects:
 
 
 def duels():
-    rules = PatientWatch(Dsp(), [f"p-{n}" for n in range(PATIENTS)])._rules
-    ours, rival = Kernel(rules), Objects(rules)
+    ours, rival = Kernel(), Objects()
     minute = [(ours(), rival()) for _ in range(8)]  # until the racing hearts are told
     assert all(a == b for a, b in minute), minute
     assert sum(a for a, _ in minute) >= PATIENTS // 50, minute

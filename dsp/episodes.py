@@ -4,10 +4,10 @@ from hashlib import blake2b
 from math import isnan
 from typing import Any, NamedTuple
 
-from dsp.arrays import BEGIN, END, HIGH, LOW, NEVER, OFF_BODY, Events
+from dsp.arrays import BEGIN, END, HIGH, LOW, NEVER, OFF_BODY, One
 from dsp.limits import Signal
 from vitals.codes import Flag, Kind
-from vitals.model import Anomaly, Instant, Reading, Record
+from vitals.model import Anomaly, Reading, Record
 
 NAMES = {
     "systolic": "Systolic pressure",
@@ -54,15 +54,15 @@ def late(record: Record, after_ms: float) -> bool:
 
 
 def vital(
-    reading: Reading, signal: Signal, e: Events, n: int, hold: int, late_ms: float
+    reading: Reading, signal: Signal, e: One, hold: int, late_ms: float
 ) -> Anomaly:
-    """Make the anomaly of event `n`, which `reading` has completed."""
-    metric, side = signal.metric, int(e.side[n])
+    """Make the anomaly of an EVENT record that `reading` has completed."""
+    metric, side = signal.metric, int(e["side"])
     usual = side not in SUFFIX
     detector = "baseline" if usual else "limit"
     condition = f"{metric.value}_{SUFFIX.get(side, 'unusual')}"
-    begin, t = int(e.begin[n]), reading.record.t
-    share = round(float(e.good[n] / e.seen[n]), 3)
+    begin, t = int(e["begin"]), reading.record.t
+    share = round(float(e["good"] / e["seen"]), 3)
     return Anomaly(
         id=identity(reading.subject, detector, condition, begin),
         subject=reading.subject,
@@ -71,20 +71,20 @@ def vital(
         kind="physiological",
         begin=begin,
         t=t,
-        over=bool(e.what[n] == END),
-        value=float(e.worst[n]),
+        over=bool(e["what"] == END),
+        value=float(e["worst"]),
         unit=metric.unit,
         confidence=share,
         late=late(reading.record, late_ms),
         evidence={
             "device": reading.device,
-            "limit": _number(e.bound[n]),
+            "limit": _number(e["bound"]),
             "hold_s": hold / 1000,
-            "values": _values(e, n),
-            "baseline": _number(e.mean[n]),
+            "values": _values(e),
+            "baseline": _number(e["mean"]),
             "quality": share,
             "received": reading.record.received,
-            "text": _say_vital(signal, e, n, t - begin),
+            "text": _say_vital(signal, e, t - begin),
         },
     )
 
@@ -121,22 +121,22 @@ def _number(value: float) -> float | None:
     return None if isnan(value) else float(value)
 
 
-def _values(e: Events, n: int) -> list[list[float]]:
+def _values(e: One) -> list[list[float]]:
     """Give the latest good [t, value], oldest first."""
-    pairs = zip(e.recent_t[n].tolist(), e.recent[n].tolist(), strict=True)
+    pairs = zip(e["recent_t"].tolist(), e["recent"].tolist(), strict=True)
     return [[t, value] for t, value in pairs if t != NEVER]
 
 
-def _say_vital(signal: Signal, e: Events, n: int, lasted: Instant | int) -> str:
+def _say_vital(signal: Signal, e: One, lasted: int) -> str:
     """Say it in a sentence, say: Heart rate 152 /min, at or above 131 for 60 s."""
-    metric, side = signal.metric, int(e.side[n])
+    metric, side = signal.metric, int(e["side"])
     name = NAMES.get(metric.value, metric.value.replace("_", " ").capitalize())
     unit = UNITS.get(metric.unit, metric.unit)
-    beyond = f"at or {'above' if side % 2 else 'below'} {e.bound[n]:.4g}"
+    beyond = f"at or {'above' if side % 2 else 'below'} {e['bound']:.4g}"
     if side not in SUFFIX:
-        beyond = f"far from this patient's usual {e.mean[n]:.4g}"
-    worst, seconds = f"{e.worst[n]:.4g} {unit}", f"{lasted / 1000:.0f} s"
-    if e.what[n] == END:
+        beyond = f"far from this patient's usual {e['mean']:.4g}"
+    worst, seconds = f"{e['worst']:.4g} {unit}", f"{lasted / 1000:.0f} s"
+    if e["what"] == END:
         return f"{name} no longer {beyond}, after {seconds}; the worst was {worst}."
     return f"{name} {worst}, {beyond}{f' for {seconds}' if lasted else ''}."
 

@@ -17,7 +17,9 @@ from dsp.arrays import (
     CALM,
     CHANGE,
     CLEARING,
+    DEVICE_EVENT,
     END,
+    EVENT,
     HIGH,
     I8,
     LOW,
@@ -25,22 +27,20 @@ from dsp.arrays import (
     NOTHING,
     OFF_BODY,
     ON,
+    PATIENCE,
     PENDING,
     RECENT,
+    RULE,
     SILENT,
     UNUSUALLY_HIGH,
     UNUSUALLY_LOW,
     Arrivals,
-    At,
     Block,
-    DeviceEvents,
-    Devices,
-    Events,
     Line,
-    Patience,
-    Rules,
+    One,
+    Records,
     Sample,
-    State,
+    Settings,
 )
 
 CLEAR = 30_000  # ms; an episode ends after its hold back inside, at most this long
@@ -58,178 +58,179 @@ def _inner(function: F) -> F:
 
 
 @_inner
-def _say(e: Events, s: State, at: At, i: int, what: int, bound: float) -> None:
-    """Write an event."""
-    n = e.filled[0]
-    e.sample[n] = i
-    e.side[n] = at.side
-    e.what[n] = what
-    e.begin[n] = s.begin[at.p, at.k, at.side]
-    e.worst[n] = s.worst[at.p, at.k, at.side]
-    e.bound[n] = bound
-    e.mean[n] = s.mean[at.p, at.k]
-    e.good[n] = s.good[at.p, at.k, at.side]
-    e.seen[n] = s.seen[at.p, at.k, at.side]
+def _say(events: Records, n: int, s: One, now: Sample, side: int, what: int) -> int:
+    """Write event `n` but for its bound; give the number of events there are now."""
+    e = events[n]
+    e.sample = now.i
+    e.side = side
+    e.what = what
+    e.begin = s.begin[side]
+    e.worst = s.worst[side]
+    e.bound = np.nan
+    e.mean = s.mean
+    e.good = s.good[side]
+    e.seen = s.seen[side]
     for j in range(RECENT):
-        place = (s.head[at.p, at.k] + j) % RECENT
-        e.recent_t[n, j] = s.recent_t[at.p, at.k, place]
-        e.recent[n, j] = s.recent[at.p, at.k, place]
-    e.filled[0] = n + 1
+        place = (s.head + j) % RECENT
+        e.recent_t[j] = s.recent_t[place]
+        e.recent[j] = s.recent[place]
+    return n + 1
 
 
 @_inner
-def _count(s: State, at: At, x: float, beyond: bool) -> None:
+def _count(s: One, side: int, x: float, beyond: bool) -> None:
     """Take a good value into an episode's evidence."""
-    p, k, side = at.p, at.k, at.side
-    s.good[p, k, side] += 1
-    s.seen[p, k, side] += 1
-    worst = s.worst[p, k, side]
-    if beyond and (x > worst if side % 2 else x < worst):
-        s.worst[p, k, side] = x
+    s.good[side] += 1
+    s.seen[side] += 1
+    if beyond and (x > s.worst[side] if side % 2 else x < s.worst[side]):
+        s.worst[side] = x
 
 
 @_inner
-def _rise(s: State, at: At, now: Sample, line: Line, beyond: bool) -> int:
+def _rise(s: One, side: int, now: Sample, line: Line, beyond: bool) -> int:
     """Take a good value while no episode is open."""
-    p, k, side = at.p, at.k, at.side
     if not beyond:
-        s.phase[p, k, side] = CALM
+        s.phase[side] = CALM
         return NOTHING
-    if s.phase[p, k, side] == CALM or now.silence > line.gap:
-        s.phase[p, k, side] = PENDING
-        s.begin[p, k, side] = now.t
-        s.worst[p, k, side] = now.x
-        s.good[p, k, side] = 0
-        s.seen[p, k, side] = 0
-    _count(s, at, now.x, beyond)
-    if now.t - s.begin[p, k, side] < line.hold:
+    if s.phase[side] == CALM or now.silence > line.gap:
+        s.phase[side] = PENDING
+        s.begin[side] = now.t
+        s.worst[side] = now.x
+        s.good[side] = 0
+        s.seen[side] = 0
+    _count(s, side, now.x, beyond)
+    if now.t - s.begin[side] < line.hold:
         return NOTHING
-    s.phase[p, k, side] = ON
-    s.said[p, k, side] = s.worst[p, k, side]
-    s.said_t[p, k, side] = now.t
+    s.phase[side] = ON
+    s.said[side] = s.worst[side]
+    s.said_t[side] = now.t
     return BEGIN
 
 
 @_inner
-def _go_on(s: State, at: At, now: Sample, beyond: bool) -> int:
+def _go_on(s: One, side: int, now: Sample, beyond: bool) -> int:
     """Take a good value that keeps an episode open."""
-    p, k, side = at.p, at.k, at.side
-    s.phase[p, k, side] = ON
-    worst, said = s.worst[p, k, side], s.said[p, k, side]
+    s.phase[side] = ON
+    worst, said = s.worst[side], s.said[side]
     grown = worst != said and abs(worst - said) >= GROWN * abs(said)
-    if not beyond or not (grown or now.t - s.said_t[p, k, side] >= SAY_AGAIN):
+    if not beyond or not (grown or now.t - s.said_t[side] >= SAY_AGAIN):
         return NOTHING
-    s.said[p, k, side] = worst
-    s.said_t[p, k, side] = now.t
+    s.said[side] = worst
+    s.said_t[side] = now.t
     return CHANGE
 
 
 @_inner
-def _fall(s: State, at: At, now: Sample, line: Line) -> int:
+def _fall(s: One, side: int, now: Sample, line: Line) -> int:
     """Take a good value that is well inside while an episode is open."""
-    p, k, side = at.p, at.k, at.side
-    if s.phase[p, k, side] == ON or now.silence > line.gap:
-        s.phase[p, k, side] = CLEARING
-        s.inside[p, k, side] = now.t
-    if now.t - s.inside[p, k, side] < min(line.hold, CLEAR):
+    if s.phase[side] == ON or now.silence > line.gap:
+        s.phase[side] = CLEARING
+        s.inside[side] = now.t
+    if now.t - s.inside[side] < min(line.hold, CLEAR):
         return NOTHING
-    s.phase[p, k, side] = CALM
+    s.phase[side] = CALM
     return END
 
 
 @_inner
-def _watch(s: State, e: Events, at: At, now: Sample, line: Line) -> None:
-    """Take one good value into one side of a signal.
+def _watch(s: One, side: int, now: Sample, line: Line, events: Records, n: int) -> int:
+    """Take one good value into one side of a signal; give the number of events.
 
     CALM -> PENDING at the first value beyond; -> ON when values have stayed beyond for
     the hold; -> CLEARING at the first value inside by the margin; -> CALM when values
     have stayed so for min(hold, CLEAR).  A silence longer than the gap restarts PENDING
     and CLEARING: what was not seen counts neither for nor against.
     """
-    excess = now.x - line.bound if at.side % 2 else line.bound - now.x
+    excess = now.x - line.bound if side % 2 else line.bound - now.x
     beyond = excess >= 0.0  # never without a bound: it is NaN
-    if s.phase[at.p, at.k, at.side] <= PENDING:
-        what = _rise(s, at, now, line, beyond)
+    if s.phase[side] <= PENDING:
+        what = _rise(s, side, now, line, beyond)
     else:
-        _count(s, at, now.x, beyond)
+        _count(s, side, now.x, beyond)
         if excess > -line.margin:
-            what = _go_on(s, at, now, beyond)
+            what = _go_on(s, side, now, beyond)
         else:
-            what = _fall(s, at, now, line)
+            what = _fall(s, side, now, line)
     if what != NOTHING:
-        _say(e, s, at, now.i, what, line.bound)
+        n = _say(events, n, s, now, side, what)
+        events[n - 1].bound = line.bound
+    return n
 
 
 @_inner
-def _learn(s: State, r: Rules, p: int, k: int, now: Sample) -> None:
+def _learn(s: One, rule: One, settings: Settings, now: Sample) -> None:
     """Let the baseline take a value from inside the limits.
 
     Exponentially weighted mean and variance whose weight starts as 1/n, so that the
     first samples make a plain average; a sample moves it by at most CLIP deviations.
     """
-    n = s.learned[p, k]
-    if n == 0:
-        s.mean[p, k] = now.x
-    elif now.silence <= max(3 * r.unusual_hold, r.gap[k]):
-        s.span[p, k] += now.silence
-    weight = 1.0 / min(n + 1.0, r.memory)
-    reach = CLIP * max(np.sqrt(s.var[p, k]), r.spread[k])
-    delta = min(max(now.x - s.mean[p, k], -reach), reach)
-    s.mean[p, k] += weight * delta
-    s.var[p, k] = (1.0 - weight) * (s.var[p, k] + weight * (delta * delta))
-    s.learned[p, k] = n + 1
+    if s.learned == 0:
+        s.mean = now.x
+    elif now.silence <= max(3 * settings.unusual_hold, rule.gap):
+        s.span += now.silence
+    weight = 1.0 / min(s.learned + 1.0, settings.memory)
+    reach = CLIP * max(np.sqrt(s.var), rule.spread)
+    delta = min(max(now.x - s.mean, -reach), reach)
+    s.mean += weight * delta
+    s.var = (1.0 - weight) * (s.var + weight * (delta * delta))
+    s.learned += 1
 
 
 @_inner
-def _yield(s: State, e: Events, p: int, k: int, i: int) -> None:
+def _yield(s: One, now: Sample, events: Records, n: int) -> int:
     """Let a limit's open episode speak for the baseline too."""
     for side in range(UNUSUALLY_LOW, UNUSUALLY_HIGH + 1):
-        was = s.phase[p, k, side]
-        s.phase[p, k, side] = CALM
-        if was >= ON:
-            _say(e, s, At(p, k, side), i, END, np.nan)
+        if s.phase[side] >= ON:
+            n = _say(events, n, s, now, side, END)
+        s.phase[side] = CALM
+    return n
 
 
 @_inner
-def _compare(s: State, r: Rules, e: Events, p: int, k: int, now: Sample) -> None:
+def _compare(
+    s: One, rule: One, settings: Settings, now: Sample, events: Records, n: int
+) -> int:
     """Hold a value against the patient's own past, then let the past take it.
 
     While a limit is beyond, the baseline neither counts nor learns.
     """
-    if s.phase[p, k, LOW] >= ON or s.phase[p, k, HIGH] >= ON:
-        _yield(s, e, p, k, now.i)
-        return
-    if s.phase[p, k, LOW] == PENDING or s.phase[p, k, HIGH] == PENDING:
-        return
-    if s.learned[p, k] >= r.warm_count and s.span[p, k] >= r.warm_span:
-        far = r.z * max(np.sqrt(s.var[p, k]), r.spread[k])
-        gap = max(3 * r.unusual_hold, r.gap[k])
-        mean = s.mean[p, k]
+    if s.phase[LOW] >= ON or s.phase[HIGH] >= ON:
+        return _yield(s, now, events, n)
+    if s.phase[LOW] == PENDING or s.phase[HIGH] == PENDING:
+        return n
+    if s.learned >= settings.warm_count and s.span >= settings.warm_span:
+        far = settings.z * max(np.sqrt(s.var), rule.spread)
+        gap = max(3 * settings.unusual_hold, rule.gap)
         for side in range(UNUSUALLY_LOW, UNUSUALLY_HIGH + 1):
-            bound = mean + far if side % 2 else mean - far
-            line = Line(bound, far / 2, r.unusual_hold, gap)
-            _watch(s, e, At(p, k, side), now, line)
-    _learn(s, r, p, k, now)
+            bound = s.mean + far if side % 2 else s.mean - far
+            line = Line(bound, far / 2, settings.unusual_hold, gap)
+            n = _watch(s, side, now, line, events, n)
+    _learn(s, rule, settings, now)
+    return n
 
 
 @_inner
-def _take(s: State, r: Rules, e: Events, p: int, k: int, now: Sample) -> None:
+def _take(
+    s: One, rule: One, settings: Settings, now: Sample, events: Records, n: int
+) -> int:
     """Take one good value, newer than its signal's latest."""
-    s.last[p, k] = now.t
-    place = s.head[p, k]
-    s.recent_t[p, k, place] = now.t
-    s.recent[p, k, place] = now.x
-    s.head[p, k] = (place + 1) % RECENT
+    s.last = now.t
+    s.recent_t[s.head] = now.t
+    s.recent[s.head] = now.x
+    s.head = (s.head + 1) % RECENT
     for side in range(LOW, HIGH + 1):
-        hold = r.hold[p, k, side]
-        gap = max(3 * hold, r.gap[k])
-        line = Line(r.bound[p, k, side], r.margin[k], hold, gap)
-        _watch(s, e, At(p, k, side), now, line)
-    if not np.isnan(r.spread[k]):
-        _compare(s, r, e, p, k, now)
+        gap = max(3 * rule.hold[side], rule.gap)
+        line = Line(rule.bound[side], rule.margin, rule.hold[side], gap)
+        n = _watch(s, side, now, line, events, n)
+    if not np.isnan(rule.spread):
+        n = _compare(s, rule, settings, now, events, n)
+    return n
 
 
-def _step(s: State, r: Rules, b: Block, e: Events, cursor: I8) -> int:
+def _step(
+    state: Records, rules: Records, settings: Settings, block: Block,
+    events: Records, cursor: I8,
+) -> int:  # fmt: skip
     """Take a block of samples; give the number of events that this wrote.
 
     A missing or bad value is counted as seen and changes nothing else.  A value that is
@@ -237,80 +238,82 @@ def _step(s: State, r: Rules, b: Block, e: Events, cursor: I8) -> int:
 
     Parameters
     ----------
-    s : State
-        Updated in place.
-    r : Rules
-        Limits and settings.
-    b : Block
+    state : (P, S) STATE, updated in place
+    rules : (P, S) RULE
+    settings : Settings
+    block : Block
         Samples, patients in any order.
-    e : Events
-        Filled from the front.  There may be up to 4 events per sample.
+    events : (E,) EVENT, filled from the front
+        There may be up to 4 events per sample.
     cursor : (1,) int64, updated in place
         Index of the first sample to take; afterwards, of the first not taken.  It is
         short of the end only if fewer than 4 places for events are left: call again.
     """
-    e.filled[0] = 0
-    i = cursor[0]
-    while i < b.t.size and e.sample.size - e.filled[0] >= 4:
-        p, k, t, x = b.patient[i], b.signal[i], b.t[i], b.value[i]
-        silence = t - s.last[p, k]
-        if np.isnan(x) or (b.quality[i] & r.bad) != 0:
+    n, i = 0, cursor[0]
+    while i < block.t.size and events.size - n >= 4:
+        s = state[block.patient[i], block.signal[i]]
+        rule = rules[block.patient[i], block.signal[i]]
+        t, x = block.t[i], block.value[i]
+        silence = t - s.last
+        if np.isnan(x) or (block.quality[i] & settings.bad) != 0:
             for side in range(4):
-                s.seen[p, k, side] += 1  # starts at 0 when an episode does
+                s.seen[side] += 1  # starts at 0 when an episode does
         elif silence > 0:
-            _take(s, r, e, p, k, Sample(i, t, x, silence))
+            n = _take(s, rule, settings, Sample(i, t, x, silence), events, n)
         i += 1
     cursor[0] = i
-    return int(e.filled[0])
+    return n
 
 
 @_inner
-def _tell(e: DeviceEvents, i: int, which: int, what: int, begin: int, t: int) -> None:
-    """Write an event."""
-    n = e.filled[0]
-    e.record[n] = i
-    e.which[n] = which
-    e.what[n] = what
-    e.begin[n] = begin
-    e.t[n] = t
-    e.filled[0] = n + 1
+def _tell(events: Records, n: int, i: int, said: tuple[int, int, int, int]) -> int:
+    """Write event `n`: which, what, begin, t; give the number of events."""
+    e = events[n]
+    e.record = i
+    e.which, e.what, e.begin, e.t = said
+    return n + 1
 
 
 @_inner
-def _hear(s: Devices, r: Patience, e: DeviceEvents, i: int, d: int, t: int) -> None:
+def _hear(s: One, patience: One, i: int, t: int, events: Records, n: int) -> int:
     """Take that a stream has spoken again."""
-    last, gone, limit = s.last[d], t - s.last[d], r.silence[d]
-    awaited = limit > 0 and last != NEVER and s.streak[d] >= r.streak[d]
-    if awaited and gone > limit and not s.silent[d]:
-        _tell(e, i, SILENT, BEGIN, last, last + limit)
-        s.silent[d] = 1
-    if s.silent[d]:
-        _tell(e, i, SILENT, END, last, t)
-        s.silent[d] = 0
-    s.streak[d] = s.streak[d] + 1 if gone <= limit else 0
+    gone, limit = t - s.last, patience.silence
+    awaited = limit > 0 and s.last != NEVER and s.streak >= patience.streak
+    if awaited and gone > limit and not s.silent:
+        n = _tell(events, n, i, (SILENT, BEGIN, s.last, s.last + limit))
+        s.silent = 1
+    if s.silent:
+        n = _tell(events, n, i, (SILENT, END, s.last, t))
+        s.silent = 0
+    s.streak = s.streak + 1 if gone <= limit else 0
+    return n
 
 
 @_inner
-def _take_off(s: Devices, r: Patience, e: DeviceEvents, i: int, d: int, t: int) -> None:
+def _take_off(s: One, patience: One, i: int, t: int, events: Records, n: int) -> int:
     """Take a record that says that its device is off the body."""
-    broken = t - s.last[d] > max(3 * r.off_body, CLEAR)
-    if s.off[d] == CALM or (s.off[d] == PENDING and broken):
-        s.off[d] = PENDING
-        s.off_begin[d] = t
-    if s.off[d] == PENDING and t - s.off_begin[d] >= r.off_body:
-        s.off[d] = ON
-        _tell(e, i, OFF_BODY, BEGIN, s.off_begin[d], t)
+    broken = t - s.last > max(3 * patience.off_body, CLEAR)
+    if s.off == CALM or (s.off == PENDING and broken):
+        s.off = PENDING
+        s.off_begin = t
+    if s.off == PENDING and t - s.off_begin >= patience.off_body:
+        s.off = ON
+        n = _tell(events, n, i, (OFF_BODY, BEGIN, s.off_begin, t))
+    return n
 
 
 @_inner
-def _put_on(s: Devices, e: DeviceEvents, i: int, d: int, t: int) -> None:
+def _put_on(s: One, i: int, t: int, events: Records, n: int) -> int:
     """Take a record that does not say that its device is off the body."""
-    if s.off[d] == ON:
-        _tell(e, i, OFF_BODY, END, s.off_begin[d], t)
-    s.off[d] = CALM
+    if s.off == ON:
+        n = _tell(events, n, i, (OFF_BODY, END, s.off_begin, t))
+    s.off = CALM
+    return n
 
 
-def _attend(s: Devices, r: Patience, a: Arrivals, e: DeviceEvents) -> int:
+def _attend(
+    devices: Records, patience: Records, arrivals: Arrivals, events: Records
+) -> int:
     """Take records' arrivals; give the number of events that this wrote.
 
     Says which records are fresh, and what went wrong with a device by the records' own
@@ -319,48 +322,46 @@ def _attend(s: Devices, r: Patience, a: Arrivals, e: DeviceEvents) -> int:
 
     Parameters
     ----------
-    s : Devices
-        Updated in place.
-    r : Patience
-        Settings per stream.
-    a : Arrivals
-        Records; `fresh` is filled.
-    e : DeviceEvents
-        Filled from the front: room for 3 events per record.
+    devices : (D,) DEVICE, updated in place
+    patience : (D,) PATIENCE
+    arrivals : Arrivals
+        n records; `fresh` is filled.
+    events : (3 n,) DEVICE_EVENT, filled from the front
     """
-    e.filled[0] = 0
-    for i in range(a.t.size):
-        d, t = a.stream[i], a.t[i]
-        a.fresh[i] = 1 if s.last[d] < t and t <= a.latest[i] else 0
-        if a.fresh[i]:
-            _hear(s, r, e, i, d, t)
-            if a.off[i]:
-                _take_off(s, r, e, i, d, t)
+    n = 0
+    for i in range(arrivals.t.size):
+        t, row = arrivals.t[i], arrivals.stream[i]
+        s, limit = devices[row], patience[row]
+        arrivals.fresh[i] = 1 if s.last < t and t <= arrivals.latest[i] else 0
+        if arrivals.fresh[i]:
+            n = _hear(s, limit, i, t, events, n)
+            if arrivals.off[i]:
+                n = _take_off(s, limit, i, t, events, n)
             else:
-                _put_on(s, e, i, d, t)
-            s.last[d] = t
-    return int(e.filled[0])
+                n = _put_on(s, i, t, events, n)
+            s.last = t
+    return n
 
 
 _WHOLE, _REAL, _BYTE = np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.int8)
-_BOUND, _HOLD = np.zeros((1, 1, 2)), np.zeros((1, 1, 2), np.int64)
 _STEP = (
     arrays.state(1, 1),
-    Rules(_BOUND, _HOLD, _REAL, _WHOLE, _REAL, 1.0, 1.0, 1, 1, 1, 1),
+    np.zeros((1, 1), RULE),
+    Settings(1.0, 1.0, 1, 1, 1, 1),
     Block(_WHOLE, _WHOLE, _WHOLE, _REAL, _WHOLE),
-    arrays.events(1),
+    np.zeros(1, EVENT),
     _WHOLE,
 )
 _ATTEND = (
     arrays.devices(1),
-    Patience(_WHOLE, _WHOLE, 1),
+    np.zeros(1, PATIENCE),
     Arrivals(_WHOLE, _WHOLE, _WHOLE, _BYTE, _BYTE),
-    arrays.device_events(1),
+    np.zeros(1, DEVICE_EVENT),
 )
 
-step: Callable[[State, Rules, Block, Events, I8], int] = njit(
+step: Callable[[Records, Records, Settings, Block, Records, I8], int] = njit(
     tuple(typeof(example) for example in _STEP), cache=True
 )(_step)
-attend: Callable[[Devices, Patience, Arrivals, DeviceEvents], int] = njit(
+attend: Callable[[Records, Records, Arrivals, Records], int] = njit(
     tuple(typeof(example) for example in _ATTEND), cache=True
 )(_attend)

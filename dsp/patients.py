@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from math import nan
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dsp import arrays, kernels
-from dsp.arrays import HIGH, I1, Block, Rules
+from dsp.arrays import EVENT, HIGH, I1, I8, RULE, Block, One, Records, Settings
 from dsp.block import BAD, Rows, samples
 from dsp.episodes import vital
 from dsp.limits import (
@@ -34,8 +32,9 @@ class PatientWatch:
         self._late = settings.late_s * 1000
         self._rows = Rows(names)
         self._state = arrays.state(len(names), len(SIGNALS))
-        self._rules = self._start(settings, len(names))
-        self._events = arrays.events(ROOM)
+        self._rules = default_rules(self._defaults, len(names))
+        self._settings = kernel_settings(settings)
+        self._events = np.zeros(ROOM, EVENT)
 
     def observe(
         self, readings: Sequence[Reading], fresh: I1
@@ -46,11 +45,9 @@ class PatientWatch:
         block, source = samples(readings, patients, fresh.tolist())
         cursor, found = np.zeros(1, np.int64), []
         while cursor[0] < block.t.size:
-            count = kernels.step(self._state, self._rules, block, self._events, cursor)
-            for n in range(count):
-                sample = int(self._events.sample[n])
-                i = int(source[sample])
-                found.append((i, self._tell(readings[i], block, n)))
+            for event in self._step(block, cursor):
+                i = int(source[event["sample"]])
+                found.append((i, self._tell(readings[i], block, event)))
         return found
 
     def plan(self, subject: str, limits: Mapping[str, Limit]) -> None:
@@ -60,62 +57,60 @@ class PatientWatch:
         for column, signal in enumerate(SIGNALS):
             name = signal.metric.value
             found = bounds(signal, self._defaults.get(name), limits.get(name))
-            self._rules.bound[row, column] = found.bound
-            self._rules.hold[row, column] = found.hold
+            self._rules[row, column]["bound"] = found.bound
+            self._rules[row, column]["hold"] = found.hold
 
-    def save(self) -> tuple[list[str], dict[str, NDArray[Any]]]:
-        """Give the patients' names, and copies of their arrays."""
-        rows = len(self._rows)
-        return list(self._rows.names), arrays.pack(self._state, "state", rows)
+    def save(self) -> tuple[list[str], Records]:
+        """Give the patients' names, and a copy of their state."""
+        return list(self._rows.names), self._state[: len(self._rows)].copy()
 
-    def load(self, saved: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `save` gave; the names are the constructor's."""
-        fresh = arrays.state(len(self._rows), len(SIGNALS))
-        self._state = arrays.unpack(fresh, "state", saved)
+    def load(self, saved: Records) -> None:
+        """Take back the state that `save` gave; the names are the constructor's."""
+        self._state = saved
 
-    def _tell(self, reading: Reading, block: Block, n: int) -> Anomaly:
-        sample, side = int(self._events.sample[n]), int(self._events.side[n])
-        row, column = int(block.patient[sample]), int(block.signal[sample])
-        limit = side <= HIGH
-        hold = int(self._rules.hold[row, column, side]) if limit else UNUSUAL_HOLD
-        signal = SIGNALS[column]
-        return vital(reading, signal, self._events, n, hold, self._late)
-
-    def _start(self, settings: Dsp, rows: int) -> Rules:
-        """Give the rules for patients without a plan."""
-        bound, hold = self._default(rows)
-        return Rules(
-            bound=bound,
-            hold=hold,
-            margin=np.array([signal.margin for signal in SIGNALS], np.float64),
-            gap=np.array([int(signal.gap_s * 1000) for signal in SIGNALS], np.int64),
-            spread=np.array(
-                [nan if s.spread is None else s.spread for s in SIGNALS], np.float64
-            ),
-            memory=float(settings.baseline_beats),
-            z=float(settings.baseline_z),
-            unusual_hold=UNUSUAL_HOLD,
-            warm_span=int(WARM_SPAN_S * 1000),
-            warm_count=WARM_COUNT,
-            bad=BAD,
+    def _step(self, block: Block, cursor: I8) -> Records:
+        """Take as much of a block as there is room for what it says."""
+        count = kernels.step(
+            self._state, self._rules, self._settings, block, self._events, cursor
         )
+        return self._events[:count]
 
-    def _default(self, rows: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Give default bounds and holds for a number of patients."""
-        found = [bounds(s, self._defaults.get(s.metric.value)) for s in SIGNALS]
-        bound = np.array([f.bound for f in found], np.float64)
-        hold = np.array([f.hold for f in found], np.int64)
-        return np.tile(bound, (rows, 1, 1)), np.tile(hold, (rows, 1, 1))
+    def _tell(self, reading: Reading, block: Block, event: One) -> Anomaly:
+        row, column = (int(a[event["sample"]]) for a in (block.patient, block.signal))
+        side, hold = int(event["side"]), UNUSUAL_HOLD
+        if side <= HIGH:
+            hold = int(self._rules[row, column]["hold"][side])
+        return vital(reading, SIGNALS[column], event, hold, self._late)
 
     def _grow(self) -> None:
         """Make room for the rows that have a name by now, and as many again."""
-        need, room = len(self._rows), self._state.last.shape[0]
-        if need > room:
-            more = 2 * need - room
-            fresh = arrays.state(more, len(SIGNALS))
-            self._state = arrays.grown(self._state, fresh)
-            bound, hold = self._default(more)
-            self._rules = self._rules._replace(
-                bound=np.concatenate([self._rules.bound, bound]),
-                hold=np.concatenate([self._rules.hold, hold]),
-            )
+        need = len(self._rows)
+        if need > len(self._state):
+            fresh = arrays.state(2 * need, len(SIGNALS))
+            self._state = arrays.roomier(self._state, fresh)
+            fresh_rules = default_rules(self._defaults, 2 * need)
+            self._rules = arrays.roomier(self._rules, fresh_rules)
+
+
+def kernel_settings(settings: Dsp) -> Settings:
+    """Give what the kernels are to know of the configuration."""
+    return Settings(
+        memory=float(settings.baseline_beats),
+        z=float(settings.baseline_z),
+        unusual_hold=UNUSUAL_HOLD,
+        warm_span=int(WARM_SPAN_S * 1000),
+        warm_count=WARM_COUNT,
+        bad=BAD,
+    )
+
+
+def default_rules(limits: Mapping[str, Limit], rows: int) -> Records:
+    """Give the rules for patients without a plan, under the configuration's limits."""
+    found = [bounds(s, limits.get(s.metric.value)) for s in SIGNALS]
+    rule = np.zeros(len(SIGNALS), RULE)
+    rule["bound"] = [f.bound for f in found]
+    rule["hold"] = [f.hold for f in found]
+    rule["margin"] = [signal.margin for signal in SIGNALS]
+    rule["gap"] = [int(signal.gap_s * 1000) for signal in SIGNALS]
+    rule["spread"] = [nan if s.spread is None else s.spread for s in SIGNALS]
+    return np.tile(rule, (rows, 1))

@@ -14,14 +14,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.arrays import Devices, State
+from dsp.arrays import DEVICE, STATE
 from dsp.devices import DeviceWatch
 from dsp.limits import COLUMN
 from dsp.patients import PatientWatch
 from vitals.config import Dsp
 from vitals.model import Anomaly, HeartRate, Instant, Plan, Reading
 
-LAYOUT = "/".join(("1", *COLUMN, *State._fields, *Devices._fields))
+LAYOUT = "/".join(("1", *COLUMN))
 """What a saved ward consists of; one of another layout cannot be loaded."""
 
 
@@ -81,7 +81,11 @@ class Ward:
         streams, devices = self._devices.save()
         patients, state = self._patients.save()
         names = msgspec.json.encode(Saved(LAYOUT, patients, streams, self._plans))
-        return {"names": np.frombuffer(names, np.uint8), **state, **devices}
+        return {
+            "names": np.frombuffer(names, np.uint8),
+            "state": state,
+            "devices": devices,
+        }
 
     @classmethod
     def load(cls, settings: Dsp, arrays: Mapping[str, NDArray[Any]]) -> "Ward":
@@ -96,9 +100,19 @@ class Ward:
         if saved.layout != LAYOUT:
             raise ValueError("it was saved by another version")
         ward = cls(settings, saved)
-        ward._devices.load(arrays)
-        ward._patients.load(arrays)
+        shape = len(saved.patients), len(COLUMN)
+        ward._patients.load(_checked(arrays["state"], STATE, shape))
+        ward._devices.load(_checked(arrays["devices"], DEVICE, (len(saved.streams),)))
         return ward
+
+
+def _checked(
+    array: NDArray[Any], dtype: np.dtype[np.void], shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """Give an array if it is of a type and shape."""
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(f"an array is {array.shape} of another type than expected")
+    return np.ascontiguousarray(array).astype(dtype, copy=False)
 
 
 def warm() -> None:

@@ -19,10 +19,11 @@ Gaps of bumble 0.0.236 that are closed here; tests/firmware_sim/test_air.py hold
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 
-from bumble import hci, ll
+from bumble import core, hci, ll
 from bumble.controller import Connection, Controller, LegacyAdvertiser
 from bumble.core import PhysicalTransport
 from bumble.host import Host
@@ -30,7 +31,9 @@ from bumble.link import LocalLink
 from bumble.transport.common import AsyncPipeSink, StreamPacketSink, StreamPacketSource
 
 import firmware_sim.quiet  # noqa: F401
+from vitals.metrics import Metrics
 
+LOG = logging.getLogger(__name__)
 SUPERVISION_S = 1.0  # silence after which both ends give a link up
 RSSI = -60  # dBm
 UNIT_S = 0.625e-3  # of advertising intervals
@@ -45,8 +48,9 @@ NO_CONNECTION = hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR
 class Air(LocalLink):  # type: ignore[misc]
     """The medium that all radios share."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, metrics: Metrics | None = None) -> None:
         super().__init__()
+        self.metrics = metrics or Metrics()
         self.dice = random.Random(seed)
         self.centrals: set[Radio] = set()
         self.ports: set[_Port] = set()
@@ -114,12 +118,16 @@ class Air(LocalLink):  # type: ignore[misc]
             _soon(peer.on_link_acl_data, link.self_address, transport, data)
 
     def send_ll_control_pdu(
-        self, source: hci.Address, destination: hci.Address, packet: ll.ControlPdu
+        self,
+        sender_address: hci.Address,
+        receiver_address: hci.Address,
+        packet: ll.ControlPdu,
     ) -> None:
         """Carry link-layer control; what is out of range hears nothing."""
-        sender, peer = self._owners.get(source), self._owners.get(destination)
+        sender = self._owners.get(sender_address)
+        peer = self._owners.get(receiver_address)
         if peer and peer.on_air and (sender is None or sender.on_air):
-            _soon(peer.on_ll_control_pdu, source, packet)
+            _soon(peer.on_ll_control_pdu, sender_address, packet)
 
     def send_advertising_pdu(self, sender: Radio, packet: ll.AdvertisingPdu) -> None:
         """Carry an advertisement to who listens, a connect request to its peer."""
@@ -306,14 +314,38 @@ class _Port(StreamPacketSource):  # type: ignore[misc]
         """Plug a radio in."""
         self.transport = transport
         self.air.ports.add(self)
-        self.radio = Radio(f"{transport.get_extra_info('peername')}", self.air)
-        self.set_packet_sink(self.radio)
+        self.peer = str(transport.get_extra_info("peername"))
+        self.radio = Radio(self.peer, self.air)
         self.radio.set_packet_sink(StreamPacketSink(transport))
+        self.set_packet_sink(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Pull it out: its links break."""
         self.air.ports.discard(self)
         self.radio.unplug()
+
+    def data_received(self, data: bytes) -> None:
+        """Take octets; what does not even begin like HCI is refused."""
+        try:
+            self.parser.feed_data(data)
+        except core.InvalidPacketError as error:
+            self._refuse(error)
+
+    def on_packet(self, packet: bytes) -> None:
+        """Take a packet that has a packet's shape."""
+        if self.transport.is_closing():
+            return
+        try:
+            self.radio.on_packet(packet)
+        except Exception as error:  # Bumble raises whatever its parser trips over
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> None:
+        """Hang up on who does not speak HCI."""
+        if not self.transport.is_closing():
+            self.air.metrics.count("sim_malformed_total")
+            LOG.warning("%s does not speak HCI: %s; hung up", self.peer, error)
+            self.transport.close()
 
 
 def _soon(call: Callable[..., None], *arguments: object) -> None:

@@ -100,7 +100,7 @@ async def simulation(
         The ledger cannot be opened.
     """
     _check(config)
-    air, pace = Air(config.seed), Pace(config.speed)
+    air, pace = Air(config.seed, metrics), Pace(config.speed)
     with Ledger(metrics, clock, config.ledger) as ledger:
         plan = _Plan(config, air, clock)
         wearables = tuple(

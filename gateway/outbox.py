@@ -22,8 +22,15 @@ CREATE TABLE IF NOT EXISTS outbox(
     topic TEXT NOT NULL, payload BLOB NOT NULL,
     characteristic TEXT NOT NULL, raw BLOB NOT NULL,
     UNIQUE(device, seq));
+CREATE TABLE IF NOT EXISTS heard(
+    id INTEGER PRIMARY KEY,
+    device TEXT NOT NULL, characteristic TEXT NOT NULL, raw BLOB NOT NULL,
+    UNIQUE(device, characteristic, raw));
 CREATE TABLE IF NOT EXISTS sequence(device TEXT PRIMARY KEY, next INTEGER NOT NULL);
 """
+
+
+HEARD = 100_000  # values remembered, to know one that is said again
 
 
 class Notification(Struct, frozen=True):
@@ -33,6 +40,15 @@ class Notification(Struct, frozen=True):
     characteristic: str  # UUID
     raw: bytes
     heard: float = 0.0  # s, monotonic
+
+    @property
+    def told_once(self) -> bool:
+        """Tell whether the same bytes again are the same measurement again.
+
+        A wearable that stamps a measurement says it again when our confirmation was
+        lost.  A heart rate of 72 twice is two measurements.
+        """
+        return self.reading.record.device_t is not None
 
 
 class Row(Struct, frozen=True):
@@ -71,6 +87,8 @@ class Outbox:
     def add(self, notifications: Sequence[Notification]) -> list[Row]:
         """Give the records their numbers and make them durable, all or none.
 
+        What a wearable said before, and only says again, gets no second row.
+
         Raises
         ------
         sqlite3.Error
@@ -79,7 +97,7 @@ class Outbox:
         before = dict(self._next)
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            rows = [self._insert(one) for one in notifications]
+            rows = [self._insert(one) for one in notifications if self._is_new(one)]
             self._db.executemany(
                 "INSERT INTO sequence VALUES (?1, ?2)"
                 " ON CONFLICT(device) DO UPDATE SET next = ?2",
@@ -92,6 +110,19 @@ class Outbox:
                 self._db.execute("ROLLBACK")
             raise
         return rows
+
+    def _is_new(self, one: Notification) -> bool:
+        """Remember a measurement; False when it is known already."""
+        if not one.told_once:
+            return True
+        inserted = self._db.execute(
+            "INSERT OR IGNORE INTO heard(device, characteristic, raw) VALUES (?, ?, ?)",
+            (one.reading.device, one.characteristic, one.raw),
+        )
+        if inserted.rowcount and inserted.lastrowid:
+            oldest = inserted.lastrowid - HEARD
+            self._db.execute("DELETE FROM heard WHERE id < ?", (oldest,))
+        return bool(inserted.rowcount)
 
     def _insert(self, one: Notification) -> Row:
         reading, device = one.reading, one.reading.device

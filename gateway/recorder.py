@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from gateway.outbox import Notification, Outbox, Row
@@ -37,7 +38,7 @@ class Recorder:
     ) -> T:
         """Call a method of the outbox in its thread."""
         loop = asyncio.get_running_loop()
-        call = lambda: method(self._outbox, *args, **kwargs)
+        call = partial(method, self._outbox, *args, **kwargs)
         return await loop.run_in_executor(self._thread, call)
 
     def put(self, notification: Notification) -> asyncio.Future[None]:
@@ -67,6 +68,7 @@ class Recorder:
             await self._keep(batch, error)
             return
         self._metrics.count("gateway_records_total", len(rows))
+        self._metrics.count("gateway_repeated_total", len(batch) - len(rows))
         self.fresh += rows
         self.recorded.set()
         for _, stored in batch:

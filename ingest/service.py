@@ -161,7 +161,7 @@ class Intake:
         """Count what was written, before the ledger knows of it."""
         fresh, known = written.fresh, [r for r in readings if self._known(r)]
         if fresh is None:  # this store cannot tell; the ledger nearly can
-            bad = [reading for reading, _ in written.refused]
+            bad = {reading for reading, _ in written.refused}
             fresh = [r for r in readings if not self._known(r) and r not in bad]
         elif known:
             known_keys = set(known)
@@ -257,7 +257,7 @@ def committed(gateway: str, durable: dict[str, list[Range]]) -> Iterator[Message
                 devices, room = {}, RANGES
             devices[device] = part
             room -= len(part)
-    if devices:
+    if devices or not durable:  # a gateway waits for a word, if only this one
         yield Message(topic, wire.encode(Committed(devices)))
 
 

@@ -15,86 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from ingest.samples import LONGEST, samples
+from ingest.schema import COUNT, INSERT, ROLL, create
 from ingest.store import Point, Written
 from ingest.trend import HOUR, MINUTE, Window, gather, point, window
 from vitals import Instant, Kind, MalformedData, Metric, Reading, Unavailable, wire
 from vitals.model import RECORDS
 
-SCHEMA = """
-CREATE TABLE series (                        -- whose, and what
-    id INTEGER PRIMARY KEY,
-    subject TEXT NOT NULL,
-    name TEXT NOT NULL,                      -- a kind of record, or a metric
-    UNIQUE (subject, name)
-) STRICT;
-CREATE TABLE origin (                        -- from where
-    id INTEGER PRIMARY KEY,
-    device TEXT NOT NULL,
-    gateway TEXT NOT NULL,                   -- '': none of ours
-    UNIQUE (device, gateway)
-) STRICT;
-CREATE TABLE record (
-    id INTEGER PRIMARY KEY,
-    series INTEGER NOT NULL,
-    t INTEGER NOT NULL,                      -- ms
-    origin INTEGER NOT NULL,
-    seq INTEGER NOT NULL,                    -- 0: none
-    digest INTEGER NOT NULL,                 -- 0: seq tells records apart
-    payload TEXT NOT NULL,                   -- JSON, DESIGN section 4
-    UNIQUE (series, t, origin, seq, digest)
-) STRICT;
-CREATE TABLE stream (                        -- the newest of each, and how many
-    series INTEGER NOT NULL,
-    origin INTEGER NOT NULL,
-    n INTEGER NOT NULL,
-    t INTEGER NOT NULL,
-    record INTEGER NOT NULL,
-    PRIMARY KEY (series, origin)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE minute (
-    series INTEGER NOT NULL,
-    t INTEGER NOT NULL,                      -- ms, start
-    n INTEGER NOT NULL,                      -- values that count
-    low REAL NOT NULL,                       -- +Inf without one
-    high REAL NOT NULL,                      -- -Inf without one
-    total REAL NOT NULL,
-    seen INTEGER NOT NULL,                   -- with those that do not count
-    PRIMARY KEY (series, t)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE hour (
-    series INTEGER NOT NULL,
-    t INTEGER NOT NULL,
-    n INTEGER NOT NULL,
-    low REAL NOT NULL,
-    high REAL NOT NULL,
-    total REAL NOT NULL,
-    seen INTEGER NOT NULL,
-    PRIMARY KEY (series, t)
-) STRICT, WITHOUT ROWID;
-"""
-VERSION = 1
 RUNGS = {"minute": MINUTE, "hour": HOUR}
 LARGEST = 2**63 - 1  # SQLite's integers
 PAGE = 5000  # records that `export` reads at a time
 
 _Row = tuple[int, int, int, int, int, int, str]
-
-_INSERT = """
-    INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (series, t, origin, seq, digest) DO NOTHING"""
-_COUNT = """
-    INSERT INTO stream VALUES (?, ?, 1, ?, ?) ON CONFLICT (series, origin) DO UPDATE SET
-        n = n + 1,
-        record = CASE WHEN excluded.t >= t THEN excluded.record ELSE record END,
-        t = max(t, excluded.t)"""
-_ROLL = """
-    INSERT INTO {rung} VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (series, t) DO UPDATE SET
-        n = n + excluded.n,
-        low = min(low, excluded.low),
-        high = max(high, excluded.high),
-        total = total + excluded.total,
-        seen = seen + excluded.seen"""
 
 
 class SqliteHistory:
@@ -303,11 +234,11 @@ class SqliteStore(SqliteHistory):
         """Insert the records that are new, and count them in their streams."""
         base = db.execute("SELECT coalesce(max(id), 0) + 1 FROM record").fetchone()[0]
         rows = [self._row(db, base + i, r) for i, r in enumerate(readings)]
-        db.executemany(_INSERT, rows)
+        db.executemany(INSERT, rows)
         found = db.execute("SELECT id FROM record WHERE id >= ? ORDER BY id", (base,))
         places = [id_ - base for (id_,) in found]
         new = (rows[place] for place in places)
-        db.executemany(_COUNT, ((row[1], row[3], row[2], row[0]) for row in new))
+        db.executemany(COUNT, ((row[1], row[3], row[2], row[0]) for row in new))
         return [readings[place] for place in places]
 
     def _row(self, db: sqlite3.Connection, id_: int, reading: Reading) -> _Row:
@@ -339,7 +270,7 @@ class SqliteStore(SqliteHistory):
                     )
                     for (metric, t), b in gather(found, width).items()
                 ]
-                db.executemany(_ROLL.format(rung=rung), rows)
+                db.executemany(ROLL.format(rung=rung), rows)
 
     def _series_id(self, db: sqlite3.Connection, subject: str, name: str) -> int:
         """Give the number of a series, a new one for a new series."""
@@ -368,7 +299,7 @@ class SqliteStore(SqliteHistory):
             # FULL: a commit is on the disk.  NORMAL loses all recent ones with the
             # power.
             self._db.execute("PRAGMA synchronous = FULL")
-            _create(self._db)
+            create(self._db)
         return self._db
 
     def _forget(self) -> None:
@@ -378,21 +309,6 @@ class SqliteStore(SqliteHistory):
         self._db = None
         self._series.clear()
         self._origins.clear()
-
-
-def _create(db: sqlite3.Connection) -> None:
-    """Make the tables of a new file, all or none."""
-    db.execute("BEGIN IMMEDIATE")
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        for statement in SCHEMA.split(";")[:-1]:
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {VERSION}")
-    db.execute("COMMIT")
-    if version > VERSION:
-        raise sqlite3.DatabaseError(
-            f"written by a newer version of this program (schema {version})"
-        )
 
 
 def _number(db: sqlite3.Connection, table: str, names: tuple[str, str]) -> int:

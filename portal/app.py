@@ -28,7 +28,7 @@ def create_app(house: House) -> FastAPI:
         app.include_router(routes.router)
     for pages in PAGES:
         app.include_router(pages.router, include_in_schema=False)
-    app.add_middleware(Shield, metrics=house.metrics)  # type: ignore[arg-type]
+    app.add_middleware(Shield, metrics=house.metrics)
     problems.install(app, common.error_page)
     openapi.install(app)
     return app

@@ -1,9 +1,11 @@
-"""What is true right now, from the bus: newest readings, open alerts, devices, plans."""
+"""What is true right now, from the bus: readings, open alerts, devices, plans."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from msgspec import Struct
 
 from portal import views
 from portal.events import EventLog
@@ -154,7 +156,7 @@ class Board:
         if key not in known or known[key].record.t <= reading.record.t:
             known[key] = reading
 
-    def _tell(self, subject: str, name: str, noun: Any) -> None:
+    def _tell(self, subject: str, name: str, noun: Struct | dict[str, Any]) -> None:
         """Append to the live events."""
         self.events.append(subject, name, views.encode(noun))
 

@@ -1,4 +1,4 @@
-"""Alerts in words: what a clinician decides on in ten seconds, what a patient can do."""
+"""Alerts in words: what a clinician decides on, and what a patient can do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _PLAIN = {
     "oxygen_saturation": "oxygen",
 }
 _IN_TEXT = {"limit", "hold_s", "device", "kind"}  # which the detector's sentence says
-_SHOWN_VALUES = 12
+_SHOWN_VALUES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,11 @@ def title(condition: str, texts: Texts) -> str:
 def name(condition: str, texts: Texts) -> str:
     """Name a condition to a patient, without the clinician's distinctions."""
     what, side = _parts(condition)
-    return f"{what.capitalize()} {side}" if what in _PLAIN.values() else title(condition, texts)
+    return (
+        f"{what.capitalize()} {side}"
+        if what in _PLAIN.values()
+        else title(condition, texts)
+    )
 
 
 def plain(condition: str, texts: Texts) -> str:

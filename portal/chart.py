@@ -120,15 +120,8 @@ def sparkline(points: Sequence[Point], frame: Frame) -> str:
 def _figure(scale: Scale, drawn: str, marks: Iterable[Mark]) -> str:
     """Put the axis, the grid, the curves and the marks together."""
     height = scale.frame.height
-    grid = "".join(
-        f'<line class="grid" x1="0" x2="100%" y1="{scale.y(v):.1f}" y2="{scale.y(v):.1f}"/>'
-        for v in scale.ticks()
-    )
-    limits = "".join(
-        f'<line class="limit" x1="0" x2="100%" y1="{scale.y(v):.1f}" y2="{scale.y(v):.1f}"/>'
-        for v in scale.frame.limits
-        if scale.low <= v <= scale.high
-    )
+    near = [v for v in scale.frame.limits if scale.low <= v <= scale.high]
+    grid, limits = _levels(scale, "grid", scale.ticks()), _levels(scale, "limit", near)
     plot = (
         f'<svg class="plot" width="100%" height="{height}">{grid}'
         f'<svg width="100%" height="{height}" viewBox="0 0 {WIDE} {height}"'
@@ -136,6 +129,14 @@ def _figure(scale: Scale, drawn: str, marks: Iterable[Mark]) -> str:
         f"{limits}{_times(scale)}{_marks(scale, marks)}</svg>"
     )
     return f'<div class="chart" aria-hidden="true">{_axis(scale)}{plot}</div>'
+
+
+def _levels(scale: Scale, name: str, values: Iterable[float]) -> str:
+    """Draw horizontal lines."""
+    places = (f"{scale.y(value):.1f}" for value in values)
+    return "".join(
+        f'<line class="{name}" x1="0" x2="100%" y1="{y}" y2="{y}"/>' for y in places
+    )
 
 
 def _axis(scale: Scale) -> str:
@@ -174,9 +175,10 @@ def _time_ticks(frame: Frame) -> Iterator[int]:
 
 def _marks(scale: Scale, marks: Iterable[Mark]) -> str:
     """Draw a triangle on top for each alert."""
+    foot = scale.frame.height - BOTTOM
     return "".join(
         f'<svg x="{scale.x(m.t) / WIDE * 100:.2f}%" overflow="visible">'
-        f'<line class="when {m.priority}" y1="{TOP}" y2="{scale.frame.height - BOTTOM}"/>'
+        f'<line class="when {m.priority}" y1="{TOP}" y2="{foot}"/>'
         f'<path class="mark {m.priority}" d="M-7 1h14l-7 12z"/>'
         f"<title>{escape(m.title)}</title></svg>"
         for m in marks
@@ -220,7 +222,8 @@ def _scale(frame: Frame, values: Sequence[float]) -> Scale:
         middle = (low + high) / 2
         low, high = middle - frame.least / 2, middle + frame.least / 2
     step = _round_step((high - low) / 3)
-    return Scale(frame, floor(low / step) * step, ceil(high / step + 1e-9) * step, step)
+    bottom, top = floor(low / step - 0.1) * step, ceil(high / step + 0.1) * step
+    return Scale(frame, bottom, top, step)
 
 
 def _round_step(least: float) -> float:

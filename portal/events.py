@@ -1,4 +1,4 @@
-"""The live event log: a ring that remembers, so that a reader who was away misses nothing.
+"""The live event log: a ring, so that a reader who was away misses nothing.
 
 An event's id is `{start of this process}-{number}`.  A reader who names an id that the
 ring no longer holds is told so (`reset`), and reads the state afresh.

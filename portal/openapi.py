@@ -11,10 +11,11 @@ from portal.views import NOUNS
 DESCRIPTION = """
 Vital signs of patients at home: newest values, trends, raw records, alerts.
 
-**This is no emergency service.** Log in with `POST /api/v1/token` and send the token as
-`Authorization: Bearer …`. Times are RFC 3339 UTC with milliseconds, in and out. Lists are
-`{"items": […], "next": cursor or null}`. Errors are RFC 9457 problem details. You see
-yourself, or the patients assigned to you; everybody else does not exist (404).
+**This is no emergency service.** Log in with `POST /api/v1/token` and send the token
+as `Authorization: Bearer …`. Times are RFC 3339 UTC with milliseconds, in and out.
+Lists are `{"items": […], "next": cursor or null}`. Errors are RFC 9457 problem
+details. You see yourself, or the patients assigned to you; everybody else does not
+exist (404).
 """
 
 

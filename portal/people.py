@@ -1,7 +1,8 @@
 """The people who may log in, whom they care for, and what they changed: `people.db`.
 
-Passwords are kept as argon2id hashes and tokens as SHA-256, so that the file lets nobody
-in.  There is no default password.  All methods block; the portal calls them in a thread.
+Passwords are kept as argon2id hashes and tokens as SHA-256, so that the file lets
+nobody in.  There is no default password.  All methods block; the portal calls them in
+a thread.
 """
 
 import hashlib
@@ -39,8 +40,9 @@ CREATE TABLE IF NOT EXISTS tokens (
     expires INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS plans (
-    id INTEGER PRIMARY KEY, subject TEXT NOT NULL, who TEXT NOT NULL, t INTEGER NOT NULL,
-    old TEXT NOT NULL, new TEXT NOT NULL, why TEXT NOT NULL
+    id INTEGER PRIMARY KEY, subject TEXT NOT NULL,
+    who TEXT NOT NULL, t INTEGER NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL,
+    why TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS plans_of ON plans (subject, id);
 CREATE TRIGGER IF NOT EXISTS plans_stay BEFORE UPDATE ON plans
@@ -203,7 +205,8 @@ class People:
         row = (change.subject, change.who, change.t, old, new, change.why)
         with self._lock, self._db:
             self._db.execute(
-                "INSERT INTO plans (subject, who, t, old, new, why) VALUES (?,?,?,?,?,?)",
+                "INSERT INTO plans (subject, who, t, old, new, why)"
+                " VALUES (?,?,?,?,?,?)",
                 row,
             )
 

@@ -1,4 +1,4 @@
-"""The portal as a stage: what the bus says onto the board, and a web server beside it."""
+"""The portal as a stage: the board follows the bus, a web server shows it."""
 
 import asyncio
 import logging
@@ -95,7 +95,7 @@ async def restore_plans(house: House) -> None:
             await house.bus.publish(Message(topic, encode(plan), retain=True))
 
 
-class _Server(uvicorn.Server):
+class _Server(uvicorn.Server):  # type: ignore[misc]
     """Uvicorn on a socket that is ours; signals belong to the front door."""
 
     def __init__(self, app: object, listener: socket.socket, ready: Ready) -> None:
@@ -124,7 +124,7 @@ class _Server(uvicorn.Server):
         log.info("the portal is at %s", address)
         self._ready(address)
 
-    async def run(self, farewell: Callable[[], None]) -> None:  # type: ignore[override]
+    async def run(self, farewell: Callable[[], None]) -> None:
         """Serve until cancelled; then let readers go, finish and close."""
         serving = asyncio.create_task(self.serve([self._listener]))
         try:

@@ -7,13 +7,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.house import COOKIE
-from portal.problems import problem
+from portal.problems import Problem, problem
 from vitals.metrics import Metrics
 
 LARGEST = 64 * 1024  # octets of a request's body
 SAFE = {"GET", "HEAD", "OPTIONS"}
 POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
+    "default-src 'self'; object-src 'none'; base-uri 'none';"
     " form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
@@ -24,10 +24,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-
-
-class _TooLarge(Exception):
-    """The body went over the limit while it was read."""
 
 
 class Shield:
@@ -43,13 +39,10 @@ class Shield:
             return
         begun = time.perf_counter()
         guarded = _with_headers(scope, send)
-        try:
-            if refusal := _refusal(scope):
-                await problem(*refusal)(scope, receive, guarded)
-            else:
-                await self.app(scope, _limited(receive), guarded)
-        except _TooLarge:
-            await problem(413, TOO_LARGE)(scope, receive, guarded)
+        if refusal := _refusal(scope):
+            await problem(*refusal)(scope, receive, guarded)
+        else:
+            await self.app(scope, _limited(receive), guarded)
         self.metrics.count("portal_requests_total")
         if not scope["path"].endswith("/events"):
             self.metrics.observe(
@@ -101,7 +94,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > LARGEST:
-            raise _TooLarge
+            raise Problem(413, TOO_LARGE)
         return message
 
     return counted

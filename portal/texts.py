@@ -8,7 +8,8 @@ from vitals.model import Priority, State
 
 ENGLISH = {
     "emergency": "This page is not an emergency service.",
-    "emergency.call": "If you feel unwell, call your emergency number: 120, 112 or 911.",
+    "emergency.call": "If you feel unwell, call your emergency number:"
+    " 120, 112 or 911.",
     "log_in": "Log in",
     "log_in.lead": "Vital signs from home, for you and your care team.",
     "log_out": "Log out",
@@ -75,7 +76,8 @@ ENGLISH = {
     "error.other": "That did not work",
     "error.home": "Go to the start page",
     "admin": "Accounts",
-    "admin.lead": "Accounts are kept on the command line: vitals user add, list, passwd.",
+    "admin.lead": "Accounts are kept on the command line:"
+    " vitals user add, list, passwd.",
     "skip": "Skip to the content",
     # kinds and metrics
     Kind.HEART_RATE: "Heart rate",

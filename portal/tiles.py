@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import floor
 from typing import Literal
 
 from ingest.store import Point
@@ -100,7 +101,7 @@ def number(value: float, digits: int) -> str:
     ('73', '36.7')
     """
     scale = 10**digits
-    return f"{int(value * scale + 0.5 + 1e-9) / scale:.{digits}f}"
+    return f"{floor(value * scale + 0.5 + 1e-9) / scale:.{digits}f}"
 
 
 def _tile(shown: Shown, reading: Reading, texts: Texts, now: Instant) -> Tile:

@@ -1,5 +1,6 @@
 """The front door: `vitals COMMAND`.  Each command is a module of `vitals.cli`."""
 
+import logging
 import sys
 
 from vitals.cli import parser
@@ -9,6 +10,7 @@ from vitals.errors import VitalsError
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; give the exit code: 0, or 1 with one line on stderr."""
     chosen = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
         return int(chosen.command(chosen) or 0)
     except VitalsError as error:

@@ -48,6 +48,14 @@ GATEWAY_STATUSES = f"{ROOT}/gateway/+/status"
 DEAD = f"{ROOT}/dead"
 EVERYTHING = f"{ROOT}/#"
 
+UNREADABLE = (
+    ValidationError,
+    DecodeError,
+    UnicodeDecodeError,
+    KeyError,  # a batch without records
+    RecursionError,  # nested a thousand deep
+)
+
 S = TypeVar("S", bound=Struct)
 
 encode = Encoder().encode
@@ -121,7 +129,7 @@ def unpack(message: Message) -> list[Reading]:
             records: list[Record] = _BATCH[kind].decode(message.payload)["records"]
             return [Reading(subject, device, record) for record in records]
         record: Record = _DECODERS[RECORDS[kind]].decode(message.payload)
-    except (ValidationError, DecodeError, KeyError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise MalformedData(f"not a {kind} record: {error}") from error
     return [Reading(subject, device, record)]
 
@@ -137,7 +145,7 @@ def salvage(message: Message) -> tuple[list[Reading], list[str]]:
     subject, device, kind, _ = _stream(message.topic)
     try:
         raws = _RAW_BATCH.decode(message.payload)["records"]
-    except (ValidationError, DecodeError, KeyError) as error:
+    except UNREADABLE as error:
         raise MalformedData(f"not a batch of {kind}: {error}") from error
     good: list[Reading] = []
     reasons: list[str] = []
@@ -145,7 +153,7 @@ def salvage(message: Message) -> tuple[list[Reading], list[str]]:
         try:
             record: Record = _DECODERS[RECORDS[kind]].decode(raw)
             good.append(Reading(subject, device, record))
-        except (ValidationError, DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             reasons.append(f"not a {kind} record: {error}")
     return good, reasons
 
@@ -160,7 +168,7 @@ def read(noun: type[S], payload: bytes) -> S:
     """
     try:
         found: S = _DECODERS[noun].decode(payload)
-    except (ValidationError, DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise MalformedData(f"not a {noun.__name__}: {error}") from error
     return found
 

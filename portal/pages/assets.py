@@ -1,4 +1,4 @@
-"""Our own stylesheet, script and icon, read once and kept by browsers until they change."""
+"""Our stylesheet, script and icon; browsers keep them until they change."""
 
 from hashlib import blake2b
 from pathlib import Path

@@ -34,7 +34,7 @@ async def first(
 
 
 @router.post("/alerts/{id}/{action}")
-async def decide(
+async def decide(  # noqa: PLR0913
     house: InHouse,
     reader: Reader,
     id: Id,  # noqa: A002

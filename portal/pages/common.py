@@ -58,7 +58,7 @@ def page(
     template: str,
     person: Person | None,
     status: int = 200,
-    **values: Any,
+    **values: object,
 ) -> Response:
     """Render a page."""
     now = house(request).clock()

@@ -19,6 +19,7 @@ from vitals.wire import Message
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
+Action = Literal["acknowledge", "snooze", "handover", "false_alarm"]
 PATIENCE_S = 2.0  # that the alert engine gets to take a command
 
 Id = Annotated[str, Path(description="The alert.", max_length=200, examples=["a-7f3c"])]
@@ -111,8 +112,9 @@ async def snooze(
     body: Annotated[SnoozeBody, Body(examples=[{"minutes": 15, "comment": "resting"}])],
 ) -> Response:
     """Make it quiet for some minutes."""
-    fields = {"minutes": body.minutes, "comment": body.comment}
-    return await _act(house, caller, id, "snooze", **fields)
+    return await _act(
+        house, caller, id, "snooze", minutes=body.minutes, comment=body.comment
+    )
 
 
 @router.post("/{id}/handover", responses=_DONE)
@@ -152,7 +154,7 @@ async def find(
 
 
 async def command(house: House, alert: Alert, command: AlertCommand) -> Alert | None:
-    """Tell the alert engine; give the alert afterwards, None if it did not answer yet."""
+    """Tell the alert engine; give the alert afterwards, None without an answer yet."""
     if alert.state == "normal":
         raise Problem(409, "This alert is over.")
     before = house.board.alert(alert.id)
@@ -167,7 +169,11 @@ async def command(house: House, alert: Alert, command: AlertCommand) -> Alert | 
 
 
 async def _act(
-    house: House, caller: Person, name: str, action: Any, **fields: Any
+    house: House,
+    caller: Person,
+    name: str,
+    action: Action,
+    **fields: Any,  # noqa: ANN401
 ) -> Response:
     """Carry out a decision."""
     found = await find(house, caller, name, "act")

@@ -75,11 +75,18 @@ def _moment(where: str, text: str) -> Instant:
         raise Invalid(where, str(error)) from error
 
 
-def says(noun: type[Struct], example: Any, status: int = 200) -> dict[int | str, Any]:
+def says(
+    noun: type[Struct], example: dict[str, Any], status: int = 200
+) -> dict[int | str, Any]:
     """Document an answer: its schema and an example."""
     schema = {"$ref": f"#/components/schemas/{noun.__name__}"}
     content = {"application/json": {"schema": schema, "example": example}}
     return {status: {"description": _first_line(noun), "content": content}}
+
+
+def streams(media_type: str, description: str) -> dict[int | str, Any]:
+    """Document an answer that is not JSON."""
+    return {200: {"description": description, "content": {media_type: {}}}}
 
 
 def fails(*statuses: int) -> dict[int | str, Any]:

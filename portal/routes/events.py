@@ -1,4 +1,4 @@
-"""Live events as Server-Sent Events, written raw: five times cheaper than a framework's."""
+"""Live events as Server-Sent Events, written raw: far cheaper than a framework's."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,23 +9,23 @@ from fastapi.responses import StreamingResponse
 
 from portal.authorisation import visible
 from portal.house import COOKIE, Caller, House, InHouse
-from portal.routes.answers import fails
+from portal.routes.answers import fails, streams
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
 
 PING_S = 15.0
 HEADERS = {"X-Accel-Buffering": "no"}  # nginx would keep the events to itself
 _TEXT = (
-    "`record` (a RecordView), `batch` (subject, device, kind, from, to, n: read the records"
-    " of that interval), `alert` (an AlertView), `reset` (events are missing: read anew)"
+    "`record` (a RecordView), `batch` (subject, device, kind, from, to, n: read the"
+    " records of that interval), `alert` (an AlertView), `reset` (events are missing:"
+    " read anew)"
 )
 
 
 @router.get(
     "/events",
     response_class=StreamingResponse,
-    responses={200: {"description": _TEXT, "content": {"text/event-stream": {}}}}
-    | fails(401),
+    responses=streams("text/event-stream", _TEXT) | fails(401),
 )
 async def events(
     request: Request,

@@ -31,8 +31,8 @@ class Credentials:
 async def log_in(house: InHouse, form: Annotated[Credentials, Depends()]) -> Response:
     """Get an access token for a name and a password (OAuth2 password grant).
 
-    Send it as `Authorization: Bearer …`. It lasts an hour and can be revoked. After five
-    failures a name must wait, longer each time.
+    Send it as `Authorization: Bearer …`. It lasts an hour and can be revoked. After
+    five failures a name must wait, longer each time.
     """
     person = await house.authenticate(form.username, form.password)
     token = await asyncio.to_thread(house.people.issue_token, person.name)

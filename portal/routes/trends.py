@@ -22,6 +22,7 @@ from portal.routes.answers import (
     fails,
     interval,
     says,
+    streams,
 )
 from portal.routes.examples import RECORD, TREND
 from portal.times import rfc3339
@@ -57,7 +58,7 @@ _COMMON = ("t", "device", "gateway", "seq", "q", "link", "received", "device_t")
     "/{subject}/trends/{metric}",
     responses=says(Trend, TREND) | fails(401, 404, 422, 503),
 )
-async def trend(
+async def trend(  # noqa: PLR0913
     house: InHouse,
     caller: Caller,
     subject: Subject,
@@ -87,7 +88,7 @@ async def trend(
     responses=says(RecordList, {"items": [RECORD], "next": None})
     | fails(401, 404, 422, 503),
 )
-async def records(
+async def records(  # noqa: PLR0913
     house: InHouse,
     caller: Caller,
     subject: Subject,
@@ -107,12 +108,7 @@ async def records(
 @router.get(
     "/{subject}/records.csv",
     response_class=StreamingResponse,
-    responses={
-        200: {
-            "description": "A header and a row per record",
-            "content": {"text/csv": {}},
-        }
-    }
+    responses=streams("text/csv", "A header and a row per record")
     | fails(401, 404, 422, 503),
 )
 async def table(

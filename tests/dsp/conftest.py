@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from dsp import arrays, kernels
-from dsp.arrays import Block, Rules
+from dsp.arrays import EVENT, RULE, Block, Settings
 
-T0 = 1_700_000_000_000
 WHAT = {1: "begin", 2: "change", 3: "end"}
 
 
@@ -21,22 +20,18 @@ def load_naive():
     return module
 
 
-def rules(patients=1, *, hold=3000, low=40.0, high=120.0, spread=2.0, memory=20.0):
-    """Rules for one signal that warms up in 5 samples."""
-    bound = np.tile([low, high], (patients, 1, 1)).astype(np.float64)
-    return Rules(
-        bound=bound,
-        hold=np.full((patients, 1, 2), hold, np.int64),
-        margin=np.array([3.0]),
-        gap=np.array([4000], np.int64),
-        spread=np.array([spread]),
-        memory=memory,
-        z=6.0,
-        unusual_hold=2000,
-        warm_span=4000,
-        warm_count=5,
-        bad=3,
-    )
+class Rules:
+    """Rules for one signal that warms up in 5 samples; what naive.step reads."""
+
+    def __init__(self, patients=1, *, hold=3000, low=40.0, high=120.0, spread=2.0):
+        self.table = np.zeros((patients, 1), RULE)
+        self.table["bound"] = low, high
+        self.table["hold"] = hold
+        self.table["margin"], self.table["gap"] = 3.0, 4000
+        self.table["spread"] = spread
+        self.settings = Settings(
+            memory=20.0, z=6.0, unusual_hold=2000, warm_span=4000, warm_count=5, bad=3
+        )
 
 
 def block(patient, t, value, quality=None):
@@ -52,29 +47,18 @@ def block(patient, t, value, quality=None):
 
 def step(state, rules, block, room=64):
     """Run the kernel over a block; give its events as naive.step does."""
-    events, cursor, said = arrays.events(room), np.zeros(1, np.int64), []
+    events, cursor, said = np.zeros(room, EVENT), np.zeros(1, np.int64), []
     while cursor[0] < block.t.size:
-        count = kernels.step(state, rules, block, events, cursor)
-        said += [row(events, n) for n in range(count)]
+        count = kernels.step(state, rules.table, rules.settings, block, events, cursor)
+        said += [row(event) for event in events[:count].tolist()]
     return said
 
 
-def row(e, n):
-    pairs = zip(e.recent_t[n].tolist(), e.recent[n].tolist(), strict=True)
-    return (
-        (
-            int(e.sample[n]),
-            int(e.side[n]),
-            WHAT[int(e.what[n])],
-            int(e.begin[n]),
-            float(e.worst[n]),
-            float(e.bound[n]),
-            float(e.mean[n]),
-            int(e.good[n]),
-            int(e.seen[n]),
-        ),
-        tuple((t, x) for t, x in pairs if t != arrays.NEVER),
-    )
+def row(event):
+    sample, side, what, *rest, times, values = event
+    pairs = zip(times.tolist(), values.tolist(), strict=True)
+    recent = tuple((t, x) for t, x in pairs if t != arrays.NEVER)
+    return (sample, side, WHAT[what], *rest), recent
 
 
 @pytest.fixture(scope="session")
@@ -85,4 +69,4 @@ def naive():
 @pytest.fixture(scope="session")
 def lab():
     """What the tests of kernels share."""
-    return SimpleNamespace(rules=rules, block=block, step=step, state=arrays.state)
+    return SimpleNamespace(rules=Rules, block=block, step=step, state=arrays.state)

@@ -6,6 +6,7 @@ It keeps whole lists where the kernel keeps a running number.
 from math import isnan, nan, sqrt
 
 SIDES = ("low", "high", "unusually low", "unusually high")
+FIELDS = ("bound", "hold", "margin", "gap", "spread")
 CLEAR, SAY_AGAIN = 30_000, 60_000
 
 
@@ -144,12 +145,7 @@ def step(signals, rules, patients, columns, times, values, qualities):
     for i, (p, k, t, x, q) in enumerate(samples):
         if (p, k) not in signals:
             signals[p, k] = Signal(
-                rules.bound[p, k].tolist(),
-                rules.hold[p, k].tolist(),
-                float(rules.margin[k]),
-                int(rules.gap[k]),
-                float(rules.spread[k]),
-                rules,
+                *(rules.table[p, k][f].tolist() for f in FIELDS), rules.settings
             )
-        said += signals[p, k].take(i, t, x, bool(q & rules.bad))
+        said += signals[p, k].take(i, t, x, bool(q & rules.settings.bad))
     return said

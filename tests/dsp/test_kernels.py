@@ -42,8 +42,9 @@ def life(seed, n=400):
     rng = np.random.default_rng(seed)
     t = np.cumsum(rng.choice([1000] * 30 + [9000], n))
     levels = rng.choice([60, 60, 60, 60, 90, 110, 130, 150, 47, 43, 30], n // 10)
+    levels[:6] = 60, 60, 60, 60, *((80, 95) if seed % 2 else (60, 60))
     x = np.repeat(levels, 10) + np.round(rng.normal(0, 1, n), 1)
-    x[:40] = 60 + np.round(rng.normal(0, 1, 40), 1)
+    x[40:46] -= (0, 0, 0, 0, 0, 0) if seed % 2 else (14, 14, 14, 18, 18, 18)
     return t, x, rng.choice([0] * 20 + [1], n)
 
 
@@ -78,8 +79,7 @@ def test_cutting_a_signal_into_blocks_changes_nothing(lab, moments, data):
         for event, recent in lab.step(pieces, rules, part, room=4):
             got.append(((event[0] + at, *event[1:]), recent))
     same(got, expected)
-    for field, a, b in zip(whole._fields, whole, pieces, strict=True):
-        np.testing.assert_array_equal(a, b, field)
+    assert whole.tobytes() == pieces.tobytes()
 
 
 @given(signals)
@@ -179,8 +179,8 @@ def test_the_baseline_does_not_learn_beyond_a_limit(lab):
     state = lab.state(1, 1)
     values = [60.0] * 20 + [150.0] * 50
     lab.step(state, lab.rules(), lab.block([0] * 70, np.arange(70) * 1000, values))
-    assert state.mean[0, 0] == 60.0
-    assert state.learned[0, 0] == 20
+    assert state["mean"][0, 0] == 60.0
+    assert state["learned"][0, 0] == 20
 
 
 def ward_of(lab, patients, samples, seed=1):
@@ -234,7 +234,7 @@ def test_little_room_for_events_loses_none(lab, room):
 def attend(moments, cuts=()):
     """Give the device kernel's events for one stream: (time, which, what, begin, t)."""
     state = arrays.devices(1)
-    held_to = arrays.Patience(np.array([60_000]), np.array([0]), 10_000)
+    held_to = np.array([(60_000, 0, 10_000)], arrays.PATIENCE)
     said, edges = [], [0, *cuts, len(moments)]
     for at, to in itertools.pairwise(edges):
         part = moments[at:to]
@@ -244,9 +244,9 @@ def attend(moments, cuts=()):
         came = arrays.Arrivals(
             np.zeros(n, np.int64), t, t, off, np.zeros(n, np.int8)
         )  # fmt: skip
-        e = arrays.device_events(3 * n)
+        e = np.zeros(3 * n, arrays.DEVICE_EVENT)
         count = kernels.attend(state, held_to, came, e)
-        said += zip(*(f[:count].tolist() for f in e[1:5]), strict=True)
+        said += [event[1:] for event in e[:count].tolist()]
     return said
 
 

@@ -302,9 +302,9 @@ def test_after_a_restart_silence_starts_from_the_restart():
 def test_what_was_not_saved_by_us_is_refused(harm):
     saved = Ward(QUICK).save()
     if harm == "missing":
-        del saved["state.mean"]
+        del saved["state"]
     elif harm == "shape":
-        saved["state.mean"] = np.zeros((3, 3))
+        saved["state"] = saved["state"][:, :3]
     else:
         old = bytes(saved["names"]).replace(b'"1/', b'"0/')
         saved["names"] = np.frombuffer(old, np.uint8)

@@ -73,6 +73,20 @@ def test_an_old_backup_never_takes_a_number_twice(tmp_path):
     restored.close()
 
 
+def test_a_stamped_measurement_said_again_is_one_record(outbox, tmp_path):
+    record = HeartRate(t=1000, received=1000, device_t=900, hr=72)
+    stamped = Notification(Reading("p-7", "cuff-1", record), "2a35", b"stamp")
+    assert len(outbox.add([stamped, stamped])) == 1
+    outbox.release("cuff-1", [(1, 1)])
+    assert outbox.add([stamped]) == []
+    other = Notification(stamped.reading, "2a35", b"another stamp")
+    assert [row.seq for row in outbox.add([other])] == [2]
+
+
+def test_the_same_heart_rate_twice_is_two_records(outbox):
+    assert len(outbox.add([notification(), notification()])) == 2
+
+
 def test_a_full_disk_gives_no_number_away(tmp_path):
     outbox = Outbox(tmp_path / "gateway.db", "gw-1")
     outbox.add([notification()])

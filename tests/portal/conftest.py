@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import math
 import random
+import shutil
 from pathlib import Path
 
 import httpx
@@ -17,10 +18,11 @@ from portal.board import Board, follow
 from portal.events import EventLog
 from portal.house import House, Sources
 from portal.people import People
-from vitals import config, wire
+from vitals import clock, config, wire
 from vitals.bus import MemoryBus
 from vitals.metrics import Metrics
 from vitals.model import (
+    AlertCommand,
     Anomaly,
     BloodPressure,
     BodyTemperature,
@@ -65,7 +67,12 @@ def day(subject, now, racing=False, hours=3):
         if not 5400 < left < 6300:  # took it off
             record = HeartRate(t=t, hr=round(beat), rr=(60000 / beat,), link="open")
             found.append(reading(subject, record))
-    for back, top, foot in ((23, 138, 86), (11, 131, 82), (2.2, 134, 84), (0.4, 128, 81)):
+    for back, top, foot in (
+        (23, 138, 86),
+        (11, 131, 82),
+        (2.2, 134, 84),
+        (0.4, 128, 81),
+    ):
         t = now - int(back * HOUR)
         record = BloodPressure(t=t, sys=top, dia=foot, map=foot + 15, pulse=70)
         found.append(reading(subject, record, "cuff-1"))
@@ -159,13 +166,23 @@ class Place:
         await self.say(found, wire.of(subject, "anomaly"))
         await until(lambda: self.board.alert(name))
 
+    async def say_acknowledged(self, name):
+        alert = self.board.alert(name)
+        word = AlertCommand(action="acknowledge", by="dr.chen", t=self.clock())
+        await self.say(word, wire.of(alert.subject, "alert", name, "command"))
+        await until(lambda: self.board.alert(name).state == "acknowledged")
+
     async def tell(self):
         """Say who is there: gateways, devices, plans."""
         now = self.clock()
         await self.say(
-            GatewayStatus(online=True, t=now), wire.gateway_topic("gw-1", "status"), True
+            GatewayStatus(online=True, t=now),
+            wire.gateway_topic("gw-1", "status"),
+            True,
         )
-        plan = Plan(limits={"heart_rate": Limit(45, 120, 60)}, time_zone="Asia/Shanghai")
+        plan = Plan(
+            limits={"heart_rate": Limit(45, 120, 60)}, time_zone="Asia/Shanghai"
+        )
         for subject in ("p-1", "p-2", "p-3"):
             await self.say(plan, wire.of(subject, "plan"), True)
             status = DeviceStatus(
@@ -191,21 +208,29 @@ async def until(fact, seconds=5.0):
     return found
 
 
-@pytest.fixture
-def place(tmp_path):
-    found = Place(tmp_path)
+@pytest.fixture(scope="session")
+def accounts(tmp_path_factory):
+    """The file of people, made once: argon2 is slow by design."""
+    folder = tmp_path_factory.mktemp("accounts")
+    found = Place(folder)
     found.admit()
+    found.close()
+    return folder / "people.db"
+
+
+@pytest.fixture
+def place(tmp_path, accounts):
+    shutil.copy(accounts, tmp_path)
+    found = Place(tmp_path)
     yield found
     found.close()
 
 
 @pytest.fixture
-def new_place(tmp_path):
+def new_place(tmp_path, accounts):
     """A place with the wall clock's time, for a real server."""
-    from vitals import clock
-
+    shutil.copy(accounts, tmp_path)
     found = Place(tmp_path, clock.now)
-    found.admit()
     yield found
     found.close()
 
@@ -216,5 +241,10 @@ def story():
     import types
 
     return types.SimpleNamespace(
-        day=day, anomaly=anomaly, reading=reading, until=until, NOW=NOW, PASSWORD=PASSWORD
+        day=day,
+        anomaly=anomaly,
+        reading=reading,
+        until=until,
+        NOW=NOW,
+        PASSWORD=PASSWORD,
     )

@@ -69,7 +69,15 @@ def _run(commands: Parsers) -> None:
         "stages", nargs="+", choices=STAGES, metavar="STAGE", help=", ".join(STAGES)
     )
     _config(run)
-    run.add_argument("--log", default="INFO", help="level (default: INFO)")
+    run.add_argument(
+        "--metrics", metavar="FILE", help="keep Prometheus text in this file"
+    )
+    run.add_argument(
+        "--log",
+        default="INFO",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        help="level (default: INFO)",
+    )
     run.set_defaults(command=_later("stages"))
 
 

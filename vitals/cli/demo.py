@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import logging
 import secrets
 import signal
 import tempfile
@@ -35,7 +34,6 @@ def main(chosen: argparse.Namespace) -> int:
         raise ConfigError("--wearables takes 4 to 100")
     if chosen.speed <= 0:
         raise ConfigError("--speed takes a number above 0")
-    logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     data = _folder(chosen.data)
     summary = asyncio.run(play(chosen, data))
     if chosen.summary:

@@ -5,11 +5,12 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from msgspec import Struct
 
-from vitals import VitalsError, config
+from vitals import Unavailable, VitalsError, config
 from vitals.clock import Clock, now
 from vitals.metrics import Metrics
 from vitals.mqtt import MqttBus
@@ -17,6 +18,7 @@ from vitals.mqtt import MqttBus
 log = logging.getLogger(__name__)
 
 AGAIN_S = (1, 2, 5, 15, 60)  # after a stage has failed
+METRICS_S = 5
 
 
 class House(Struct):
@@ -59,7 +61,12 @@ async def ingest(house: House) -> None:
 
     store = open_store(house.config.store, house.data)
     ledger = Ledger(house.data / "ledger.db")
-    async with MqttBus(house.config.mqtt, "vitals-ingest") as bus:
+    async with AsyncExitStack() as open_files:
+        open_files.callback(store.close)
+        open_files.callback(ledger.close)
+        bus = await open_files.enter_async_context(
+            MqttBus(house.config.mqtt, "vitals-ingest")
+        )
         await ingest.service.run(bus, store, ledger, house.metrics, house.clock)
 
 
@@ -113,11 +120,46 @@ STAGES: dict[str, Callable[[House], Awaitable[None]]] = {
 def main(chosen: argparse.Namespace) -> int:
     """Run the chosen stages until a signal comes."""
     settings = config.load(Path(chosen.config))
-    level = logging.getLevelName(chosen.log.upper())
-    logging.basicConfig(level=level, format="%(asctime)s %(name)s: %(message)s")
-    Path(settings.data).mkdir(parents=True, exist_ok=True)
-    asyncio.run(until_told(run(House(settings, Metrics()), chosen.stages)))
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=chosen.log, format=form, force=True)
+    logging.getLogger("bumble").setLevel(logging.CRITICAL)  # warns of usual things
+    house = House(settings, Metrics())
+    try:
+        house.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{house.data}: {error.strerror}; see `data`") from error
+    work = [run(house, chosen.stages)]
+    if chosen.metrics:
+        work.append(_print_metrics(house.metrics, Path(chosen.metrics)))
+    asyncio.run(until_told(_together(work)))
     return 0
+
+
+async def _together(work: Iterable[Awaitable[None]]) -> None:
+    """Run until one fails, then end the others."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _print_metrics(metrics: Metrics, path: Path) -> None:
+    """Keep a file up to date, whole at any moment, and once more at the end."""
+    try:
+        while True:
+            await asyncio.sleep(METRICS_S)
+            await asyncio.to_thread(_replace, path, metrics.text())
+    finally:
+        _replace(path, metrics.text())
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
 
 
 async def run(house: House, names: Iterable[str]) -> None:

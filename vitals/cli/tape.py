@@ -37,17 +37,18 @@ def record(chosen: argparse.Namespace) -> None:
 
 async def _record(mqtt: config.Mqtt, file: TextIO, seconds: float | None) -> None:
     count = 0
-    try:
-        async with MqttBus(mqtt) as bus, asyncio.timeout(seconds):
-            inbox = bus.subscribe(wire.EVERYTHING)
-            await bus.ready()
-            print("recording; Ctrl-C ends it", file=sys.stderr)
-            while True:
-                count += await _write(inbox, file)
-    except TimeoutError:
-        pass
-    finally:
-        print(f"recorded {count} messages", file=sys.stderr)
+    async with MqttBus(mqtt) as bus:
+        inbox = bus.subscribe(wire.EVERYTHING)
+        await bus.ready()
+        print("recording; Ctrl-C ends it", file=sys.stderr)
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    count += await _write(inbox, file)
+        except TimeoutError:
+            pass
+        finally:
+            print(f"recorded {count} messages", file=sys.stderr)
 
 
 async def _write(inbox: Inbox, file: TextIO) -> int:

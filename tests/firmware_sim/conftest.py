@@ -1,0 +1,107 @@
+"""Simulated homes, and time that jumps to the next timer instead of waiting."""
+
+import asyncio
+import selectors
+from contextlib import asynccontextmanager
+
+import pytest
+from bleak import BleakClient, BleakScanner
+
+from firmware_sim.service import simulation
+from gateway.bumble import BumbleClient, BumbleScanner, Central
+from vitals.config import Course, Sim, SimPerson, SimWearable
+from vitals.metrics import Metrics
+
+BLEAK = {"bluez": {"adapter": "air"}}
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps: an hour of telemetry in a second."""
+
+    def __init__(self):
+        self.jumped = 0.0
+        loop = self
+
+        class Selector(selectors.DefaultSelector):
+            def select(self, timeout=None):
+                ready = super().select(0 if timeout else timeout)
+                if timeout and not ready:
+                    loop.jumped += timeout
+                return ready
+
+        super().__init__(Selector())
+
+    def time(self):
+        return self.jumped
+
+
+@pytest.fixture
+def jump():
+    """Run a coroutine in jumping time, with a limit in that time."""
+
+    def go(coroutine, limit_s=100_000.0):
+        async def bounded():
+            async with asyncio.timeout(limit_s):
+                return await coroutine
+
+        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+            return runner.run(bounded())
+
+    return go
+
+
+def sim_config(*wearables, course=(), **others):
+    """One person who wears `wearables`: (kind, {options}) each."""
+    person = SimPerson(name="pat", course=tuple(Course(**c) for c in course))
+    made = tuple(
+        SimWearable(
+            kind=kind,
+            **{"address": f"C0:00:00:00:00:{n:02X}", "person": "pat", **options},
+        )
+        for n, (kind, options) in enumerate(wearables, 1)
+    )
+    return Sim(people=(person,), wearables=made, port=0, **others)
+
+
+@pytest.fixture
+def home():
+    return sim_config
+
+
+class House:
+    """A simulation, and bleak on a gateway's radio beside it."""
+
+    def __init__(self, sim, metrics, central):
+        self.sim, self.metrics, self.central = sim, metrics, central
+
+    def radio(self, n=0):
+        return self.sim.wearables[n].radio
+
+    async def find(self, n=0, timeout=5.0):
+        address = self.sim.wearables[n].address
+        return await BleakScanner.find_device_by_address(
+            address, timeout, backend=BumbleScanner, **BLEAK
+        )
+
+    async def client(self, n=0, **options):
+        device = await self.find(n)
+        return BleakClient(device, backend=BumbleClient, **options)
+
+    @property
+    def sent(self):
+        return self.metrics.counters["sim_sent_total"]
+
+
+@pytest.fixture
+def house():
+    @asynccontextmanager
+    async def open_house(config, clock=lambda: 1_700_000_000_000):
+        metrics = Metrics()
+        async with simulation(config, metrics, clock) as sim:
+            central = await Central.plug("air", sim.air.host("gateway"))
+            try:
+                yield House(sim, metrics, central)
+            finally:
+                await central.close()
+
+    return open_house

@@ -1,0 +1,74 @@
+from portal.events import EventLog
+
+P1 = frozenset({"p-1"})
+
+
+def read(log, last_id="", subjects=P1):
+    with log.follow(subjects, last_id) as follower:
+        return log.news(follower).decode()
+
+
+def ids(text):
+    return [line[4:] for line in text.splitlines() if line.startswith("id: ")]
+
+
+def test_a_reader_goes_on_where_they_were():
+    log = EventLog(1000)
+    for n in range(5):
+        log.append("p-1", "record", b"%d" % n)
+    assert ids(read(log, "1000-2")) == ["1000-3", "1000-4", "1000-5"]
+    assert read(log, "1000-5") == ""
+
+
+def test_a_new_reader_starts_now():
+    log = EventLog(1000)
+    log.append("p-1", "record", b"0")
+    with log.follow(P1, "") as follower:
+        assert log.news(follower) == b""
+        log.append("p-1", "alert", b"1")
+        assert log.news(follower) == b"id: 1000-2\nevent: alert\ndata: 1\n\n"
+        assert log.news(follower) == b""
+
+
+def test_a_reader_gets_and_is_woken_by_their_own_subjects_only():
+    log = EventLog(1000)
+    with log.follow(P1, "") as follower:
+        log.news(follower)
+        log.append("p-2", "record", b"0")
+        assert not follower.woken.is_set()
+        log.append("p-1", "record", b"1")
+        assert follower.woken.is_set()
+        assert ids(log.news(follower).decode()) == ["1000-2"]
+    assert len(log) == 0
+
+
+def test_a_reader_who_was_away_too_long_is_told_so_and_gets_what_is_left():
+    log = EventLog(1000, remembered=3)
+    for n in range(9):
+        log.append("p-1", "record", b"%d" % n)
+    assert "reset" not in read(log, "1000-6")
+    text = read(log, "1000-5")
+    assert text.startswith("event: reset\nid: 1000-6\n")
+    assert ids(text) == ["1000-6", "1000-7", "1000-8", "1000-9"]
+
+
+def test_an_id_of_another_life_or_none_of_ours_is_a_reset():
+    log = EventLog(1000)
+    log.append("p-1", "record", b"0")
+    for last in ("999-1", "1000-2", "1000-", "x", "1000--1", "1000-" + "9" * 30, "1-²"):
+        assert read(log, last).startswith("event: reset"), last
+
+
+def test_every_event_comes_once_over_twenty_reconnections():
+    log, last, seen = EventLog(1000), "", []
+    with log.follow(P1, "") as follower:
+        log.append("p-1", "record", b"0")
+        seen += ids(log.news(follower).decode())
+    for n in range(20):
+        last = seen[-1]
+        for _ in range(n % 4 + 1):
+            log.append("p-1", "record", b"0")
+            log.append("p-2", "record", b"0")
+        seen += ids(read(log, last))
+    numbers = [int(s.split("-")[1]) for s in seen]
+    assert len(numbers) == len(set(numbers)) == 1 + sum(n % 4 + 1 for n in range(20))
