@@ -107,10 +107,8 @@ def moved(case: Case, event: Event) -> Case:
     return replace(case, alert=replace(alert, state=state), told=told)
 
 
-def snoozed_until(case: Case) -> int | None:
-    """Give the end of the snooze, in ms, or None when the alert is not shelved."""
-    if case.alert.state != "shelved":
-        return None
+def snoozed_until(case: Case) -> int:
+    """Give the end of a shelved alert's snooze, in ms."""
     return int(case.alert.escalation.get("until", 0))
 
 

@@ -36,9 +36,13 @@ class Desk:
         self._priorities = priorities
         self._cases: dict[Key, Case] = {}
         self._keys: dict[str, Key] = {}  # by alert id
+        self._shelved: dict[Key, None] = {}  # in the order of their decisions
         self._past: dict[str, Episode] = {}  # of alerts that are closed
         for case in sorted(lying, key=_is_open):  # the open one has the last word
             self._put(case, "")
+
+    def __len__(self) -> int:
+        return len(self._cases)
 
     def open(self) -> list[Alert]:
         """Give all open alerts."""
@@ -86,11 +90,13 @@ class Desk:
 
     def tick(self, now: Instant) -> list[Change]:
         """Let the time pass: forget old episodes, end the snoozes that are up."""
-        for name, heard in list(self._past.items()):
-            if heard.t < now - REMEMBER_MS:
-                del self._past[name]
-        ends = [(case, cases.snoozed_until(case)) for case in self._cases.values()]
-        ended = [case for case, end in ends if end is not None and end <= now]
+        while self._past:
+            oldest = next(iter(self._past))
+            if self._past[oldest].t >= now - REMEMBER_MS:
+                break
+            del self._past[oldest]
+        shelved = [self._cases[key] for key in self._shelved]
+        ended = [case for case in shelved if cases.snoozed_until(case) <= now]
         return [self._wake(case, now) for case in ended]
 
     def _begin(self, case: Case | None, anomaly: Anomaly, now: Instant) -> list[Change]:
@@ -152,6 +158,9 @@ class Desk:
     def _put(self, case: Case, why: str, by: str = "", comment: str = "") -> Change:
         """Put a case where it belongs, on the desk or off it."""
         key, alert = _key(case), case.alert
+        self._shelved.pop(key, None)
+        if alert.state == "shelved":
+            self._shelved[key] = None
         if alert.state == "normal":
             self._keys.pop(alert.id, None)
             self._cases.pop(key, None)

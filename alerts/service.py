@@ -86,18 +86,13 @@ class Office:
         gone = await insist(self._metrics, self._register.unclosed)
         self._count([])
         self._send([*self._desk.open(), *gone], [], [])
+        # Never unsubscribed: the broker keeps for us what comes until we are back.
         inbox = self._bus.subscribe(wire.ANOMALIES, wire.ALERT_COMMANDS)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for sender in self._senders:
-                    tasks.create_task(sender.run())
-                tasks.create_task(self._publish())
-                tasks.create_task(self._work(inbox))
-        except Exception:
-            # Only for whoever starts us afresh.  When we are cancelled the subscription
-            # stays, so that the broker keeps for us what comes until we are back.
-            self._bus.unsubscribe(inbox)
-            raise
+        async with asyncio.TaskGroup() as tasks:
+            for sender in self._senders:
+                tasks.create_task(sender.run())
+            tasks.create_task(self._publish())
+            tasks.create_task(self._work(inbox))
 
     async def _work(self, inbox: Inbox) -> None:
         """Judge what arrives, write it down, pass it on."""
@@ -143,7 +138,7 @@ class Office:
         """Say how busy the desk is."""
         opened = sum(change.why == "opened" for change in changes)
         self._metrics.count("alerts_opened_total", opened)
-        self._metrics.gauge("alerts_open", len(self._desk.open()))
+        self._metrics.gauge("alerts_open", len(self._desk))
 
     def _send(
         self, alerts: Sequence[Alert], refused: list[Message], done: list[Delivery]

@@ -9,8 +9,8 @@ from collections import deque
 from math import isnan, sqrt
 
 import numpy as np
-from benchmarks.duel import Duel
 
+from benchmarks.duel import Duel
 from dsp import arrays, kernels
 from dsp.arrays import Block
 from dsp.patients import default_rules, kernel_settings

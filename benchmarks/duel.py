@@ -21,7 +21,10 @@ class Duel:
         once = max(timeit.timeit(self.ours, number=1), 1e-9)
         loops = max(1, round(seconds / once / 10))
         pairs = [
-            (timeit.timeit(self.ours, number=loops), timeit.timeit(self.rival, number=loops))
+            (
+                timeit.timeit(self.ours, number=loops),
+                timeit.timeit(self.rival, number=loops),
+            )
             for _ in range(rounds)
         ]
         low, middle, high = statistics.quantiles([b / a for a, b in pairs], n=4)

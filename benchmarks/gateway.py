@@ -1,7 +1,7 @@
 """python -m benchmarks.gateway: one gateway process, its radio in another.
 
-20 and 100 straps at 1 Hz, mosquitto, SQLite: what is lost, how long from notification to
-MQTT publish, what CPU time and memory the gateway's process takes.
+20 and 100 straps at 1 Hz, mosquitto, SQLite: what is lost, how long from notification
+to MQTT publish, what CPU time and memory the gateway's process takes.
 """
 
 import argparse
@@ -111,7 +111,10 @@ def connections(folder):
 def latencies(folder):
     name = 'gateway_publish_seconds{quantile="%s"}'
     p50, p99 = (metric(folder, "gateway", name % q) for q in ("0.5", "0.99"))
-    return {"publish_p50_ms": round(p50 * 1000, 1), "publish_p99_ms": round(p99 * 1000, 1)}
+    return {
+        "publish_p50_ms": round(p50 * 1000, 1),
+        "publish_p99_ms": round(p99 * 1000, 1),
+    }
 
 
 def ledger(folder):
@@ -119,8 +122,12 @@ def ledger(folder):
     sent = metric(folder, "sim", "sim_sent_total")
     recorded = metric(folder, "gateway", "gateway_records_total")
     committed = metric(folder, "gateway", "gateway_committed_total")
-    return {"sent": int(sent), "lost_before_disk": int(sent - recorded),
-            "recorded": int(recorded), "waiting": int(recorded - committed)}
+    return {
+        "sent": int(sent),
+        "lost_before_disk": int(sent - recorded),
+        "recorded": int(recorded),
+        "waiting": int(recorded - committed),
+    }
 
 
 def main():

@@ -1,7 +1,7 @@
 """python -m benchmarks.recorded_heart [--record 04015] [--seconds 60]
 
-A recorded heart beats in a simulated strap, goes through the whole demo and is compared,
-interval by interval, with what the store holds at the end.
+A recorded heart beats in a simulated strap, goes through the whole demo and is
+compared, interval by interval, with what was sent and what the store holds at the end.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import recordings, results
+from vitals.gatt.heart_rate import HeartRateMeasurement
 
 TICK_MS = 1000 / 1024  # the characteristic's resolution
 
@@ -35,6 +36,19 @@ def stored(data, device):
     return [rr for r in sorted(mine, key=lambda r: r["seq"]) for rr in r.get("rr", [])]
 
 
+def sent(ledger, device):
+    """Give the intervals that a strap handed to the radio, by its own ledger."""
+    lines = map(json.loads, ledger.read_text().splitlines())
+    return [
+        interval
+        for line in lines
+        if (line["device"], line["characteristic"]) == (device, "2a37")
+        for interval in HeartRateMeasurement.parse(
+            bytes.fromhex(line["value"])
+        ).rr_intervals
+    ]
+
+
 def compare(intervals, arrived):
     """Compare what arrived with what beat; the file is longer than the demo."""
     errors = [abs(a - b) for a, b in zip(arrived, intervals, strict=False)]
@@ -49,10 +63,13 @@ def play(intervals, seconds, folder):
     """Run the demo on a recorded heart; give its summary and the comparison."""
     path, summary = folder / "heart.rr", folder / "summary.json"
     write(intervals, path)
-    options = ("--seconds", seconds, "--port", 0, "--data", folder / "data")
-    vitals("demo", *options, "--rr", path, "--summary", summary)
-    arrived = stored(folder / "data", "strap-1")
-    return json.loads(summary.read_text()), compare(intervals, arrived)
+    data, ledger = folder / "data", folder / "ledger.jsonl"
+    options = ("--seconds", seconds, "--port", 0, "--data", data)
+    vitals("demo", *options, "--rr", path, "--summary", summary, "--ledger", ledger)
+    arrived = stored(data, "strap-1")
+    figures = compare(intervals, arrived)
+    figures["intervals_sent"] = len(sent(ledger, "strap-1"))
+    return json.loads(summary.read_text()), figures
 
 
 def main():
@@ -68,7 +85,9 @@ def main():
     figures = {"record": chosen.record, **comparison, **summary}
     results.save("recorded_heart", figures)
     print(json.dumps(figures, indent=1))
-    sound = figures["within_a_tick"] and not summary["lost"] + summary["duplicates"]
+    whole = figures["intervals"] == figures["intervals_sent"]
+    clean = not summary["lost"] + summary["duplicates"]
+    sound = figures["within_a_tick"] and whole and clean
     sys.exit(not sound)
 
 

@@ -1,4 +1,4 @@
-"""`benchmarks/results.json`: every figure that the README quotes, written by running."""
+"""`benchmarks/results.json`: the figures that the README quotes, written by running."""
 
 import json
 import platform

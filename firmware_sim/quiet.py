@@ -22,6 +22,7 @@ def hush() -> None:
     if LOG.isEnabledFor(logging.DEBUG):
         return
     LOG.setLevel(logging.ERROR)  # it warns of normal events, such as a lost link
+    LOG.getChild("hci").setLevel(logging.CRITICAL)  # what it logs, it raises as well
     bumble.colors.color = _plain
     roots = hci.HCI_Packet, att.ATT_PDU, l2cap.L2CAP_PDU, l2cap.L2CAP_Control_Frame
     for cls in (cls for root in roots for cls in (root, *root.__subclasses__())):

@@ -177,8 +177,8 @@ class Attendant:
         while not self._events.empty():  # of the old link
             self._events.get_nowait()
 
-    def _hear(self, characteristic: str, data: bytes) -> Awaitable[None]:
-        """Take a value; the awaitable ends once it is on disk (or was refused)."""
+    def _hear(self, characteristic: str, data: bytes) -> "asyncio.Future[None]":
+        """Take a value; the future ends once it is on disk (or was refused)."""
         heard, received = monotonic(), self._clock()
         try:
             record = decode(characteristic, data, self._circumstance(received))
@@ -202,7 +202,7 @@ class Attendant:
         if isinstance(record, Battery):
             self._facts.battery = record.level
 
-    def _refuse(self, error: MalformedData) -> Awaitable[None]:
+    def _refuse(self, error: MalformedData) -> "asyncio.Future[None]":
         """Count what broke its specification; asking again would not mend it."""
         log.warning("%s: refused %s", self._wearable.device, error)
         self._facts.malformed += 1
@@ -210,7 +210,7 @@ class Attendant:
         return _done()
 
 
-def _done() -> Awaitable[None]:
+def _done() -> "asyncio.Future[None]":
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     future.set_result(None)
     return future

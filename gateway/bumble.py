@@ -452,6 +452,7 @@ class BumbleClient(BaseBleakClient):
         self._link: Connection | None = None
         self._client: _Client | None = None
         self._subscribers: dict[int, Callable[[bytes], None]] = {}
+        self._exchanges: set[asyncio.Task[Any]] = set()
 
     @property
     def name(self) -> str:
@@ -505,14 +506,21 @@ class BumbleClient(BaseBleakClient):
         """Forget the link, and say so."""
         self._link = self._client = self.services = None
         self._subscribers = {}
+        # Bumble ends the request under way, but not those that wait behind it.
+        asyncio.get_running_loop().call_soon(self._cut_off)
         if self._disconnected_callback:
             self._disconnected_callback()
+
+    def _cut_off(self) -> None:
+        """End all exchanges with a peer that is gone."""
+        for exchange in self._exchanges:
+            exchange.cancel()
 
     async def disconnect(self) -> None:
         """End the link; nothing if there is none."""
         if self._link:
-            with suppress(BleakError):  # it was lost meanwhile
-                await self._ask(self._link.disconnect())
+            with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
+                await asyncio.shield(self._link.disconnect())
 
     async def pair(self, *_: object, **__: object) -> None:
         """Pair with LE Secure Connections."""
@@ -546,8 +554,9 @@ class BumbleClient(BaseBleakClient):
         if not self.is_connected:
             exchange.close()
             raise BleakError("Not connected")
-        task = asyncio.ensure_future(exchange)
-        task.add_done_callback(lambda t: t.cancelled() or t.exception())
+        task = asyncio.create_task(exchange)
+        self._exchanges.add(task)
+        task.add_done_callback(self._exchange_ended)
         try:
             return await asyncio.shield(task)
         except att.ATT_Error as error:
@@ -559,6 +568,12 @@ class BumbleClient(BaseBleakClient):
             raise BleakError("disconnected") from error
         except (core.BaseBumbleError, hci.HCI_Error) as error:
             raise BleakError(f"{type(error).__name__}: {error}") from error
+
+    def _exchange_ended(self, task: asyncio.Task[Any]) -> None:
+        """Take note of the end, and of an error that nobody waits for any more."""
+        self._exchanges.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     # The GATT client.
 

@@ -25,8 +25,8 @@ CONNECT_S = 20.0
 ASK_S = 10.0
 AT_ONCE = 8  # connections being made
 
-Heard = Callable[[bytes], Awaitable[None]]
-"""Takes a value; its awaitable ends once the value is on disk."""
+Heard = Callable[[bytes], "asyncio.Future[None]"]
+"""Takes a value; its future ends once the value is on disk."""
 
 
 class Radio:
@@ -53,7 +53,8 @@ class Radio:
             except (BleakError, OSError, TimeoutError) as error:
                 self._trouble(f"cannot scan with {self._adapter or 'BlueZ'}: {error}")
                 await asyncio.sleep(2)
-            self._wanted.clear() if not self._seekers else None
+            if not self._seekers:
+                self._wanted.clear()
 
     async def seen(self, address: str) -> BLEDevice:
         """Wait for a wearable's next advertisement."""
@@ -174,12 +175,12 @@ def options(adapter: str) -> dict[str, Any]:
 
 
 def _adapt(heard: Heard) -> Callable[[object, bytearray], None]:
-    """Make bleak's callback of ours; the recorder keeps the awaitable's promise."""
-    return lambda _, value: _begin(heard(bytes(value)))
+    """Make bleak's callback of ours; nobody waits for the disk here."""
 
+    def callback(_: object, value: bytearray) -> None:
+        heard(bytes(value))
 
-def _begin(awaitable: Awaitable[None]) -> None:
-    asyncio.ensure_future(awaitable)
+    return callback
 
 
 def _ignore(_: object, __: bytearray) -> None:

@@ -54,7 +54,7 @@ async def run(
 class Reporter:
     """Tells the house how the gateway and its wearables are, as retained messages."""
 
-    def __init__(  # noqa: PLR0913 - it reports on all of them
+    def __init__(
         self,
         gateway: str,
         bus: Bus,

@@ -1,7 +1,8 @@
 """Disk -> bus: publish, and publish again until ingest has committed.
 
-A broker's PUBACK releases nothing (DESIGN section 6.1).  `Progress` is the pure core: it
-says from where to publish next, given what was published, what was committed and when.
+A broker's PUBACK releases nothing (docs/decisions/0001).  `Progress` is the pure core:
+it says from where to publish next, given what was published, what was committed and
+when.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ class Progress:
 
     cursor: int = 0  # the highest id published in this pass
     flying: int = 0  # published and not committed
-    news: Instant = Instant(0)  # of the last publication or commit
+    news: int = 0  # ms since 1970, of the last publication or commit
     disappointments: int = 0
 
     def published(self, rows: Sequence[Row], now: Instant) -> None:

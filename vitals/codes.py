@@ -29,7 +29,8 @@ class Metric(Enum):
     SYSTOLIC = "systolic", Kind.BLOOD_PRESSURE, "sys", "8480-6", "mm[Hg]", 40, 300
     DIASTOLIC = "diastolic", Kind.BLOOD_PRESSURE, "dia", "8462-4", "mm[Hg]", 20, 200
     MEAN_ARTERIAL_PRESSURE = (
-        "mean_arterial_pressure", Kind.BLOOD_PRESSURE, "map", "8478-0", "mm[Hg]", 25, 250
+        "mean_arterial_pressure", Kind.BLOOD_PRESSURE, "map", "8478-0", "mm[Hg]",
+        25, 250,
     )  # fmt: skip
     PULSE = "pulse", Kind.BLOOD_PRESSURE, "pulse", "8867-4", "/min", 20, 300
     BODY_TEMPERATURE = (

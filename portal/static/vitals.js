@@ -112,7 +112,9 @@ async function act(event) {
   const body = new URLSearchParams(new FormData(form));
   for (const button of form.querySelectorAll("button")) button.disabled = true;
   try {
-    const answer = await fetch(event.submitter?.formAction ?? form.action, { method: "POST", body });
+    // `formAction` without the attribute would be the page's own address.
+    const address = event.submitter?.getAttribute("formaction") ?? form.action;
+    const answer = await fetch(address, { method: "POST", body });
     if (!answer.ok) throw answer;
     form.querySelector("input.comment").value = "";
   } catch {

@@ -72,7 +72,9 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                size = int(self.headers.get("Content-Length", 0))
+                if len(body := self.rfile.read(size)) < size:
+                    return  # the sender was killed
                 receiver.got.append((dict(self.headers), body))
                 answer = behave(len(receiver.got))
                 if isinstance(answer, float):

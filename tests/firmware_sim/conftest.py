@@ -35,6 +35,14 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         return self.jumped
 
 
+@pytest.fixture(autouse=True)
+def no_errors(caplog):
+    """Neither Bumble nor the loop may have had to swallow an error."""
+    yield
+    names = {r.name for r in caplog.get_records("call") if r.levelname == "ERROR"}
+    assert not {n for n in names if n.startswith(("bumble", "asyncio"))}
+
+
 @pytest.fixture
 def jump():
     """Run a coroutine in jumping time, with a limit in that time."""

@@ -186,12 +186,18 @@ class Place:
         for subject in ("p-1", "p-2", "p-3"):
             await self.say(plan, wire.of(subject, "plan"), True)
             status = DeviceStatus(
-                t=now, connected=True, gateway="gw-1", name="Heart strap", battery=81,
-                rssi=-61, last=now - 1000,
-            )  # fmt: skip
+                t=now,
+                connected=True,
+                gateway="gw-1",
+                name="Heart strap",
+                battery=81,
+                rssi=-61,
+                last=now - 1000,
+            )
             await self.say(status, wire.of(subject, "strap-1", "status"), True)
-            cuff = DeviceStatus(t=now, connected=False, name="Cuff", battery=18,
-                                last=now - 1_500_000)  # fmt: skip
+            cuff = DeviceStatus(
+                t=now, connected=False, name="Cuff", battery=18, last=now - 1_500_000
+            )
             await self.say(cuff, wire.of(subject, "cuff-1", "status"), True)
 
     def close(self):

@@ -14,9 +14,15 @@ from vitals.wire import Message
 
 def alert(name="a", subject="p-1", **fields):
     whole = {
-        "id": name, "subject": subject, "condition": "heart_rate_high", "kind":
-        "physiological", "priority": "high", "state": "unacknowledged", "since": 5, "t": 5,
-    }  # fmt: skip
+        "id": name,
+        "subject": subject,
+        "condition": "heart_rate_high",
+        "kind": "physiological",
+        "priority": "high",
+        "state": "unacknowledged",
+        "since": 5,
+        "t": 5,
+    }
     return Alert(**(whole | fields))
 
 

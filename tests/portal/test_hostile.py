@@ -76,9 +76,20 @@ def test_a_question_to_the_wrong_door_is_a_problem(place, method, path, status):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[1]", b"\xff", b"null", b'{"minutes": "15"}', b'{"minutes": 0}',
-             b'{"minutes": 1e400}', b'{"minutes": 15, "more": 1}', b"[" * 5000]
-)  # fmt: skip
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"\xff",
+        b"null",
+        b'{"minutes": "15"}',
+        b'{"minutes": 0}',
+        b'{"minutes": 1e400}',
+        b'{"minutes": 15, "more": 1}',
+        b"[" * 5000,
+    ],
+)
 def test_a_bad_decision_decides_nothing(place, body):
     async def main():
         async with place.open(), place.client("dr.chen") as client:

@@ -11,8 +11,12 @@ from vitals.codes import Flag, Kind
 from vitals.model import HeartRate, Reading
 
 HTML = {"Accept": "text/html", "Origin": "http://portal"}
-PAGES = {None: ["/login"], "wang": ["/", "/patients/p-1?span=24h"], "root": ["/"],
-         "dr.chen": ["/", "/patients/p-1", "/patients/p-3", "/nowhere"]}  # fmt: skip
+PAGES = {
+    None: ["/login"],
+    "wang": ["/", "/patients/p-1?span=24h"],
+    "root": ["/"],
+    "dr.chen": ["/", "/patients/p-1", "/patients/p-3", "/nowhere"],
+}
 
 
 def browser(place, name=None):

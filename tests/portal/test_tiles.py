@@ -17,9 +17,15 @@ def points(*means):
 
 @pytest.mark.parametrize(
     ("means", "says"),
-    [((), ""), ((70,), ""), ((70, 70), "steady"), ((70, 90), "rising"), ((90, 70), "falling"),
-     ((70, 71, 70, 72, 70, 73), "steady")],
-)  # fmt: skip
+    [
+        ((), ""),
+        ((70,), ""),
+        ((70, 70), "steady"),
+        ((70, 90), "rising"),
+        ((90, 70), "falling"),
+        ((70, 71, 70, 72, 70, 73), "steady"),
+    ],
+)
 def test_the_arrow_says_which_way_it_goes(means, says):
     assert tiles.trend(points(*means), 5) == says
 
@@ -43,9 +49,14 @@ def test_the_newest_device_speaks_for_a_kind():
 def test_ages_are_said_in_words():
     spans = (0, 59_000, 60_000, 3_599_000, 3_600_000, 47 * 3_600_000, 49 * 3_600_000)
     assert [ages.ago(TEXTS, NOW - s, NOW) for s in spans] == [
-        "just now", "just now", "1 min ago", "59 min ago", "1 h ago", "47 h ago",
+        "just now",
+        "just now",
+        "1 min ago",
+        "59 min ago",
+        "1 h ago",
+        "47 h ago",
         "2 days ago",
-    ]  # fmt: skip
+    ]
     assert ages.ago(TEXTS, NOW + 5000, NOW) == "just now"
 
 
@@ -64,10 +75,18 @@ evidence = st.dictionaries(
 @given(st.text(), evidence, evidence)
 def test_whatever_a_detector_says_can_be_put_into_words(condition, found, escalation):
     alert = Alert(
-        id="a", subject="p-1", condition=condition, kind="technical", priority="low",
-        state="shelved", since=NOW - 9, t=NOW, value=-1.0, evidence=found,
+        id="a",
+        subject="p-1",
+        condition=condition,
+        kind="technical",
+        priority="low",
+        state="shelved",
+        since=NOW - 9,
+        t=NOW,
+        value=-1.0,
+        evidence=found,
         escalation=escalation,
-    )  # fmt: skip
+    )
     card = cards.card(alert, TEXTS, NOW, "UTC")
     assert card.title is not None
     assert card.plain

@@ -177,11 +177,15 @@ def test_twenty_kills_lose_nothing_and_double_nothing(
 
     measured = sent(ledger, "2a37")
     expected = {
-        device: [list(heart_rate.HeartRateMeasurement.parse(v).rr_intervals) for v in vs]
+        device: [
+            list(heart_rate.HeartRateMeasurement.parse(v).rr_intervals) for v in vs
+        ]
         for device, vs in measured.items()
     }
     arrived = {
-        device: [[round(float(i) * 1.024) for i in (rr or "").split(",") if i] for rr in rrs]
+        device: [
+            [round(float(i) * 1.024) for i in (rr or "").split(",") if i] for rr in rrs
+        ]
         for device, rrs in stored_values(influxd, "heart_rate", "rr").items()
     }
     missing = {d: missed(expected[d], arrived[d]) for d in expected}

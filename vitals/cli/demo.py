@@ -165,18 +165,22 @@ def _users(house: House) -> list[User]:
 
     people = People(house.data / "people.db")
     subjects = story.subjects(house.config)
-    users: list[User] = [
-        {"name": "dr-chen", "role": "clinician", "subject": None},
-        {"name": "anna", "role": "patient", "subject": subjects[0]},
-        {"name": "ben", "role": "patient", "subject": subjects[1]},
-    ]
-    for user in users:
-        user["password"] = password = secrets.token_hex(5)
-        cared_for = subjects if user["role"] == "clinician" else ()
-        name, role = str(user["name"]), str(user["role"])
-        people.add(name, password, role, subject=user["subject"], subjects=cared_for)
+    doctor, *patients = passwords = [secrets.token_hex(5) for _ in range(3)]
+    names = ("dr-chen", "anna", "ben")
+    people.add("dr-chen", doctor, "clinician", subjects=subjects)
+    for name, password, subject in zip(names[1:], patients, subjects, strict=False):
+        people.add(name, password, "patient", subject=subject)
     people.close()
-    return users
+    return [
+        {"name": name, "password": password, "role": role, "subject": subject}
+        for name, password, role, subject in zip(
+            names,
+            passwords,
+            ("clinician", "patient", "patient"),
+            (None, *subjects),
+            strict=False,
+        )
+    ]
 
 
 def _warm() -> None:

@@ -166,15 +166,15 @@ class Screen:
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Say how it went."""
-        stored, alert = summary["latency_ms"]["stored"], summary["latency_ms"]["alert"]
         self.say("done\n")
         print(
             f"  sent {summary['sent']}, stored {summary['stored']}:"
             f" lost {summary['lost']}, duplicates {summary['duplicates']}\n"
-            f"  {summary['wearables']} wearables, {summary['alerts']} alerts\n"
-            f"  from notification to store  p50 {stored['p50']} ms  p99 {stored['p99']} ms\n"
-            f"  from notification to alert  p50 {alert['p50']} ms  p99 {alert['p99']} ms"
+            f"  {summary['wearables']} wearables, {summary['alerts']} alerts"
         )
+        for place, found in summary["latency_ms"].items():
+            p50, p99 = (f"{found[q]} ms" for q in ("p50", "p99"))
+            print(f"  from notification to {place:6}  p50 {p50:9} p99 {p99}")
 
 
 def describe(record: Record) -> str:

@@ -1,0 +1,73 @@
+"""The README's table, made from `benchmarks/results.json`."""
+
+import json
+from pathlib import Path
+
+from benchmarks.results import PATH
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of figures -->"
+
+
+def rows(found):
+    """Give (what, figure) for everything that has been measured."""
+    for part in (_demo, _heart, _kills, _gateways, _duels):
+        yield from part(found)
+
+
+def slashed(one, *names, unit=""):
+    return " / ".join(str(one[name]) for name in names) + unit
+
+
+def _demo(found):
+    if demo := found.get("demo"):
+        counts = ("sent", "stored", "lost", "duplicates")
+        yield f"demo, 60 s: {' / '.join(counts)}", slashed(demo, *counts)
+        for place, latency in demo["latency_ms"].items():
+            what = f"from notification to {place}, p50 / p99"
+            yield what, slashed(latency, "p50", "p99", unit=" ms")
+
+
+def _heart(found):
+    if heart := found.get("recorded_heart"):
+        what = f"recorded heart {heart['record']}: intervals stored / largest error"
+        yield what, slashed(heart, "intervals", "largest_error_ms", unit=" ms")
+
+
+def _kills(found):
+    if kills := found.get("kills"):
+        what = f"{kills['kills']} SIGKILLs of stages: records / lost / doubled"
+        yield what, slashed(kills, "records", "lost", "doubled")
+
+
+def _gateways(found):
+    doors = [(f"{n} straps", one) for n, one in found.get("gateway", {}).items()]
+    if bluez := found.get("gateway_bluez"):
+        doors.append((f"{bluez['wearables']} straps through BlueZ", bluez))
+    for name, one in doors:
+        figures = f"{one['rss_mb']} MB / {one['cpu_percent']} %"
+        yield f"gateway process, {name} at 1 Hz: memory / CPU", figures
+        latency = slashed(one, "publish_p50_ms", "publish_p99_ms", unit=" ms")
+        yield f"its notification to MQTT publish, {name}, p50 / p99", latency
+
+
+def _duels(found):
+    for claim, duel in found.get("duels", {}).items():
+        yield claim, f"{duel['us']} µs, {duel['ratio']} times as fast"
+
+
+def write():
+    """Put the table into the README."""
+    found = json.loads(PATH.read_text())
+    lines = ["| measured | figure |", "| --- | --- |"]
+    lines += [f"| {what} | {figure} |" for what, figure in rows(found)]
+    lines += ["", f"Measured on {found['machine']}, two shared cores: read the ratios."]
+    text = README.read_text()
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    table = "\n".join(lines)
+    README.write_text(f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,32 @@
+"""python -m firmware_sim.bluez BUS ADAPTER: be BlueZ until the bus goes away."""
+
+import argparse
+import asyncio
+import sys
+
+from firmware_sim.bluez.service import serve
+from vitals import Unavailable
+
+
+def main() -> int:
+    """Serve until the bus goes away; give the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m firmware_sim.bluez",
+        description="Be org.bluez on a private D-Bus, in front of a Bluetooth adapter"
+        " that speaks HCI, such as the simulation's radio.  For tests and trials.",
+    )
+    parser.add_argument("bus", help="of the D-Bus, such as unix:path=/tmp/bus")
+    parser.add_argument("adapter", help="as Bumble names it: tcp-client:127.0.0.1:6402")
+    chosen = parser.parse_args()
+    try:
+        asyncio.run(serve(chosen.bus, chosen.adapter))
+    except Unavailable as error:
+        print(f"firmware_sim.bluez: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

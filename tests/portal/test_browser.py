@@ -1,0 +1,272 @@
+"""The pages as people meet them: Debian's Chromium, a phone, the real server."""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import urllib.request
+
+import pytest
+
+from portal.service import run
+from vitals import clock, config, wire
+from vitals.model import HeartRate, Reading
+
+websockets = pytest.importorskip("websockets")
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="apt install chromium"),
+]
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+)
+PHONE, DESK = (390, 844), (1280, 800)
+
+
+class Tab:
+    """A browser's tab over the DevTools protocol."""
+
+    def __init__(self, socket):
+        self._socket, self._answers, self._number = socket, {}, 0
+        self.requests, self.complaints = [], []
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self):
+        async for text in self._socket:
+            said = json.loads(text)
+            if "id" in said:
+                self._answers.pop(said["id"]).set_result(said)
+            elif said["method"] == "Network.requestWillBeSent":
+                self.requests.append(said["params"]["request"]["url"])
+            elif said["method"] in ("Runtime.exceptionThrown", "Log.entryAdded"):
+                self.complaints.append(json.dumps(said["params"])[:500])
+
+    async def call(self, method, **params):
+        self._number += 1
+        answer = asyncio.get_running_loop().create_future()
+        self._answers[self._number] = answer
+        text = {"id": self._number, "method": method, "params": params}
+        await self._socket.send(json.dumps(text))
+        said = await asyncio.wait_for(answer, 20)
+        assert "error" not in said, said
+        return said["result"]
+
+    async def js(self, expression):
+        fields = {"returnByValue": True, "awaitPromise": True}
+        said = await self.call("Runtime.evaluate", expression=expression, **fields)
+        assert "exceptionDetails" not in said, said
+        return said["result"].get("value")
+
+    async def until(self, expression, seconds=10):
+        async with asyncio.timeout(seconds):
+            while True:
+                with contextlib.suppress(AssertionError):  # between two pages
+                    if found := await self.js(expression):
+                        return found
+                await asyncio.sleep(0.05)
+
+    async def size(self, width, height):
+        phone = width < 600
+        await self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=phone,
+        )
+
+    async def go(self, url):
+        await self.call("Page.navigate", url=url)
+        await self.until(
+            f"location.href == {json.dumps(url)} && document.readyState == 'complete'"
+        )
+
+    async def log_in(self, url, name):
+        await self.call("Network.clearBrowserCookies")
+        await self.go(f"{url}/login")
+        await self.js(
+            f"document.querySelector('[name=name]').value = '{name}';"
+            "document.querySelector('[name=password]').value = 'correct horse battery';"
+            "document.querySelector('.login button').click()"
+        )
+        await self.until(
+            "location.pathname == '/' && document.readyState == 'complete'"
+        )
+
+
+@contextlib.asynccontextmanager
+async def browser(folder):
+    """Start Chromium with a profile of its own."""
+    process = await asyncio.create_subprocess_exec(
+        CHROMIUM,
+        *FLAGS,
+        f"--user-data-dir={folder / 'profile'}",
+        "about:blank",
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(30):
+            while b"DevTools listening" not in (
+                line := await process.stderr.readline()
+            ):
+                assert line, "Chromium ended"
+        port = line.decode().split(":")[2].split("/")[0]
+        address = f"http://127.0.0.1:{port}/json"
+        tabs = json.loads(await asyncio.to_thread(_fetch, address))
+        target = next(t for t in tabs if t["type"] == "page")["webSocketDebuggerUrl"]
+        async with websockets.connect(target, max_size=1 << 26) as socket:
+            tab = Tab(socket)
+            for domain in ("Page", "Runtime", "Network", "Log"):
+                await tab.call(f"{domain}.enable")
+            yield tab
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def _fetch(address):
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return answer.read()
+
+
+@contextlib.asynccontextmanager
+async def visit(place, story):
+    """Open the place with its story, the portal and a browser."""
+    now = clock.now()
+    for subject in ("p-1", "p-2", "p-3"):
+        place.store.write(story.day(subject, now, racing=subject == "p-1"))
+    address = asyncio.get_running_loop().create_future()
+    async with place.open(), browser(place.folder) as tab:
+        await place.tell()
+        portal = run(
+            place.bus,
+            config.Portal(port=0),
+            place.sources,
+            place.metrics,
+            clock.now,
+            address.set_result,
+        )
+        task = asyncio.create_task(portal)
+        try:
+            yield tab, await asyncio.wait_for(address, 10)
+            assert tab.complaints == []
+            url = address.result()
+            elsewhere = [r for r in tab.requests if not r.startswith(url)]
+            assert elsewhere in ([], ["about:blank"])
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+CARDS = "[...document.querySelectorAll('article')].map(a => a.id)"
+WIDE = "document.documentElement.scrollWidth > innerWidth"
+
+
+def test_a_clinician_acknowledges_an_alert_and_the_page_follows(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await tab.size(*PHONE)
+            await new_place.raise_alert("p-1", "e1")
+            await tab.log_in(url, "dr.chen")
+            card = "document.querySelector('#unseen #alert-e1')"
+            assert "148 /min" in await tab.until(f"{card}?.innerText")
+            assert not await tab.js(WIDE)
+            await tab.js(f"{card}.querySelector('.comment').value = 'calling her'")
+            await tab.js(f"{card}.querySelector('button.main').click()")
+            seen = await tab.until(
+                "document.querySelector('#seen #alert-e1')?.innerText"
+            )
+            assert "seen by dr.chen" in seen
+            assert "calling her" in seen
+            assert await tab.js(card) is None
+            alert = new_place.board.alert("e1")
+            assert (alert.state, alert.acknowledged_by) == ("acknowledged", "dr.chen")
+
+    asyncio.run(main())
+
+
+def test_a_new_alert_appears_by_itself_and_no_word_being_typed_is_lost(
+    new_place, story
+):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await new_place.raise_alert("p-1", "e1")
+            await tab.log_in(url, "dr.chen")
+            await tab.js("document.querySelector('.comment').focus()")
+            await tab.call("Input.insertText", text="half a sen")
+            await new_place.raise_alert(
+                "p-3",
+                "e2",
+                condition="systolic_high",
+                value=190.0,
+                unit="mm[Hg]",
+                begin=clock.now() - 900_000,
+            )
+            await tab.until(f"{CARDS}.length == 2")
+            assert await tab.js(CARDS) == ["alert-e2", "alert-e1"]  # the older first
+            await tab.call("Input.insertText", text="tence")
+            typed = "document.querySelector('#alert-e1 .comment').value"
+            assert await tab.js(typed) == "half a sentence"
+            assert (await tab.js("document.title")).startswith("(2)")
+
+    asyncio.run(main())
+
+
+def test_a_patient_watches_a_reading_arrive_and_their_trend(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await tab.size(*PHONE)
+            await tab.log_in(url, "wang")
+            assert not await tab.js(WIDE)
+            small = (
+                "[...document.querySelectorAll('main *, footer *')].filter(e =>"
+                " e.childNodes.length && [...e.childNodes].some(n => n.nodeType == 3 &&"
+                " n.data.trim()) && parseFloat(getComputedStyle(e).fontSize) < 17.9)"
+                ".map(e => e.outerHTML.slice(0, 90))"
+            )
+            assert await tab.js(small) == []
+            mean = "document.querySelector('#figure-heart_rate .mean')?.getBBox().width"
+            assert await tab.js(mean) > 500
+            record = HeartRate(t=clock.now(), hr=123)
+            number = "document.querySelector('[data-field=hr]').textContent"
+            async with asyncio.timeout(10):
+                while await tab.js(number) != "123":
+                    record = HeartRate(t=clock.now(), hr=123)
+                    await new_place.bus.publish(
+                        wire.pack(Reading("p-1", "strap-1", record))
+                    )
+                    await asyncio.sleep(0.2)
+            for span in ("24h", "7d", "30d", "1h"):
+                await tab.js(
+                    f"document.querySelector('[href=\"?span={span}\"]').click()"
+                )
+                await tab.until(f"location.search == '?span={span}'")
+                await tab.until(mean)
+            await tab.size(*DESK)
+            assert not await tab.js(WIDE)
+
+    asyncio.run(main())
+
+
+def test_everything_works_without_script(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await new_place.raise_alert("p-1", "e1")
+            await tab.call("Emulation.setScriptExecutionDisabled", value=True)
+            await tab.log_in(url, "dr.chen")
+            await tab.js("document.querySelector('#alert-e1 button.main').click()")
+            await tab.until("document.querySelector('#seen #alert-e1') != null")
+            await tab.go(f"{url}/patients/p-1?span=24h")
+            assert await tab.js("document.querySelectorAll('figure .mean').length") == 2
+
+    asyncio.run(main())
