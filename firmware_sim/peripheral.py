@@ -12,7 +12,9 @@ The rules it keeps:
 
 import asyncio
 import zlib
+from contextlib import suppress
 
+from bumble import core, hci
 from bumble.device import Connection, Device
 from bumble.gatt import Characteristic
 
@@ -112,6 +114,13 @@ class Peripheral:
         self._sessions = None
         async with self._busy:
             self._end_session()
+
+    async def close(self) -> None:
+        """Hang up and power off."""
+        for link in list(self.device.connections.values()):
+            with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
+                await link.disconnect()
+        await self.device.power_off()
 
     # Who is listening.
 

@@ -79,6 +79,7 @@ class Simulation:
         for life in self._lives:
             life.cancel()
         await asyncio.gather(*self._lives, return_exceptions=True)
+        await asyncio.gather(*(wearable.close() for wearable in self.wearables))
         self.air.close()
 
     async def stop(self) -> None:

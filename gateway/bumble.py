@@ -230,12 +230,15 @@ class Central:
         self._transport = transport
         self._heard: dict[str, tuple[hci.Address, float]] = {}
         self._listeners: list[Listener] = []
-        self._hanging_up: set[asyncio.Future[None]] = set()
+        self.tasks: set[asyncio.Future[None]] = set()  # that nobody else holds
         self._dialling, self._tuning = asyncio.Lock(), asyncio.Lock()
 
     async def close(self) -> None:
         """Power off, and let the adapter go."""
         self._forget()
+        for link in list(self.device.connections.values()):
+            with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
+                await link.disconnect()
         await self.device.power_off()
         if self._transport:
             await self._transport.close()
@@ -342,8 +345,8 @@ class Central:
         """End a link that nobody waits for any more."""
         if not call.cancelled() and not call.exception():
             task = asyncio.ensure_future(call.result().disconnect())
-            self._hanging_up.add(task)
-            task.add_done_callback(self._hanging_up.discard)
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
 
 
 class BumbleScanner(BaseBleakScanner):
@@ -390,10 +393,10 @@ class BumbleScanner(BaseBleakScanner):
 class _Client(gatt_client.Client):  # type: ignore[misc]
     """Bumble's GATT client, but an indication is confirmed once it is stored."""
 
-    def __init__(self, link: Connection) -> None:
+    def __init__(self, link: Connection, tasks: set[asyncio.Future[None]]) -> None:
         super().__init__(link)
         self.stores: dict[int, Store] = {}  # by handle of the value
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = tasks  # outlive the link: what has begun to be stored is stored
         self._lost = False
 
     def on_disconnection(self, *arguments: object) -> None:
@@ -484,7 +487,7 @@ class BumbleClient(BaseBleakClient):
         except (core.BaseBumbleError, hci.HCI_Error) as error:
             raise BleakError(f"{type(error).__name__}: {error}") from error
         self._link = link
-        self._client = link.gatt_client = _Client(link)
+        self._client = link.gatt_client = _Client(link, central.tasks)
         link.on("disconnection", self._on_disconnection)
         try:
             await self._prepare(central, link, pair)

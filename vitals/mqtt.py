@@ -164,11 +164,15 @@ class MqttBus:
         return inbox
 
     def unsubscribe(self, inbox: Inbox) -> None:
-        """Close an inbox; what is under way to it is dropped."""
+        """Close an inbox; what is under way to it is not acknowledged.
+
+        A lasting session keeps its subscription: a stage that stops is away, and the
+        broker holds for it what comes meanwhile.
+        """
         gone = [filters for box, filters in self._inboxes if box is inbox]
         self._inboxes = [pair for pair in self._inboxes if pair[0] is not inbox]
         self._route.cache_clear()
-        if gone and self.online.is_set():
+        if gone and self.online.is_set() and not self._lasting:
             self._client.unsubscribe(list(gone[0]))
 
     # -- connecting --------------------------------------------------------------------

@@ -10,8 +10,8 @@ What real BlueZ 5.66 does, measured on one, and what is copied here:
 - Even Just Works pairing needs somebody to ask: without an agent it is refused.
 - Reading a protected value pairs by itself, and without an agent it never returns.
 - A device that is neither connected nor bonded is forgotten 30 s after the scan.
-- Only what changed is signalled of an advertisement; the value of a notification always.
+- Only what changed of an advertisement is signalled, but every notification is.
 
-Not copied: passive scans (AdvertisementMonitor), AcquireNotify and AcquireWrite, the two
-seconds that a disconnection takes, the hiding of services 0x1800 and 0x1801.
+Not copied: passive scans (AdvertisementMonitor), AcquireNotify and AcquireWrite, the
+two seconds that a disconnection takes, the hiding of services 0x1800 and 0x1801.
 """

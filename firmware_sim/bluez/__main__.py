@@ -8,6 +8,11 @@ from firmware_sim.bluez.service import serve
 from vitals import Unavailable
 
 
+def ready() -> None:
+    """Tell whoever started us that clients may come."""
+    print("ready", flush=True)
+
+
 def main() -> int:
     """Serve until the bus goes away; give the exit code."""
     parser = argparse.ArgumentParser(
@@ -19,7 +24,7 @@ def main() -> int:
     parser.add_argument("adapter", help="as Bumble names it: tcp-client:127.0.0.1:6402")
     chosen = parser.parse_args()
     try:
-        asyncio.run(serve(chosen.bus, chosen.adapter))
+        asyncio.run(serve(chosen.bus, chosen.adapter, ready))
     except Unavailable as error:
         print(f"firmware_sim.bluez: {error}", file=sys.stderr)
         return 1

@@ -17,7 +17,9 @@ Props = dict[str, Variant]
 DBUS = "org.freedesktop.DBus"
 PROPERTIES = f"{DBUS}.Properties"
 MANAGER = f"{DBUS}.ObjectManager"
-NAMES = "type='signal',member='NameOwnerChanged'"
+BUS = "/org/freedesktop/DBus"
+GONE = "type='signal',member='NameOwnerChanged'"
+REPLACE_NEVER, PRIMARY_OWNER = 4, 1  # flag and answer of RequestName
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,33 @@ class Objects:
         }
 
     async def serve(self, name: str) -> None:
-        """Be found under a bus name."""
+        """Answer from now on, and be found under a bus name.
+
+        Raises
+        ------
+        Refusal
+            The bus does not give us the name, or somebody has it.
+        """
         self._bus.add_message_handler(self._on_message)
-        await self.ask(DBUS, "/org/freedesktop/DBus", DBUS, "AddMatch", "s", NAMES)
-        await self._bus.request_name(name)
+        await self.ask(Message(DBUS, BUS, DBUS, "AddMatch", signature="s", body=[GONE]))
+        wanted = [name, REPLACE_NEVER]
+        request = Message(DBUS, BUS, DBUS, "RequestName", signature="su", body=wanted)
+        if await self.ask(request) != [PRIMARY_OWNER]:
+            raise Refusal(f"{DBUS}.Error.NameHasOwner", f"{name} is there already")
+
+    async def ask(self, message: Message) -> list[Any]:
+        """Call a method of somebody else.
+
+        Raises
+        ------
+        Refusal
+            The answer is an error.
+        """
+        reply = await self._bus.call(message)
+        assert reply
+        if reply.message_type is MessageType.ERROR:
+            raise Refusal(str(reply.error_name), str(reply.body))
+        return reply.body
 
     # The tree.
 
@@ -83,43 +108,79 @@ class Objects:
 
     def add(self, path: str, interface: str, props: Props) -> None:
         """Add an object."""
-        self._tree[path] = {interface: props}
-        self._signal("/", MANAGER, "InterfacesAdded", "oa{sa{sv}}", path, {interface: props})
+        self._tree[path] = added = {interface: props}
+        self._signal("/", (MANAGER, "InterfacesAdded"), "oa{sa{sv}}", path, added)
 
     def remove(self, prefix: str) -> None:
         """Remove all objects whose paths begin so, children first."""
-        for path in sorted((p for p in self._tree if p.startswith(prefix)), reverse=True):
-            gone = list(self._tree.pop(path))
-            self._signal("/", MANAGER, "InterfacesRemoved", "oas", path, gone)
+        gone = sorted((p for p in self._tree if p.startswith(prefix)), reverse=True)
+        for path in gone:
+            interfaces = list(self._tree.pop(path))
+            self._signal("/", (MANAGER, "InterfacesRemoved"), "oas", path, interfaces)
 
-    def change(self, path: str, interface: str, **props: Variant) -> None:
+    def change(self, path: str, interface: str, props: Props) -> None:
         """Change properties of an object, if it is still there."""
-        if path in self._tree:
-            self._tree[path][interface].update(props)
-            self._signal(path, PROPERTIES, "PropertiesChanged", "sa{sv}as", interface, props, [])
+        if path not in self._tree:
+            return
+        self._tree[path][interface].update(props)
+        member, gone = (PROPERTIES, "PropertiesChanged"), list[str]()
+        self._signal(path, member, "sa{sv}as", interface, props, gone)
 
-    def _signal(self, path: str, interface: str, member: str, signature: str, *body: Any) -> None:
-        self._bus.send(Message.new_signal(path, interface, member, signature, list(body)))
+    def _signal(
+        self,
+        path: str,
+        member: tuple[str, str],
+        signature: str,
+        *body: Any,  # noqa: ANN401 - whatever the signature says
+    ) -> None:
+        self._bus.send(Message.new_signal(path, *member, signature, list(body)))
 
-    # Calls of ours.
-
-    async def ask(self, to: str, path: str, interface: str, member: str, signature: str, *body: Any) -> list[Any]:
-        """Call a method of somebody else.
-
-        Raises
-        ------
-        Refusal
-            It answered with an error.
-        """
-        reply = await self._bus.call(Message(destination=to, path=path, interface=interface, member=member, signature=signature, body=list(body)))
-        if reply.message_type is MessageType.ERROR:
-            raise Refusal(reply.error_name or "", str(reply.body))
-        return reply.body
-
-    # Calls of others.
+    # Being called.
 
     def _on_message(self, message: Message) -> bool:
-        """Take what is ours; leave the rest to dbus_fast, which refuses it."""
+        """Take what is ours; dbus_fast refuses the rest."""
         if message.member == "NameOwnerChanged" and not message.body[2]:
             self.left(message.body[0])
-        ...
+        called = message.message_type is MessageType.METHOD_CALL
+        method = self.methods.get((message.interface or "", message.member or ""))
+        if not called or method is None:
+            return False
+        task = asyncio.ensure_future(self._answer(message, method))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def _answer(self, message: Message, method: Method) -> None:
+        """Answer a call, whatever becomes of it."""
+        call = Call(message.sender or "", message.path or "", message.body)
+        try:
+            if call.path not in ("/", *self._tree):
+                raise Refusal(f"{DBUS}.Error.UnknownObject", call.path)
+            signature, body = await method(call) or ("", [])
+            reply = Message.new_method_return(message, signature, body)
+        except Refusal as refusal:
+            reply = Message.new_error(message, refusal.name, str(refusal))
+        if not message.flags & MessageFlag.NO_REPLY_EXPECTED:
+            await self._bus.send(reply)
+
+    async def _managed(self, _: Call) -> Answer:
+        return "a{oa{sa{sv}}}", [self._tree]
+
+    async def _get(self, call: Call) -> Answer:
+        _, name = call.body
+        return "v", [self._interface(call)[name]]
+
+    async def _get_all(self, call: Call) -> Answer:
+        return "a{sv}", [self._interface(call)]
+
+    async def _set(self, call: Call) -> None:
+        interface, name, value = call.body
+        self.change(call.path, interface, {name: value})
+
+    def _interface(self, call: Call) -> Props:
+        """Give the properties that a call is about."""
+        interface, *name = call.body
+        props = self._tree.get(call.path, {}).get(interface, {})
+        if not set(name) <= set(props):
+            raise Refusal(f"{DBUS}.Error.InvalidArgs", f"{interface} {name}")
+        return props

@@ -28,6 +28,13 @@ def drained(values):
     return [values.get_nowait() for _ in range(values.qsize())]
 
 
+def as_recorded(got, recorded):
+    """Whether every interval is there once, in order, to the nearest 1/1024 s."""
+    return len(got) == len(recorded) and all(
+        abs(rr - ms * 1.024) <= 0.5 for rr, ms in zip(got, recorded, strict=True)
+    )
+
+
 def test_a_recorded_heart_waits_for_its_subscriber_and_arrives_whole(
     jump, house, home, tmp_path
 ):
@@ -58,10 +65,12 @@ def test_a_recorded_heart_waits_for_its_subscriber_and_arrives_whole(
             ]
 
     got = jump(main())
-    assert len(got) == len(recorded)
-    assert all(
-        abs(rr - ms * 1.024) <= 0.5 for rr, ms in zip(got, recorded, strict=True)
-    )
+    assert as_recorded(got, recorded)
+    # The controls: one lost, one doubled, two swapped, one off by a tick.
+    assert not as_recorded(got[:-1], recorded)
+    assert not as_recorded(got[:9] + got[8:], recorded)
+    assert not as_recorded([got[1], got[0], *got[2:]], recorded)
+    assert not as_recorded([got[0] + 1, *got[1:]], recorded)
 
 
 def test_everything_sent_is_in_the_ledger_before_it_arrives(
@@ -318,7 +327,7 @@ def test_a_ledger_that_cannot_be_opened_is_refused(jump, home, tmp_path):
         jump(main())
 
 
-def test_garbage_at_the_port_disturbs_nobody(run, home):
+def test_garbage_at_the_port_disturbs_nobody(run, home, caplog):
     async def main():
         metrics = Metrics()
         async with simulation(home(("strap", {})), metrics, CLOCK) as sim:
@@ -347,6 +356,8 @@ def test_garbage_at_the_port_disturbs_nobody(run, home):
             assert len(sim.air.controllers) == 1
 
     run(main())
+    assert sum("does not speak HCI" in r.message for r in caplog.records) == 2
+    caplog.clear()
 
 
 def test_run_serves_until_cancelled_and_tells_its_port(run, home, beside):

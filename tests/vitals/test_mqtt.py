@@ -47,6 +47,23 @@ def test_what_was_not_acknowledged_comes_again(run, tmp_path):
 
 
 @needs_mosquitto
+def test_a_stage_that_stops_cleanly_misses_nothing(run, tmp_path):
+    async def main():
+        async with broker.embedded(tmp_path) as (mqtt, _), MqttBus(mqtt) as other:
+            async with MqttBus(mqtt, "stage") as bus:
+                inbox = bus.subscribe(TOPIC)
+                await bus.ready()
+                await asyncio.sleep(0.1)
+                bus.unsubscribe(inbox)
+            await other.publish(Message(TOPIC, b"while it was away"))
+            async with MqttBus(mqtt, "stage") as bus:
+                [kept] = await asyncio.wait_for(bus.subscribe(TOPIC).take(), 5)
+                assert kept.message.payload == b"while it was away"
+
+    run(main())
+
+
+@needs_mosquitto
 @pytest.mark.slow
 def test_publishing_waits_for_a_broker_that_is_away(run, tmp_path):
     async def main():
