@@ -90,12 +90,12 @@ class Tab:
             f"location.href == {json.dumps(url)} && document.readyState == 'complete'"
         )
 
-    async def log_in(self, url, name):
+    async def log_in(self, url, name, password="correct horse battery"):
         await self.call("Network.clearBrowserCookies")
         await self.go(f"{url}/login")
         await self.js(
             f"document.querySelector('[name=name]').value = '{name}';"
-            "document.querySelector('[name=password]').value = 'correct horse battery';"
+            f"document.querySelector('[name=password]').value = '{password}';"
             "document.querySelector('.login button').click()"
         )
         await self.until(

@@ -1,0 +1,247 @@
+"""The gateway through bleak's own BlueZ backend, unmodified: a private D-Bus, `org.bluez`
+in front of the simulated radio, and the real gateway process."""
+
+import asyncio
+import logging
+import shutil
+import sys
+from collections import defaultdict
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from firmware_sim.service import simulation
+from gateway.radio import Radio
+from vitals import DeviceStatus, Kind, broker, config, wire
+from vitals.clock import now
+from vitals.config import Course, Sim, SimPerson, SimWearable
+from vitals.metrics import Metrics
+from vitals.mqtt import MqttBus
+
+DAEMON = shutil.which("dbus-daemon")
+MOSQUITTO = broker.find_mosquitto()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DAEMON, reason="no dbus-daemon: apt install dbus"),
+]
+CONF = """<busconfig>
+  <type>session</type>
+  <listen>{address}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/>
+  </policy>
+</busconfig>
+"""
+KINDS = {
+    "strap": Kind.HEART_RATE,
+    "cuff": Kind.BLOOD_PRESSURE,
+    "thermometer": Kind.BODY_TEMPERATURE,
+}
+ADDRESSES = {kind: f"C0:00:00:00:00:0{n}" for n, kind in enumerate(KINDS, 1)}
+GONE = Course(at_s=6, for_s=4, state="gone")
+SIM = Sim(
+    people=(SimPerson(name="pat", course=(GONE,)),),
+    wearables=tuple(
+        SimWearable(
+            kind=kind, address=address, person="pat", every_s=1, name=f"my {kind}"
+        )
+        for kind, address in ADDRESSES.items()
+    ),
+)
+
+
+@pytest.fixture
+def bus(tmp_path, monkeypatch):
+    """The address of a bus that is to be, and what bleak takes for the system's."""
+    address = f"unix:path={tmp_path}/bus"
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+    return address
+
+
+@asynccontextmanager
+async def process(*command, says=""):
+    """A child process that is stopped in the end; wait for what it says first."""
+    child = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        if says:
+            line = await asyncio.wait_for(child.stdout.readline(), 10)
+            assert line.startswith(says.encode()), line
+        yield child
+    finally:
+        if child.returncode is None:
+            child.terminate()
+        await child.wait()
+
+
+def daemon(folder, address):
+    conf = folder / "dbus.conf"
+    conf.write_text(CONF.format(address=address))
+    options = ["--nofork", "--nopidfile", "--print-address"]
+    return process(DAEMON, f"--config-file={conf}", *options, says="unix:")
+
+
+def bluez(bus, port):
+    adapter = f"tcp-client:127.0.0.1:{port}"
+    module = [sys.executable, "-m", "firmware_sim.bluez"]
+    return process(*module, bus, adapter, says="ready")
+
+
+def gateway(folder, port):
+    """The real process, as an installation runs it; no adapter means BlueZ."""
+    lines = [f'data = "{folder}"', "[mqtt]", f"port = {port}", "[gateway]"]
+    for kind, address in ADDRESSES.items():
+        lines += ["[[gateway.wearables]]", f'device = "{kind}"', 'subject = "p-1"']
+        lines += [f'address = "{address}"']
+    path = folder / "vitals.toml"
+    path.write_text("\n".join(lines))
+    command = [sys.executable, "-m", "vitals", "run", "gateway"]
+    return process(*command, "--config", str(path))
+
+
+async def until(true, what, seconds=20):
+    try:
+        async with asyncio.timeout(seconds):
+            while not true():
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        pytest.fail(f"{what} did not happen within {seconds} s")
+
+
+class Listener:
+    """What the gateway publishes: sequence numbers by stream, statuses by device."""
+
+    def __init__(self, mqtt):
+        self.seqs, self.statuses = defaultdict(set), {}
+        self.kinds = defaultdict(set)
+        self._inbox = mqtt.subscribe(wire.EVERYTHING)
+
+    async def run(self):
+        while True:
+            for delivery in await self._inbox.take():
+                self._note(delivery.message)
+                delivery.ack()
+
+    def _note(self, message):
+        if wire.is_record(message.topic):
+            for reading in wire.unpack(message):
+                self.seqs[reading.device].add(reading.record.seq)
+                self.kinds[reading.kind].add(reading.device)
+        elif message.topic.endswith("/status") and "gateway" not in message.topic:
+            device = message.topic.split("/")[-2]
+            self.statuses[device] = wire.read(DeviceStatus, message.payload)
+
+    @property
+    def recorded(self):
+        return sum(map(len, self.seqs.values()))
+
+
+@pytest.mark.skipif(not MOSQUITTO, reason="no mosquitto: apt install mosquitto")
+def test_every_value_arrives_through_bluez_and_a_lost_link_comes_back(
+    run, beside, bus, tmp_path
+):
+    metrics, port = Metrics(), broker.free_port()
+
+    async def main():
+        async with (
+            daemon(tmp_path, bus),
+            simulation(SIM, metrics, now) as sim,
+            broker.child(MOSQUITTO, tmp_path / "broker", port),
+            MqttBus(config.Mqtt(port=port), "listener") as mqtt,
+            bluez(bus, await sim.serve("127.0.0.1", 0)),
+        ):
+            heard = Listener(mqtt)
+            async with beside(heard.run()), gateway(tmp_path, port):
+                await watch(sim, heard)
+
+    async def watch(sim, heard):
+        await until(lambda: len(heard.seqs) == 3, "three devices heard")
+        await until(lambda: links(sim) == 0, "the loss of all links")
+        assert (
+            metrics.counters["sim_sent_total"] == heard.recorded
+        )  # nothing is under way
+        before = {device: len(seqs) for device, seqs in heard.seqs.items()}
+        await until(
+            lambda: all(len(heard.seqs[d]) >= n + 3 for d, n in before.items()),
+            "going on after the loss",
+        )
+        await until(
+            lambda: all(s.reconnects == 1 for s in heard.statuses.values()),
+            "word of the reconnection",
+        )
+        await sim.stop()
+        await until(
+            lambda: heard.recorded == metrics.counters["sim_sent_total"], "every value"
+        )
+        for device, kind in KINDS.items():
+            assert heard.kinds[kind] == {device}
+        for device, seqs in heard.seqs.items():
+            assert seqs == set(range(1, len(seqs) + 1)), device
+            assert heard.statuses[device].name == f"my {device}"
+
+    run(main(), 60)
+
+
+def links(sim):
+    return sum(len(wearable.device.connections) for wearable in sim.wearables)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "there", "problem"),
+    [
+        ("", (), "cannot scan with BlueZ"),  # no D-Bus
+        ("", ("bus",), "cannot scan with BlueZ"),
+        ("hci7", ("bus", "bluez"), "cannot scan with hci7"),
+    ],
+    ids=["no D-Bus", "no BlueZ", "no such adapter"],
+)
+def test_what_is_missing_is_said_once_and_tried_again(
+    run, beside, bus, tmp_path, caplog, adapter, there, problem
+):
+    caplog.set_level(logging.WARNING, "gateway")
+
+    async def main():
+        async with AsyncExitStack() as stack:
+            sim = await stack.enter_async_context(simulation(SIM, Metrics(), now))
+            port = await sim.serve("127.0.0.1", 0)
+            if "bus" in there:
+                await stack.enter_async_context(daemon(tmp_path, bus))
+            if "bluez" in there:
+                await stack.enter_async_context(bluez(bus, port))
+            await seek(adapter)
+
+    async def seek(adapter):
+        radio = Radio(adapter)
+        async with beside(radio.run(), ignored(radio.seen(ADDRESSES["strap"]))) as jobs:
+            await asyncio.sleep(4.5)  # three tries
+            assert not jobs[0].done()
+        assert radio.problem.startswith(problem)
+
+    run(main())
+    (line,) = [r.getMessage() for r in caplog.records if r.name == "gateway.radio"]
+    assert line.startswith(problem)
+    assert line.endswith("; trying again")
+    assert "\n" not in line
+    print(line)
+
+
+async def ignored(awaitable):
+    await awaitable
+
+
+def test_bluez_that_comes_late_is_found(run, beside, bus, tmp_path, caplog):
+    async def main():
+        async with simulation(SIM, Metrics(), now) as sim:
+            radio = Radio("")
+            async with beside(radio.run()) as _:
+                seen = asyncio.ensure_future(radio.seen(ADDRESSES["strap"]))
+                await until(lambda: radio.problem, "the problem")
+                port = await sim.serve("127.0.0.1", 0)
+                async with daemon(tmp_path, bus), bluez(bus, port):
+                    device = await asyncio.wait_for(seen, 10)
+                    assert device.address == ADDRESSES["strap"]
+                    await until(lambda: not radio.problem, "relief")
+
+    run(main())
