@@ -17,6 +17,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
+from gateway.memory import trim
 from vitals import Unavailable
 
 log = logging.getLogger(__name__)
@@ -92,10 +93,12 @@ class Radio:
         async with asyncio.timeout(ASK_S):
             await scanner.start()
         self.problem = ""
+        trim()  # the first scan has imported the backend
         try:
             yield
         finally:
             await _within(scanner.stop())
+            trim()
 
     def _hear(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         """Take an advertisement."""

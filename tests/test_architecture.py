@@ -106,4 +106,4 @@ def test_help_needs_no_room():
 
 def test_no_module_is_too_long():
     long = {name(p): n for p in MODULES if (n := len(p.read_text().splitlines())) > 400}
-    assert set(long) <= {"gateway.bumble"}, long
+    assert not long

@@ -564,7 +564,7 @@ FRUGAL = """
 import sys
 import bleak, msgspec, paho.mqtt.client, sqlite3
 import gateway.bumble
-gateway.bumble._trim()
+gateway.bumble.lean.trim()
 print("cryptography" in sys.modules)
 print(open("/proc/self/statm").read().split()[1])
 """

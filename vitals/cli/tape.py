@@ -18,6 +18,8 @@ from vitals.clock import now
 from vitals.mqtt import MqttBus
 from vitals.wire import Message
 
+BROKER_S = 3
+
 
 class Line(Struct, frozen=True):
     """A message as a line of a recording."""
@@ -39,7 +41,7 @@ async def _record(mqtt: config.Mqtt, file: TextIO, seconds: float | None) -> Non
     count = 0
     async with MqttBus(mqtt) as bus:
         inbox = bus.subscribe(wire.EVERYTHING)
-        await bus.ready()
+        await bus.ready(BROKER_S)
         print("recording; Ctrl-C ends it", file=sys.stderr)
         try:
             async with asyncio.timeout(seconds):
@@ -73,7 +75,7 @@ def replay(chosen: argparse.Namespace) -> None:
 async def _replay(mqtt: config.Mqtt, file: TextIO, speed: float | None) -> None:
     count, last = 0, None
     async with MqttBus(mqtt) as bus:
-        await bus.ready()
+        await bus.ready(BROKER_S)
         for line in lines(file):
             if speed and last is not None:
                 await asyncio.sleep(max(0, line.t - last) / 1000 / speed)

@@ -1,4 +1,4 @@
-"""The bus between processes and machines: MQTT 5, falling back to 3.1.1.  Home of paho.
+"""The bus between processes and machines: MQTT 5, falling back to 3.1.1.
 
 paho runs in a thread of its own; everything else here happens on the event loop.  A
 session survives our restarts (a stable client identifier, clean start off), messages
@@ -9,14 +9,13 @@ waits for the broker's PUBACK, also while the broker is away.
 import asyncio
 import logging
 import secrets
-import socket
 from collections import deque
 from functools import lru_cache, partial
 from types import TracebackType
 from typing import Any, Self
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -24,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from vitals import config
 from vitals.bus import Delivery, Inbox, matches
 from vitals.errors import ConfigError, Unavailable
+from vitals.mqtt.client import Client
 from vitals.wire import Message
 
 log = logging.getLogger(__name__)
@@ -32,50 +32,6 @@ KEEPALIVE_S = 30
 ANSWER_S = 3  # for CONNACK
 WINDOW = 2000  # unacknowledged messages that we ask the broker to allow us
 WEEK_S = 7 * 24 * 3600  # how long a broker keeps the session of a stage that is away
-
-
-class BufferedSocket:
-    """A socket that reads 64 KiB at a time.
-
-    paho asks for single octets and then calls select once a packet: with this under it
-    a message costs half (DESIGN section 6.2).
-    """
-
-    def __init__(self, inner: socket.socket) -> None:
-        self._inner, self._buffer, self._at = inner, b"", 0
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a socket has
-        return getattr(self._inner, name)
-
-    def pending(self) -> int:
-        """Give the number of octets that can be read without waiting."""
-        below = getattr(self._inner, "pending", int)()  # a TLS socket has its own
-        return len(self._buffer) - self._at + int(below)
-
-    def recv(self, size: int) -> bytes:
-        """Read up to `size` octets."""
-        if self._at == len(self._buffer):
-            self._buffer, self._at = self._inner.recv(65536), 0
-        piece = self._buffer[self._at : self._at + size]
-        self._at += len(piece)
-        return piece
-
-
-class Client(paho.Client):
-    """paho's client on a buffered socket."""
-
-    def _create_socket(self) -> Any:  # noqa: ANN401 - paho's SocketLike
-        return BufferedSocket(super()._create_socket())  # type: ignore[arg-type]
-
-    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Read every packet that the buffer holds, not one per select."""
-        code = super().loop_read(max_packets)
-        while code == MQTTErrorCode.MQTT_ERR_SUCCESS and self._has_more():
-            code = super().loop_read(max_packets)
-        return code
-
-    def _has_more(self) -> bool:
-        return isinstance(self._sock, BufferedSocket) and self._sock.pending() > 0
 
 
 class MqttBus:

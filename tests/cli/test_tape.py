@@ -1,0 +1,93 @@
+"""What is recorded and replayed gives the same anomalies, to the bit."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from msgspec import json as msgspec_json
+
+import dsp.service
+from vitals import HeartRate, Reading, broker, config, wire
+from vitals.clock import now
+from vitals.metrics import Metrics
+from vitals.model import Limit
+from vitals.mqtt import MqttBus
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not broker.find_mosquitto(), reason="apt install mosquitto"),
+]
+ROOT = Path(__file__).parent.parent.parent
+LIMITS = config.Dsp(limits={"heart_rate": Limit(high=120, hold_s=5)})
+
+
+def vitals(*arguments):
+    command = [sys.executable, "-m", "vitals", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def story():
+    """A heart that races twice, at times of its own."""
+    start = now() - 600_000
+    for n in range(300):
+        racing = 60 <= n < 90 or 150 <= n < 200
+        t = start + n * 1000
+        rate = 150 + n % 7 if racing else 70 + n % 5
+        record = HeartRate(t=t, received=t, gateway="gw-1", seq=n + 1, hr=rate)
+        yield wire.pack(Reading("p-7", "strap-1", record))
+
+
+async def recorded(folder, feed):
+    """Run a broker and dsp, record what passes while `feed` publishes."""
+    folder.mkdir()
+    async with broker.embedded(folder / "broker") as (mqtt, _):
+        toml = folder / "vitals.toml"
+        toml.write_text(f"[mqtt]\nport = {mqtt.port}\n")
+        tape = folder / "tape.jsonl"
+        async with MqttBus(mqtt, "dsp") as bus, MqttBus(mqtt) as other:
+            stage = asyncio.create_task(
+                dsp.service.run(bus, LIMITS, folder, Metrics(), now)
+            )
+            recorder = vitals("record", tape, "--config", toml)
+            assert "recording" in await asyncio.to_thread(recorder.stderr.readline)
+            await feed(other, toml)
+            end = time.monotonic() + 10
+            while len(anomalies(tape)) < 4 and time.monotonic() < end:
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
+            recorder.send_signal(signal.SIGINT)
+            assert "recorded" in await asyncio.to_thread(recorder.stderr.read)
+            assert recorder.wait() == 0
+            recorder.stderr.close()
+            stage.cancel()
+            await asyncio.gather(stage, return_exceptions=True)
+    return tape
+
+
+def anomalies(tape):
+    lines = map(json.loads, tape.read_text().splitlines() if tape.exists() else ())
+    return [line["payload"] for line in lines if line["topic"].endswith("/anomaly")]
+
+
+def test_a_replay_gives_the_same_anomalies_to_the_bit(tmp_path):
+    async def live(bus, _):
+        for message in story():
+            await bus.publish(message)
+
+    async def again(_, toml):
+        replay = vitals("replay", first, "--config", toml)
+        assert "replayed 300 messages" in await asyncio.to_thread(replay.stderr.read)
+        assert replay.wait() == 0
+        replay.stderr.close()
+
+    first = asyncio.run(recorded(tmp_path / "first", live))
+    second = asyncio.run(recorded(tmp_path / "second", again))
+    assert len(anomalies(first)) >= 4
+    assert anomalies(first) == anomalies(second)
+    line = msgspec_json.decode(first.read_text().splitlines()[0])
+    assert set(line) == {"t", "topic", "payload", "retain"}

@@ -1,0 +1,37 @@
+import pytest
+
+from vitals import config
+from vitals.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("colour = 'red'", "colour: unknown key"),
+        ("[gateway]\nnmae = 'x'", "gateway.nmae: unknown key"),
+        ("[[sim.wearables]]\nkind = 'ring'", "sim.wearables[0]"),
+        ("[portal]\nport = 'eighty'", "portal.port"),
+        ("[portal]\nport = 70000", "portal.port"),
+        ("[dsp.limits]\nheart_rate = {hihg = 3}", "hihg: unknown key"),
+        ("= nonsense", "is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_path(text, words):
+    with pytest.raises(ConfigError) as error:
+        config.parse(text, "vitals.toml")
+    assert words in str(error.value)
+    assert str(error.value).startswith("vitals.toml")
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_file_is_a_whole_configuration():
+    assert config.parse("") == config.Config()
+
+
+def test_a_secret_is_the_first_line_of_its_file(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("word \nmore\n")
+    assert config.secret(str(path)) == "word"
+    assert config.secret("") == ""
+    with pytest.raises(ConfigError, match="none"):
+        config.secret(str(tmp_path / "none"))

@@ -1,0 +1,22 @@
+from vitals.metrics import Metrics
+
+
+def test_quantiles_are_of_what_was_observed():
+    metrics = Metrics()
+    assert metrics.quantile("a_seconds", 0.5) is None
+    metrics.observe("a_seconds", [n / 100 for n in range(101)])
+    assert metrics.quantile("a_seconds", 0.5) == 0.5
+    assert metrics.quantile("a_seconds", 0.99) == 0.99
+
+
+def test_the_text_is_prometheus():
+    metrics = Metrics()
+    metrics.count("records_total", 3)
+    metrics.gauge("queued", 7)
+    metrics.observe("store_seconds", [0.25])
+    lines = metrics.text().splitlines()
+    assert "vitals_records_total 3" in lines
+    assert "vitals_queued 7" in lines
+    assert 'vitals_store_seconds{quantile="0.99"} 0.250000' in lines
+    assert "vitals_store_seconds_count 1" in lines
+    assert lines.count("# TYPE vitals_store_seconds summary") == 1

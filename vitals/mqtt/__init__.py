@@ -1,0 +1,5 @@
+"""MQTT.  Home of paho."""
+
+from vitals.mqtt.bus import MqttBus
+
+__all__ = ["MqttBus"]
