@@ -1,7 +1,8 @@
 """python -m benchmarks.gateway_bluez: as benchmarks.gateway, but through BlueZ's D-Bus.
 
-The gateway speaks bleak's own BlueZ backend, as on a Raspberry Pi, to `firmware_sim.bluez`
-on a private dbus-daemon.  Its process holds no Bluetooth host stack: that is BlueZ's.
+The gateway speaks bleak's own BlueZ backend, as on a Raspberry Pi, to
+`firmware_sim.bluez` on a private dbus-daemon.  Its process holds no Bluetooth host
+stack: that is BlueZ's.
 """
 
 import argparse

@@ -140,9 +140,9 @@ class Service:
 
     async def _say(self, said: Sequence[Anomaly]) -> None:
         """Publish, and save if an episode has begun or ended."""
+        self._metrics.count("dsp_anomalies_total", len(said))
         await asyncio.gather(*(self._bus.publish(_message(a)) for a in said))
         self._settled = True
-        self._metrics.count("dsp_anomalies_total", len(said))
         turns = [a for a in said if a.over or a.id not in self._open]
         self._open.update(a.id for a in said)
         self._open.difference_update(a.id for a in said if a.over)

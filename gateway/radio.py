@@ -93,12 +93,12 @@ class Radio:
         async with asyncio.timeout(ASK_S):
             await scanner.start()
         self.problem = ""
-        trim()  # the first scan has imported the backend
+        trim()  # the backend has been imported
         try:
             yield
         finally:
             await _within(scanner.stop())
-            trim()
+            trim()  # much was new to bleak, and is known now
 
     def _hear(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         """Take an advertisement."""

@@ -215,9 +215,8 @@ class Central:
         try:
             return await asyncio.shield(call)
         except core.TimeoutError as error:
-            self._heard.pop(
-                address_text(peer), None
-            )  # hear it again before the next try
+            # Hear it again before the next try.
+            self._heard.pop(address_text(peer), None)
             raise TimeoutError(f"{peer} did not answer") from error
         except asyncio.CancelledError:
             call.add_done_callback(self._hang_up)

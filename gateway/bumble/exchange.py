@@ -17,9 +17,9 @@ T = TypeVar("T")
 class Exchanges:
     """The exchanges that are under way with one peer.
 
-    A cancelled request's late answer would be given to the next request, so that every
-    one runs to its end, whoever waits for it no more.  And a lost link cancels the
-    requests under way, which looks like our own cancellation: `run` tells the two apart.
+    A cancelled request's late answer would be given to the next request, so each runs
+    to its end even when nobody waits for it any more.  And a lost link cancels the
+    requests under way, which looks like our own cancellation: `run` tells them apart.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
-"""The gateway through bleak's own BlueZ backend, unmodified: a private D-Bus, `org.bluez`
-in front of the simulated radio, and the real gateway process."""
+"""The gateway through bleak's own, unmodified BlueZ backend: a private D-Bus,
+`org.bluez` in front of the simulated radio, and the real gateway process."""
 
 import asyncio
 import logging
