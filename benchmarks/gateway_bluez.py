@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import gateway, results
@@ -37,15 +37,15 @@ def dbus(folder):
 
 
 @contextmanager
-def radio(folder, config, port):
-    """The wearables and BlueZ, each a process."""
-    with stage(folder, "sim", config), dbus(folder) as (address, daemon):
+def radio(folder, config, port, address):
+    """The wearables and BlueZ, each a process; the wearables end first."""
+    command = sys.executable, "-m", "firmware_sim.bluez", address
+    with ExitStack() as stack:
+        later = stack.enter_context(ExitStack())
+        stack.enter_context(stage(folder, "sim", config))
         wait_until(lambda: f":{port}" in (folder / "sim.log").read_text(), 10)
-        command = sys.executable, "-m", "firmware_sim.bluez", address
         adapter = f"tcp-client:127.0.0.1:{port}"
-        with process(folder, "bluez", *command, adapter) as bluez:
-            wait_until(lambda: "ready" in (folder / "bluez.log").read_text(), 10)
-            yield {"bluez": bluez.pid, "dbus": daemon.pid}
+        yield later.enter_context(process(folder, "bluez", *command, adapter))
 
 
 def configuration(folder, count, mqtt, port):
@@ -66,13 +66,14 @@ def measure(count, seconds):
         with (
             process(folder, "mosquitto", program, "-c", str(conf)),
             stage(folder, "ingest", config),
-            radio(folder, config, port) as others,
+            dbus(folder) as (address, daemon),
             stage(folder, "gateway", config) as child,
         ):
-            figures = watch(folder, count, seconds, child.pid, others)
-            time.sleep(6)  # the metrics of the last seconds
-            figures |= gateway.latencies(folder)
-        figures |= gateway.ledger(folder)
+            with radio(folder, config, port, address) as bluez:
+                pids = {"bluez": bluez.pid, "dbus": daemon.pid}
+                figures = watch(folder, count, seconds, child.pid, pids)
+            time.sleep(6)  # what the wearables said last is committed, and told
+            figures |= gateway.latencies(folder) | gateway.ledger(folder)
     return {"wearables": count, **figures}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from portal.ages import ago, lasting, local, zone
@@ -21,6 +22,8 @@ _PLAIN = {
 }
 _IN_TEXT = {"limit", "hold_s", "device", "kind"}  # which the detector's sentence says
 _SHOWN_VALUES = 6
+_MEASURED = {"limit", "baseline", "values"}  # in the unit of the alert's metric
+_FINE = (Metric.BODY_TEMPERATURE, Metric.GLUCOSE)  # whose tenths matter
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def card(alert: Alert, texts: Texts, now: Instant, place: str) -> Card:
         lasting=lasting(end - alert.since),
         since=_clock(alert.since, now, place),
         said=str(alert.evidence.get("text", ""))[:300],
-        evidence=tuple(_evidence(alert.evidence, texts)),
+        evidence=tuple(_evidence(alert, texts)),
         note=_note(alert, texts, now, place),
     )
 
@@ -108,25 +111,26 @@ def _value(alert: Alert) -> str:
     """Write the alert's value with its unit."""
     if alert.value is None:
         return ""
-    metric = metric_of(alert)
-    digits = 1 if metric in (Metric.BODY_TEMPERATURE, Metric.GLUCOSE) else 0
+    digits = 1 if metric_of(alert) in _FINE else 0
     return f"{number(alert.value, digits)} {unit(alert.unit)}".strip()
 
 
-def _evidence(evidence: dict[str, Any], texts: Texts) -> Iterable[str]:
+def _evidence(alert: Alert, texts: Texts) -> Iterable[str]:
     """Write what is in the evidence, whatever the detector put there."""
+    evidence, metric = alert.evidence, metric_of(alert)
     spoken = _IN_TEXT if "text" in evidence else frozenset()
     for key, value in evidence.items():
         if key in spoken or key == "text":
             continue
-        if shown := _one(key, value):
+        measured = metric if key in _MEASURED else None
+        if shown := _one(key, value, measured):
             label = texts.get(
                 f"evidence.{key}", key.removesuffix("_s").replace("_", " ")
             )
             yield f"{label} {shown}"
 
 
-def _one(key: str, value: object) -> str:
+def _one(key: str, value: object, metric: Metric | None) -> str:
     """Write one piece of evidence; "" for what says nothing on a card."""
     if isinstance(value, bool) or value is None:
         return ""
@@ -135,18 +139,25 @@ def _one(key: str, value: object) -> str:
             return f"{value:.0%}"
         if value > 1e11:  # an instant
             return ""
-        return lasting(value * 1000) if key.endswith("_s") else f"{value:g}"
+        return lasting(value * 1000) if key.endswith("_s") else _plainly(value, metric)
     if isinstance(value, str):
         return value[:80]
     if isinstance(value, list):
-        return _several(value)
+        return _several(value, metric)
     return ""
 
 
-def _several(values: list[Any]) -> str:
+def _plainly(value: float, metric: Metric | None) -> str:
+    """Write a number as finely as its metric is read, or as it is without one."""
+    if metric is None or not isfinite(value):
+        return f"{value:g}"
+    return number(value, 1 if metric in _FINE else 0)
+
+
+def _several(values: list[Any], metric: Metric | None) -> str:
     """Write the last of many numbers, or of many [time, number]."""
     ends = [v[-1] if isinstance(v, list) and v else v for v in values[-_SHOWN_VALUES:]]
-    return " ".join(f"{v:g}" for v in ends if isinstance(v, int | float))
+    return " ".join(_plainly(v, metric) for v in ends if isinstance(v, int | float))
 
 
 def _note(alert: Alert, texts: Texts, now: Instant, place: str) -> str:

@@ -18,8 +18,8 @@ from vitals.model import Instant
 WIDE = 1000  # units from the start to the stop of a plot
 TOP, BOTTOM = 14, 26  # px above for marks, below for times
 TICKS_MS = (
-    5 * MINUTE, 10 * MINUTE, 20 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR,
-    DAY, 2 * DAY, 4 * DAY, 10 * DAY,
+    MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 20 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR,
+    8 * HOUR, DAY, 2 * DAY, 4 * DAY, 10 * DAY,
 )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def _figure(scale: Scale, drawn: str, marks: Iterable[Mark]) -> str:
     plot = (
         f'<svg class="plot" width="100%" height="{height}">{grid}'
         f'<svg width="100%" height="{height}" viewBox="0 0 {WIDE} {height}"'
-        f' preserveAspectRatio="none">{drawn}</svg>'
+        f' preserveAspectRatio="none" overflow="visible">{drawn}</svg>'
         f"{limits}{_times(scale)}{_marks(scale, marks)}</svg>"
     )
     return f'<div class="chart" aria-hidden="true">{_axis(scale)}{plot}</div>'

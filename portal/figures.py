@@ -19,6 +19,8 @@ Span = Literal["1h", "24h", "7d", "30d"]
 SPANS: dict[Span, int] = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 FEWEST = 5  # points worth a drawing on a card
 POINTS = 240  # more than a phone has columns for
+FINEST = 5_000  # ms; a band of several heart beats, not a line through each
+NARROWEST = 2 * MINUTE  # time axis
 GAPS = {Kind.BODY_TEMPERATURE: HOUR, Kind.OXYGEN_SATURATION: 10 * MINUTE}
 LEAST = {Kind.HEART_RATE: 20.0, Kind.BLOOD_PRESSURE: 40.0, Kind.BODY_TEMPERATURE: 2.0}
 
@@ -49,6 +51,8 @@ async def figures(
     """Give the charts of a patient."""
     stop = Instant(house.clock())
     start = Instant(max(0, stop - SPANS[span]))
+    if span == "1h":
+        start = await _first(house, subject, kinds, start, stop)
     past = await asyncio.to_thread(house.alerts.alerts, "all", [subject], None, 200)
     marked = {a.id: a for a in [*past[0], *house.board.open_alerts([subject])]}
     frames = _Frames(house.board.plan(subject) or Plan(), start, stop)
@@ -64,10 +68,27 @@ async def spark(house: House, alert: Alert) -> str:
         return ""
     stop = house.clock()
     start = Instant(max(0, stop - HOUR // 2))
+    start = await _first(house, alert.subject, [metric.kind], start, stop)
     points = await _trend(house, alert.subject, metric, start, stop, 90)
     if len(points) < FEWEST:
         return ""
     return chart.sparkline(points, Frame(start, stop, height=44, least=10))
+
+
+async def _first(
+    house: House, subject: str, kinds: Sequence[Kind], start: Instant, stop: Instant
+) -> Instant:
+    """Give when the first record was measured, so that a new patient's axis is full."""
+    found = await asyncio.gather(
+        *(
+            asyncio.to_thread(
+                house.history.records, subject, kind, start, stop, None, 1
+            )
+            for kind in kinds
+        )
+    )
+    first = min((page[0].record.t for page, _ in found if page), default=start)
+    return Instant(max(start, min(first, stop - NARROWEST)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +111,16 @@ class _Frames:
             self.stop,
             place=self.plan.time_zone,
             limits=tuple(side for side in sides if side is not None),
-            gap_ms=GAPS.get(shown.kind, 2 * MINUTE),
+            gap_ms=self._gap(shown.kind),
             least=LEAST.get(shown.kind, 4.0),
         )
+
+    def _gap(self, kind: Kind) -> int:
+        """Give the longest silence without a gap; on a short axis, less of a heart."""
+        longest = GAPS.get(kind, 2 * MINUTE)
+        if kind is not Kind.HEART_RATE:
+            return longest
+        return min(longest, max(15_000, (self.stop - self.start) // 20))
 
 
 async def _figure(
@@ -150,6 +178,7 @@ async def _trend(
     house: House, subject: str, metric: Metric, start: Instant, stop: Instant, n: int
 ) -> list[Point]:
     """Read a trend."""
+    n = min(n, (stop - start) // FINEST + 2)
     return await asyncio.to_thread(house.history.trend, subject, metric, start, stop, n)
 
 

@@ -6,6 +6,7 @@ a thread.
 """
 
 import hashlib
+import json
 import re
 import secrets
 import sqlite3
@@ -152,6 +153,18 @@ class People:
                 raise ConfigError(f"{name} is no clinician; only they get assignments")
             row = (name, subject)
             self._db.execute("DELETE FROM assignments WHERE name=? AND subject=?", row)
+
+    def carers(self, subjects: Iterable[str]) -> dict[str, Sequence[str]]:
+        """Give the clinicians of each of these patients, by name."""
+        query = (
+            "SELECT subject, name FROM assignments JOIN users USING (name)"
+            " WHERE role='clinician'"
+            " AND subject IN (SELECT value FROM json_each(?)) ORDER BY name"
+        )
+        wanted = dict.fromkeys(subjects)
+        with self._lock:
+            rows = self._db.execute(query, [json.dumps(list(wanted))]).fetchall()
+        return {s: [name for subject, name in rows if subject == s] for s in wanted}
 
     # -- logging in ----------------------------------------------------------------
 

@@ -44,6 +44,10 @@ ENGLISH = {
     "acknowledge": "Acknowledge",
     "snooze": "Snooze 15 min",
     "comment": "Comment (optional)",
+    "more": "More",
+    "handover": "Hand over",
+    "handover.to": "Hand over to…",
+    "false_alarm": "False alarm",
     "for": "for",
     "since": "since",
     "until": "until",
@@ -144,6 +148,7 @@ ENGLISH = {
     "evidence.device": "device",
     "evidence.baseline": "usual",
     "evidence.quality": "quality",
+    "evidence.false_alarm": "false alarm, says",
 }
 
 LANGUAGES: dict[str, dict[str, str]] = {"en": {str(k): v for k, v in ENGLISH.items()}}

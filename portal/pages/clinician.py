@@ -1,10 +1,11 @@
 """The first page, and what a clinician decides on it."""
 
 import asyncio
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, Field
 
 from portal.authorisation import Person, visible
 from portal.cards import cards
@@ -12,13 +13,22 @@ from portal.figures import Span, numbers, spark
 from portal.house import House, InHouse
 from portal.pages.common import TEXTS, Reader, inside, page
 from portal.pages.patient import today
-from portal.routes.alerts import Id, command, find
-from vitals.model import AlertCommand
+from portal.problems import Invalid
+from portal.routes.alerts import Action, Id, command, find
+from vitals.model import Alert, AlertCommand
 
 router = APIRouter()
 
 SPARKS = 20  # cards with a drawing; all cards are shown
-Decision = Literal["acknowledge", "snooze", "false_alarm"]
+
+
+class Decision(BaseModel):
+    """What the card's form says."""
+
+    comment: str = Field("", max_length=1000)
+    minutes: int | None = Field(None, ge=1, le=24 * 60)
+    to: str = Field("", max_length=64)
+    next: str = Field("/", max_length=500)
 
 
 @router.get("/")
@@ -34,14 +44,12 @@ async def first(
 
 
 @router.post("/alerts/{id}/{action}")
-async def decide(  # noqa: PLR0913
+async def decide(
     house: InHouse,
     reader: Reader,
     id: Id,  # noqa: A002
-    action: Decision,
-    comment: Annotated[str, Form(max_length=1000)] = "",
-    minutes: Annotated[int | None, Form(ge=1, le=24 * 60)] = None,
-    next: Annotated[str, Form(max_length=500)] = "/",  # noqa: A002
+    action: Action,
+    said: Annotated[Decision, Form()],
 ) -> Response:
     """Carry out a decision and go back to where it was made."""
     alert = await find(house, reader, id, "act")
@@ -50,11 +58,21 @@ async def decide(  # noqa: PLR0913
             action=action,
             by=reader.name,
             t=house.clock(),
-            comment=comment.strip(),
-            minutes=minutes if action == "snooze" else None,
+            comment=said.comment.strip(),
+            minutes=said.minutes if action == "snooze" else None,
+            to=await _colleague(house, alert, said) if action == "handover" else None,
         )
         await command(house, alert, word)
-    return RedirectResponse(inside(next), 303)
+    return RedirectResponse(inside(said.next), 303)
+
+
+async def _colleague(house: House, alert: Alert, said: Decision) -> str:
+    """Give to whom an alert goes: somebody who can see it, or nobody would."""
+    subject = alert.subject
+    carers = await asyncio.to_thread(house.people.carers, [subject])
+    if said.to not in carers[subject]:
+        raise Invalid("to", "choose a clinician who cares for this patient")
+    return said.to
 
 
 async def _worklist(house: House, reader: Person) -> dict[str, Any]:
@@ -67,6 +85,7 @@ async def _worklist(house: House, reader: Person) -> dict[str, Any]:
     troubled = {alert.subject: alert.priority for alert in reversed(open_alerts)}
     tiles = await asyncio.gather(*(numbers(house, s, TEXTS) for s in subjects))
     return {
+        "carers": await asyncio.to_thread(house.people.carers, troubled),
         "unseen": [card for card in shown if card.unseen],
         "seen": [card for card in shown if not card.unseen],
         "sparks": drawn,

@@ -74,7 +74,8 @@ def page(
 def error_page(request: Request, status: int, detail: str) -> Response:
     """Say what went wrong to a person."""
     if status == HTTPStatus.SEE_OTHER:
-        return RedirectResponse(LogIn(request).headers["Location"], 303)  # type: ignore[index]
+        headers = LogIn(request).headers or {}
+        return RedirectResponse(headers["Location"], 303)
     title = TEXTS.get(f"error.{status}", TEXTS("error.other"))
     return page(request, "error.html", None, status, title=title, detail=detail)
 

@@ -17,7 +17,10 @@ Text = Annotated[str, Form(max_length=500)]
 
 
 @router.get("/login")
-async def form(request: Request, next: Annotated[str, Query()] = "/") -> Response:  # noqa: A002
+async def form(
+    request: Request,
+    next: Annotated[str, Query()] = "/",  # noqa: A002
+) -> Response:
     """Show the form."""
     return page(request, "login.html", None, next=inside(next), wrong="", name="")
 

@@ -41,6 +41,7 @@ async def patient(
     if reader.role == "patient":
         return await today(request, house, reader, span)
     values = await _values(house, subject, span)
+    values["carers"] = await asyncio.to_thread(house.people.carers, [subject])
     return page(request, "patient.html", reader, **values)
 
 

@@ -51,15 +51,19 @@ function show(record) {
 // Replace what changed, but never what somebody is typing in.
 function busy(node) {
   const typed = [...node.querySelectorAll("input.comment")].some((i) => i.value);
-  return typed || (node.contains(document.activeElement) && document.activeElement.matches("input"));
+  const chosen = [...node.querySelectorAll("select")].some((s) => s.value);
+  return typed || chosen || (node.contains(document.activeElement) && document.activeElement.matches("input, select"));
 }
 
 function merge(old, fresh) {
+  for (const { id } of old.querySelectorAll("details[open]")) {
+    fresh.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+  }
   if (old.innerHTML === fresh.innerHTML && old.className === fresh.className) return;
   if (!busy(old)) {
     const focused = old.contains(document.activeElement) && document.activeElement.closest("[id]")?.id;
     old.replaceWith(fresh);
-    if (focused) document.getElementById(focused)?.querySelector("button, a")?.focus();
+    if (focused) document.getElementById(focused)?.querySelector("button, a, summary")?.focus();
     return;
   }
   const known = new Map([...old.children].map((child) => [child.id, child]));
@@ -109,15 +113,17 @@ async function act(event) {
   const form = event.target.closest("form[data-act]");
   if (!form) return;
   event.preventDefault();
+  // `formAction` without the attribute would be the page's own address.
+  const address = event.submitter?.getAttribute("formaction") ?? form.action;
   const body = new URLSearchParams(new FormData(form));
   for (const button of form.querySelectorAll("button")) button.disabled = true;
   try {
-    // `formAction` without the attribute would be the page's own address.
-    const address = event.submitter?.getAttribute("formaction") ?? form.action;
     const answer = await fetch(address, { method: "POST", body });
     if (!answer.ok) throw answer;
-    form.querySelector("input.comment").value = "";
+    form.reset();
+    form.querySelector("details").open = false;
   } catch {
+    form.action = address; // never another decision than the one made
     return form.submit(); // shows what went wrong
   }
   document.activeElement?.blur();
