@@ -153,6 +153,11 @@ class Link:
             )
 
 
+def native(adapter: str) -> bool:
+    """Tell whether an adapter is the system's own: BlueZ's on Linux."""
+    return not adapter or adapter.startswith("hci")
+
+
 def options(adapter: str) -> dict[str, Any]:
     """Give bleak's arguments for an adapter.
 
@@ -161,7 +166,7 @@ def options(adapter: str) -> dict[str, Any]:
     Unavailable
         The adapter needs Bumble, which is not installed.
     """
-    if not adapter or adapter.startswith("hci"):
+    if native(adapter):
         bluez = {"bluez": {"adapter": adapter}} if adapter else {}
         return {"scanner": bluez, "client": bluez, "confirms": False}
     try:

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.attendant import Attendant
 from gateway.outbox import Outbox
-from gateway.radio import Radio
+from gateway.radio import Radio, native
 from gateway.recorder import Recorder
 from gateway.uplink import Uplink
 from vitals import GatewayStatus, __version__, config, wire
@@ -15,6 +17,9 @@ from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.metrics import Metrics
 from vitals.wire import Message
+
+if TYPE_CHECKING:
+    from gateway.agent import Agent
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +49,20 @@ async def run(
                 group.create_task(work())
             for attendant in attendants:
                 group.create_task(attendant.run())
+            if native(settings.adapter) and sys.platform == "linux":
+                group.create_task(_agent(settings).run())
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await bus.publish(will(settings.name, clock))
         recorder.close()
+
+
+def _agent(settings: config.Gateway) -> "Agent":
+    """Make who answers BlueZ; only BlueZ needs D-Bus."""
+    from gateway.agent import Agent
+
+    return Agent([wearable.address for wearable in settings.wearables])
 
 
 class Reporter:

@@ -16,7 +16,7 @@ from portal.ages import DAY, HOUR, MINUTE, local, zone
 from vitals.model import Instant
 
 WIDE = 1000  # units from the start to the stop of a plot
-TOP, BOTTOM = 14, 26  # px above for marks, below for times
+TOP, BOTTOM = 14, 31  # px above for marks, below for times
 TICKS_MS = (
     MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 20 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR,
     8 * HOUR, DAY, 2 * DAY, 4 * DAY, 10 * DAY,
@@ -153,14 +153,13 @@ def _times(scale: Scale) -> str:
 
 
 def _time(scale: Scale, t: int) -> str:
-    """Write one time; those at the ends stay inside."""
+    """Write one time, centred below its instant."""
     share = scale.x(t) / WIDE * 100
-    anchor = "start" if share < 6 else "end" if share > 94 else "middle"
     there = local(t, zone(scale.frame.place))
     daily = scale.frame.stop - scale.frame.start > 2 * DAY
     words = there.strftime("%d %b" if daily else "%H:%M")
-    y = scale.frame.height - 6
-    return f'<text x="{share:.2f}%" y="{y}" text-anchor="{anchor}">{words}</text>'
+    y = scale.frame.height - 5
+    return f'<text x="{share:.2f}%" y="{y}">{words}</text>'
 
 
 def _time_ticks(frame: Frame) -> Iterator[int]:

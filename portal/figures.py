@@ -178,7 +178,8 @@ async def _trend(
     house: House, subject: str, metric: Metric, start: Instant, stop: Instant, n: int
 ) -> list[Point]:
     """Read a trend."""
-    n = min(n, (stop - start) // FINEST + 2)
+    if metric is Metric.HEART_RATE:
+        n = min(n, (stop - start) // FINEST + 2)
     return await asyncio.to_thread(house.history.trend, subject, metric, start, stop, n)
 
 

@@ -38,7 +38,7 @@ HOMES = {
     "pwdlib": ("portal", "vitals.broker"),
     "amqtt": ("vitals.broker",),
     "bumble": ("firmware_sim", "gateway.bumble"),
-    "dbus_fast": ("firmware_sim",),
+    "dbus_fast": ("firmware_sim.bluez", "gateway.agent"),
 }
 
 MODULES = [

@@ -3,7 +3,7 @@
 A program that speaks to BlueZ, such as bleak's own backend, runs unmodified against the
 simulated wearables: point DBUS_SYSTEM_BUS_ADDRESS at a private dbus-daemon, and run
 
-    python -m firmware_sim.bluez unix:path=/tmp/bus tcp-client:127.0.0.1:6402
+    python -m firmware_sim.bluez unix:path=PATH tcp-client:127.0.0.1:6402
 
 What real BlueZ 5.66 does, measured on one, and what is copied here:
 

@@ -2,7 +2,10 @@
 
 import argparse
 import asyncio
+import signal
 import sys
+from collections.abc import Coroutine
+from contextlib import suppress
 
 from firmware_sim.bluez.service import serve
 from vitals import Unavailable
@@ -13,6 +16,14 @@ def ready() -> None:
     print("ready", flush=True)
 
 
+async def until_told(work: Coroutine[None, None, None]) -> None:
+    """Work until SIGTERM says to go, and go tidily."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 def main() -> int:
     """Serve until the bus goes away; give the exit code."""
     parser = argparse.ArgumentParser(
@@ -20,11 +31,11 @@ def main() -> int:
         description="Be org.bluez on a private D-Bus, in front of a Bluetooth adapter"
         " that speaks HCI, such as the simulation's radio.  For tests and trials.",
     )
-    parser.add_argument("bus", help="of the D-Bus, such as unix:path=/tmp/bus")
+    parser.add_argument("bus", help="of the D-Bus, such as unix:path=PATH")
     parser.add_argument("adapter", help="as Bumble names it: tcp-client:127.0.0.1:6402")
     chosen = parser.parse_args()
     try:
-        asyncio.run(serve(chosen.bus, chosen.adapter, ready))
+        asyncio.run(until_told(serve(chosen.bus, chosen.adapter, ready)))
     except Unavailable as error:
         print(f"firmware_sim.bluez: {error}", file=sys.stderr)
         return 1

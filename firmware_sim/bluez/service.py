@@ -47,7 +47,7 @@ async def serve(
     Parameters
     ----------
     bus_address
-        As D-Bus writes it: "unix:path=/tmp/bus".
+        As D-Bus writes it: "unix:path=PATH".
     adapter
         As Bumble names it: "tcp-client:127.0.0.1:6402".
     ready
@@ -61,13 +61,18 @@ async def serve(
     try:
         bus = await MessageBus(bus_address).connect()
         transport = await open_transport(adapter)
-        await BlueZ(bus, Host(transport.source, transport.sink)).start()
+        bluez = BlueZ(bus, Host(transport.source, transport.sink))
+        await bluez.start()
     except REFUSALS as error:
         raise Unavailable(f"{bus_address}, {adapter}: {error}") from error
     ready()
     left = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
     ends = left, transport.source.terminated
-    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not left.done():
+            await bluez.stop()
 
 
 class BlueZ:
@@ -96,6 +101,12 @@ class BlueZ:
         self._objects.add(ROOT, MANAGER, {})
         self._objects.add(self.adapter, ADAPTER, _adapter())
         await self._objects.serve("org.bluez")
+
+    async def stop(self) -> None:
+        """End all links, and take everything away, as bluetoothd does when told."""
+        for remote in self._remotes.values():
+            await remote.disconnect()
+        self._objects.remove(ROOT)
 
     def _methods(self) -> dict[tuple[str, str], Method]:
         """Give the table of what can be called."""
@@ -198,7 +209,10 @@ class BlueZ:
             task.add_done_callback(self._tasks.discard)
 
     async def _register_agent(self, call: Call) -> None:
-        self._agents.append(Agent(call.sender, *call.body))
+        agent = Agent(call.sender, *call.body)
+        if any(a.owner == agent.owner for a in self._agents):
+            raise Refusal("org.bluez.Error.AlreadyExists", "Already Exists")
+        self._agents.append(agent)
 
     async def _unregister_agent(self, call: Call) -> None:
         mine = call.sender, call.body[0]

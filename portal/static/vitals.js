@@ -55,11 +55,20 @@ function busy(node) {
   return typed || chosen || (node.contains(document.activeElement) && document.activeElement.matches("input, select"));
 }
 
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+function come(fresh) {
+  if (still.matches) return;
+  for (const card of fresh.querySelectorAll("article")) {
+    if (!document.getElementById(card.id)) card.animate([{ opacity: 0 }, {}], 250);
+  }
+}
+
 function merge(old, fresh) {
   for (const { id } of old.querySelectorAll("details[open]")) {
     fresh.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
   }
   if (old.innerHTML === fresh.innerHTML && old.className === fresh.className) return;
+  come(fresh);
   if (!busy(old)) {
     const focused = old.contains(document.activeElement) && document.activeElement.closest("[id]")?.id;
     old.replaceWith(fresh);

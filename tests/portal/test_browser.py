@@ -195,6 +195,48 @@ def test_a_clinician_acknowledges_an_alert_and_the_page_follows(new_place, story
     asyncio.run(main())
 
 
+def test_an_alert_is_handed_over_from_behind_more_which_stays_open(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await tab.size(*PHONE)
+            await new_place.raise_alert("p-1", "e1")
+            await tab.log_in(url, "dr.chen")
+            more = "document.querySelector('#more-e1')"
+            assert not await tab.js(f"{more}.open")
+            await tab.js(f"{more}.querySelector('summary').click()")
+            await new_place.raise_alert("p-3", "e2")
+            await tab.until(f"{CARDS}.length == 2")
+            assert await tab.js(f"{more}.open")
+            assert not await tab.js(WIDE)
+            button = f"{more}.querySelector('[formaction$=handover]')"
+            await tab.js(f"{button}.click()")  # to nobody: the browser asks
+            assert await tab.js(f"{more}.querySelector('select:invalid') != null")
+            await tab.js(f"{more}.querySelector('select').value = 'dr.chen'")
+            await tab.js(f"{button}.click()")
+            card = "document.querySelector('#alert-e1')"
+            await tab.until(f"{card}.innerText.includes('→ dr.chen')")
+            assert not await tab.js(f"{more}.open")
+            assert new_place.board.alert("e1").state == "unacknowledged"
+
+    asyncio.run(main())
+
+
+def test_a_decision_that_fails_is_not_turned_into_another(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await new_place.raise_alert("p-1", "e1")
+            await tab.log_in(url, "dr.chen")
+            card = "document.querySelector('#alert-e1')"
+            await tab.js(f"{card}.querySelector('option + option').value = 'dr.zhou'")
+            await tab.js(f"{card}.querySelector('select').value = 'dr.zhou'")
+            await tab.js(f"{card}.querySelector('[formaction$=handover]').click()")
+            await tab.until("document.title.startsWith('That did not work')")
+            tab.complaints.clear()  # the browser's own, of the 422
+            assert new_place.board.alert("e1").state == "unacknowledged"
+
+    asyncio.run(main())
+
+
 def test_a_new_alert_appears_by_itself_and_no_word_being_typed_is_lost(
     new_place, story
 ):

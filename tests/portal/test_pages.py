@@ -184,6 +184,41 @@ def test_the_worklist_holds_every_alert_until_somebody_acts(place, story):
     run(place, scene)
 
 
+def test_an_alert_goes_to_somebody_who_can_see_it_and_to_nobody_else(place, story):
+    async def scene():
+        place.people.add("dr.wu", story.PASSWORD, "clinician", subjects=["p-1"])
+        await place.raise_alert("p-1", "e1")
+        async with browser(place, "dr.chen") as client:
+            for address in ("/", "/patients/p-1"):
+                text = (await client.get(address)).text
+                names = re.findall(r"<option>([^<]*)</option>", text)
+                assert names == ["dr.chen", "dr.wu"]
+            for to in ("dr.zhou", "wang", "", "x" * 65):
+                answer = await client.post("/alerts/e1/handover", data={"to": to})
+                assert answer.status_code == 422
+            form = {"to": "dr.wu", "comment": "night", "next": "/patients/p-1"}
+            answer = await client.post("/alerts/e1/handover", data=form)
+            assert answer.headers["location"] == "/patients/p-1"
+            alert = place.board.alert("e1")
+            assert alert.escalation["to"] == "dr.wu"
+            assert "→ dr.wu · “night”" in (await client.get("/")).text
+
+    run(place, scene)
+
+
+def test_a_false_alarm_is_said_on_the_card(place):
+    async def scene():
+        await place.raise_alert("p-1", "e1")
+        async with browser(place, "dr.chen") as client:
+            form = {"comment": "loose", "minutes": "15", "to": ""}
+            answer = await client.post("/alerts/e1/false_alarm", data=form)
+            assert answer.status_code == 303
+            assert place.board.alert("e1").evidence["false_alarm"] == "dr.chen"
+            assert "false alarm, says dr.chen" in (await client.get("/")).text
+
+    run(place, scene)
+
+
 def test_a_person_gets_a_page_and_a_program_a_problem(place):
     async def scene():
         async with browser(place, "dr.chen") as client:

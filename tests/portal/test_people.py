@@ -47,6 +47,15 @@ def test_a_clinician_sees_whom_they_are_assigned_and_no_more(people):
     assert people.authenticate("chen", PASSWORD).subjects == {"p-1", "p-2"}
 
 
+def test_a_patients_clinicians_are_known_and_nobody_elses(people):
+    people.add("wang", PASSWORD, "patient", "p-1")
+    people.add("zhou", PASSWORD, "clinician", subjects=["p-1", "p-2"])
+    people.add("chen", PASSWORD, "clinician", subjects=["p-1"])
+    people.add("root", PASSWORD, "admin")
+    found = people.carers(["p-1", "p-2", "p-3"])
+    assert found == {"p-1": ["chen", "zhou"], "p-2": ["zhou"], "p-3": []}
+
+
 @pytest.mark.parametrize(
     ("name", "password", "role", "subject", "subjects", "says"),
     [
