@@ -56,7 +56,7 @@ lock:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "vitals needs Python 3.11 or newer; this is $$($(PYTHON) -V). Try: make PYTHON=python3.13"; exit 1; }
 	@$(PYTHON) -m venv .venv \
-		|| { echo "$(PYTHON) cannot make a virtual environment: apt install python3-venv"; exit 1; }
+		|| { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment: apt install python3-venv"; exit 1; }
 
 define install
 @echo "installing into .venv; the first time this takes a minute"

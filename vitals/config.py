@@ -4,16 +4,20 @@
 Constructors receive the values they need: there is no global settings object.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
 
+from vitals.codes import Kind, Metric
 from vitals.errors import ConfigError
 from vitals.model import Limit, Name
 
-Positive = Annotated[float, Meta(gt=0)]
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Address = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -39,7 +43,7 @@ class Wearable(Section, frozen=True):
 
     device: Name
     subject: Name
-    address: str  # identity address, "C0:00:00:00:00:01"
+    address: Address  # identity address, "C0:00:00:00:00:01"
 
 
 class Gateway(Section, frozen=True):
@@ -55,7 +59,18 @@ class Course(Section, frozen=True):
 
     at_s: float  # since the start of the simulation
     for_s: float
-    state: Literal["exercise", "racing", "hypertension", "fever", "off_body", "gone"]
+    state: Literal[
+        "activity",
+        "exercise",
+        "racing",
+        "bradycardia",
+        "fibrillation",
+        "hypertension",
+        "fever",
+        "off_body",
+        "gone",
+    ]
+    ramp_s: Positive | None = None  # to set in, and to wear off; None: the state's own
 
 
 class SimPerson(Section, frozen=True):
@@ -63,6 +78,41 @@ class SimPerson(Section, frozen=True):
 
     name: Name
     course: tuple[Course, ...] = ()
+
+
+class SimFault(Section, frozen=True):
+    """Something that goes wrong with a simulated wearable: `vitals sim --list`."""
+
+    kind: Literal[
+        "drop",
+        "radio_gone",
+        "weak_signal",
+        "silent",
+        "mute",
+        "hostile",
+        "battery",
+        "lost",
+        "late",
+        "doubled",
+        "garbled",
+        "unconfirmed",
+        "nan",
+        "reserved",
+        "zero",
+        "frozen",
+        "random",
+        "rr_fill",
+        "ectopic",
+        "missed_beat",
+        "clock_off",
+        "clock_reset",
+        "clock_jump",
+    ]
+    at_s: float = 0.0  # since the start of the simulation
+    for_s: Positive = inf
+    every_s: Positive | None = None  # it comes again, counted from its beginning
+    probability: Annotated[float, Meta(gt=0, le=1)] = 1.0  # that it strikes a value
+    amount: float | None = None  # s or dB; None: the kind's own
 
 
 class SimWearable(Section, frozen=True):
@@ -74,6 +124,7 @@ class SimWearable(Section, frozen=True):
     name: str = ""  # in the scan response; "" = made from kind and address
     every_s: Positive | None = None  # None: strap 1, cuff 60, thermometer 10
     rr: str = ""  # a file of RR intervals in ms, one a line: the strap beats them
+    faults: tuple[SimFault, ...] = ()
 
 
 class Sim(Section, frozen=True):
@@ -83,6 +134,7 @@ class Sim(Section, frozen=True):
     port: Port = 6402
     seed: int = 1
     speed: Positive = 1.0
+    hour: Annotated[float, Meta(ge=0, lt=24)] = 8.0  # of the day when it begins
     ledger: str = ""  # a file that is told every value handed to the radio
     people: tuple[SimPerson, ...] = ()
     wearables: tuple[SimWearable, ...] = ()
@@ -102,7 +154,7 @@ class Dsp(Section, frozen=True):
     """What the detectors hold a patient to who has no plan of their own."""
 
     limits: dict[str, Limit] = field(default_factory=dict)  # over the defaults
-    silence_s: dict[str, float] = field(default_factory=dict)  # by kind
+    silence_s: dict[str, Positive] = field(default_factory=dict)  # by kind
     off_body_s: Positive = 60.0
     late_s: Positive = 600.0  # older evidence wakes nobody
     tick_s: Positive = 1.0
@@ -150,6 +202,8 @@ def load(path: Path) -> Config:
     """
     try:
         text = path.read_text()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not a text in UTF-8") from error
     except OSError as error:
         hint = "copy deploy/vitals.toml and edit it"
         raise ConfigError(f"{path}: {error.strerror}; {hint}") from error
@@ -159,11 +213,39 @@ def load(path: Path) -> Config:
 def parse(text: str, name: str = "configuration") -> Config:
     """Check the text of a configuration; errors name the key's path."""
     try:
-        return msgspec.toml.decode(text, type=Config)
+        found = msgspec.toml.decode(text, type=Config)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{name}: {_plain(str(error))}") from error
     except msgspec.DecodeError as error:
         raise ConfigError(f"{name} is not TOML: {error}") from error
+    for complaint in _complaints(found):
+        raise ConfigError(f"{name}: {complaint}")
+    return found
+
+
+def _complaints(found: Config) -> Iterator[str]:
+    """Say what a type cannot: names that must differ, keys that must be known."""
+    worn = found.gateway.wearables
+    for what in ("device", "address"):
+        seen: set[str] = set()
+        for place, wearable in enumerate(worn):
+            value = getattr(wearable, what).upper()
+            if value in seen:
+                yield f"gateway.wearables[{place}].{what}: {value} is there already"
+            seen.add(value)
+    for place, wearable in enumerate(worn):
+        if wearable.device == "alert":
+            yield f"gateway.wearables[{place}].device: no device may be called alert"
+    yield from _unknown("dsp.limits", found.dsp.limits, [m.value for m in Metric])
+    yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
+    if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
+        yield "mqtt.ca: a certificate without it would be sent in plain text"
+
+
+def _unknown(path: str, keys: Iterable[str], known: Sequence[str]) -> Iterator[str]:
+    for key in keys:
+        if key not in known:
+            yield f"{path}.{key}: unknown; one of {', '.join(known)}"
 
 
 def secret(path: str) -> str:

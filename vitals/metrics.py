@@ -48,7 +48,7 @@ class Metrics:
                 lines += [f"# TYPE vitals_{name} counter", f"vitals_{name} {count}"]
         for name, value in sorted(self.gauges.items()):
             lines += [f"# TYPE vitals_{name} gauge", f"vitals_{name} {value:g}"]
-        for name in sorted(self._seconds):
+        for name in sorted(self._sums):
             lines += self._summary(name)
         return "\n".join(lines) + "\n"
 

@@ -17,6 +17,11 @@ Instant = NewType("Instant", int)
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,64}\Z")]
 """A subject's pseudonym, a device or a gateway, as it stands in topics."""
 
+Seq = Annotated[int, Meta(ge=1, le=2**53)]
+"""A sequence number; any reader of JSON holds it exactly."""
+
+Octets = Annotated[int, Meta(ge=0, le=2**32)]  # more than any field on the air holds
+
 Time = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]  # until the year 2100
 
 
@@ -30,7 +35,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     t: Time  # measured; clock-corrected
     received: Time | None = None  # at the gateway
     gateway: Name | None = None
-    seq: Annotated[int, Meta(ge=1)] | None = None  # per gateway and device, gapless
+    seq: Seq | None = None  # per gateway and device, gapless
     q: tuple[str, ...] = ()  # vitals.codes.Flag; empty = good
     link: Literal["bonded", "open"] | None = None
     device_t: Time | None = None  # the device's own stamp
@@ -41,7 +46,7 @@ class HeartRate(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     hr: float | None  # /min
     rr: tuple[float, ...] = ()  # ms, oldest first
-    energy: int | None = None  # kJ
+    energy: Octets | None = None  # kJ
 
 
 class BloodPressure(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,7 +56,7 @@ class BloodPressure(Record, frozen=True, kw_only=True, omit_defaults=True):
     dia: float | None  # mmHg
     map: float | None = None  # mmHg
     pulse: float | None = None  # /min
-    user: int | None = None  # the device's user slot
+    user: Octets | None = None  # the device's user slot
 
 
 class BodyTemperature(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -211,7 +216,7 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
 class Committed(Struct, frozen=True):
     """Ingest's word that these sequence numbers are durable, per device."""
 
-    devices: dict[str, list[tuple[int, int]]]  # [[from, to], ...], both inclusive
+    devices: dict[Name, list[tuple[Seq, Seq]]]  # [[from, to], …], inclusive
 
 
 class GatewayCommand(Struct, frozen=True, kw_only=True):

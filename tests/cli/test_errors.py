@@ -74,6 +74,40 @@ def test_a_missing_broker_is_named(toml):
     assert "apt install mosquitto" in line
 
 
+@pytest.mark.parametrize("stage", ["dsp", "portal", "sim"])
+def test_a_missing_extra_is_named(toml, stage):
+    blocked = "numpy", "uvicorn", "bumble", "fastapi"
+    script = f"import sys; sys.modules.update(dict.fromkeys({blocked}))"
+    script += f"; sys.argv = ['vitals', 'run', '{stage}', '--config', '{toml()}']"
+    script += "; from vitals.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 1
+    assert "pip install 'vitals[" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_binary_configuration_is_one_line():
+    assert "UTF-8" in refused("doctor", "--config", sys.executable)
+
+
+def test_an_impossible_data_folder_is_one_line(tmp_path):
+    data = tmp_path / "there"
+    data.write_text("a file")
+    toml = tmp_path / "vitals.toml"
+    toml.write_text(f'data = "{data}"')
+    assert str(data) in refused("user", "--config", toml, "list")
+
+
+def test_what_we_write_is_for_our_eyes(toml, tmp_path):
+    path = toml()
+    arguments = ("user", "--config", path, "add", "dr-chen", "--role", "clinician")
+    vitals(*arguments, stdin="a long password")
+    modes = {p.name: p.stat().st_mode & 0o077 for p in (tmp_path / "data").iterdir()}
+    assert modes
+    assert not any(modes.values()), modes
+
+
 def test_an_unknown_user_is_named(toml):
     line = refused("user", "--config", toml(), "passwd", "nobody", stdin="x" * 12)
     assert "nobody" in line

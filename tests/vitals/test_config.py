@@ -3,6 +3,13 @@ import pytest
 from vitals import config
 from vitals.errors import ConfigError
 
+WORN = """
+[[gateway.wearables]]
+device = "{}"
+subject = "p-1"
+address = "{}"
+"""
+
 
 @pytest.mark.parametrize(
     ("text", "words"),
@@ -14,6 +21,19 @@ from vitals.errors import ConfigError
         ("[portal]\nport = 70000", "portal.port"),
         ("[dsp.limits]\nheart_rate = {hihg = 3}", "hihg: unknown key"),
         ("= nonsense", "is not TOML"),
+        ("[dsp.limits]\nhart_rate = {high = 3}", "dsp.limits.hart_rate: unknown"),
+        ("[dsp.silence_s]\nhart_rate = 3", "dsp.silence_s.hart_rate: unknown"),
+        ("[dsp.silence_s]\nheart_rate = -1", "dsp.silence_s"),
+        ("[dsp]\ntick_s = inf", "dsp.tick_s"),
+        ("[mqtt]\ncertificate = 'x'", "mqtt.ca"),
+        (WORN.format("a", "C0:00:00:00:00:01") * 2, "wearables[1].device"),
+        (
+            WORN.format("a", "C0:00:00:00:00:0a")
+            + WORN.format("b", "c0:00:00:00:00:0A"),
+            "wearables[1].address",
+        ),
+        (WORN.format("alert", "C0:00:00:00:00:01"), "called alert"),
+        (WORN.format("a", "strap nr 1"), "wearables[0].address"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_path(text, words):

@@ -9,6 +9,12 @@ def test_quantiles_are_of_what_was_observed():
     assert metrics.quantile("a_seconds", 0.99) == 0.99
 
 
+def test_observing_nothing_changes_nothing():
+    metrics = Metrics()
+    metrics.observe("a_seconds", [])
+    assert "a_seconds" not in metrics.text()
+
+
 def test_the_text_is_prometheus():
     metrics = Metrics()
     metrics.count("records_total", 3)

@@ -159,6 +159,11 @@ def _later(module: str, function: str = "main") -> Callable[[argparse.Namespace]
 
     def command(chosen: argparse.Namespace) -> int:
         found = getattr(import_module(f"vitals.cli.{module}"), function)
-        return int(found(chosen) or 0)
+        try:
+            return int(found(chosen) or 0)
+        except ImportError as error:
+            from vitals.cli.stages import missing
+
+            raise missing(error) from error
 
     return command

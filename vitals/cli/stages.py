@@ -11,14 +11,23 @@ from pathlib import Path
 from msgspec import Struct
 
 from vitals import Unavailable, VitalsError, config
-from vitals.clock import Clock, now
+from vitals.clock import Clock, monotonic, now
 from vitals.metrics import Metrics
 from vitals.mqtt import MqttBus
 
 log = logging.getLogger(__name__)
 
 AGAIN_S = (1, 2, 5, 15, 60)  # after a stage has failed
+CALM_S = 600  # a stage that ran so long has been forgiven
 METRICS_S = 5
+
+EXTRAS = {  # whose import tells which extra is missing
+    "numpy": "dsp",
+    "numba": "dsp",
+    "bumble": "sim",
+    "influxdb_client": "influx",
+    "amqtt": "demo",
+}
 
 
 class House(Struct):
@@ -157,9 +166,13 @@ async def _print_metrics(metrics: Metrics, path: Path) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
+    """Write a file that is whole at any moment; a full disk costs only the figures."""
     new = path.with_name(f".{path.name}.new")
-    new.write_text(text)
-    new.replace(path)
+    try:
+        new.write_text(text)
+        new.replace(path)
+    except OSError as error:
+        log.warning("cannot keep the metrics in %s: %s", path, error.strerror)
 
 
 async def run(house: House, names: Iterable[str]) -> None:
@@ -179,18 +192,30 @@ async def supervise(name: str, house: House) -> None:
     """
     failures = 0
     while True:
+        began = monotonic()
         try:
             await STAGES[name](house)
         except VitalsError:
             raise
+        except ImportError as error:
+            raise missing(error) from error
         except Exception as error:
             if (ours := _ours(error)) is not None:
                 raise ours from None
+            if monotonic() - began > CALM_S:
+                failures = 0
             pause = AGAIN_S[min(failures, len(AGAIN_S) - 1)]
             log.exception("%s failed; starting it again in %d s", name, pause)
             house.metrics.count(f"{name}_failures_total")
             failures += 1
             await asyncio.sleep(pause)
+
+
+def missing(error: ImportError) -> Unavailable:
+    """Say which extra to install; anything else that is missing is the server's."""
+    module = (error.name or "").partition(".")[0]
+    extra = EXTRAS.get(module, "server")
+    return Unavailable(f"{module} is not installed: pip install 'vitals[{extra}]'")
 
 
 async def until_told(work: Awaitable[None]) -> None:

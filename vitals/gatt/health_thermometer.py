@@ -92,3 +92,19 @@ class TemperatureType:
         'ear'
         """
         return SITES[self.site - 1] if 1 <= self.site <= len(SITES) else None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementInterval:
+    """Measurement Interval (0x2A21), section 3.4."""
+
+    seconds: int  # 1 to 65535; 0: no periodic measurement
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read two octets."""
+        return cls(*struct.unpack("<H", whole(data, 2, "measurement interval")))
+
+    def build(self) -> bytes:
+        """Write two octets; the inverse of `parse`."""
+        return struct.pack("<H", self.seconds)

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 30
 ANSWER_S = 3  # for CONNACK
+HANG_UPS = 3  # before we believe that it is not by chance
+BRIEF_S = 2  # a connection that ends sooner was pushed out
+AGAIN_S = 5  # until we try again what the broker's access list refused
+STRAY_S = 10  # a stage has that long to subscribe to what its session was sent
 WINDOW = 2000  # unacknowledged messages that we ask the broker to allow us
 WEEK_S = 7 * 24 * 3600  # how long a broker keeps the session of a stage that is away
 
@@ -48,7 +52,8 @@ class MqttBus:
         self._name = client or f"vitals-{secrets.token_hex(6)}"
         self._lasting = bool(client)
         self.online = asyncio.Event()
-        self.protocol = paho.MQTTv5 if settings.version == "5" else paho.MQTTv311
+        self._wanted = paho.MQTTv5 if settings.version == "5" else paho.MQTTv311
+        self.protocol = self._wanted
         self._inboxes: list[tuple[Inbox, tuple[str, ...]]] = []
         self._route = lru_cache(65536)(self._find_inbox)
         self._arrivals: deque[tuple[int, paho.MQTTMessage]] = deque()
@@ -56,7 +61,10 @@ class MqttBus:
         self._waking = False
         self._waiting: dict[int, tuple[Message, asyncio.Future[None]]] = {}
         self._connection = 0  # counts connections: an old one's packet ids mean nothing
-        self._refusals = 0
+        self._answered = False  # by this client's broker, in the protocol it was asked
+        self._hang_ups = 0
+        self._since = 0.0  # of the connection, s of the loop's clock
+        self._brief = 0  # connections in a row that were lost at once
         self._client: Client
         self.problem = f"no answer yet from {settings.host}:{settings.port}"
 
@@ -135,6 +143,7 @@ class MqttBus:
 
     def _start(self) -> None:
         """Begin connecting; paho goes on trying for ever."""
+        self._answered, self._hang_ups = False, 0
         self._client = client = self._make_client()
         client.on_connect = self._on_connect
         client.on_socket_open = partial(self._soon, self._dialled)
@@ -197,6 +206,7 @@ class MqttBus:
     def _on_connect(self, client: paho.Client, *args: Any) -> None:  # noqa: ANN401
         """Hear CONNACK, in paho's thread: what arrives next belongs to it."""
         self._connection += 1
+        self._answered = True
         self._soon(self._connected, client, *args)
 
     def _connected(
@@ -213,25 +223,23 @@ class MqttBus:
         if reason.is_failure:
             self._refused(str(reason))
             return
-        self._refusals = 0
-        for _, filters in self._inboxes:
-            self._ask_for(filters)
+        self._since = self._loop.time()
+        self._ask_for_all()
         self.online.set()
+        self.problem = ""
         log.info("connected to the broker at %s", self._where)
 
     def _dialled(self, client: Client, *_: object) -> None:
         """Expect an answer: some brokers meet MQTT 5 with silence."""
-        if client is self._client and self.protocol == paho.MQTTv5:
-            seen = self._connection
-            self._loop.call_later(ANSWER_S, self._unanswered, client, seen)
+        self._loop.call_later(ANSWER_S, self._unanswered, client)
 
-    def _unanswered(self, client: Client, seen: int) -> None:
-        if client is self._client and self._connection == seen and client._sock:
+    def _unanswered(self, client: Client) -> None:
+        if client is self._client and client.socket() and not self._answered:
             self._fall_back()
 
     def _refused(self, reason: str) -> None:
         """Fall back, or say what to do."""
-        if "protocol version" in reason.lower() and self.protocol == paho.MQTTv5:
+        if "protocol version" in reason.lower():
             self._fall_back()
             return
         who = self._settings.username or "a client without a name"
@@ -240,8 +248,15 @@ class MqttBus:
 
     def _fall_back(self) -> None:
         """Start again in MQTT 3.1.1."""
-        log.info("the broker at %s does not speak MQTT 5; using 3.1.1", self._where)
-        old, self.protocol = self._client, paho.MQTTv311
+        if self.protocol == paho.MQTTv5:
+            log.info(
+                "the broker at %s does not answer MQTT 5; using 3.1.1", self._where
+            )
+            self._speak(paho.MQTTv311)
+
+    def _speak(self, protocol: MQTTProtocolVersion) -> None:
+        """Start again in another version of the protocol; nothing queued is lost."""
+        old, self.protocol = self._client, protocol
         old.disconnect()
         self._start()
         queued, self._waiting = self._waiting, {}
@@ -267,11 +282,23 @@ class MqttBus:
             return
         if self.online.is_set():
             self.online.clear()
-            log.warning("lost the broker at %s: %s", self._where, reason)
-            return
-        self._refusals += 1  # some brokers answer MQTT 5 by hanging up
-        if self._refusals == 2 and self.protocol == paho.MQTTv5:
-            self._fall_back()
+            self._lost(str(reason))
+        elif not self._answered:
+            self._hang_ups += 1  # some brokers answer MQTT 5 by hanging up
+            if self._hang_ups >= HANG_UPS:
+                self._fall_back()
+
+    def _lost(self, reason: str) -> None:
+        """Say so once, with advice where two of one name push each other out."""
+        brief = self._loop.time() - self._since < BRIEF_S
+        self._brief = self._brief + 1 if brief else 0
+        if "taken over" in reason.lower() or self._brief >= HANG_UPS:
+            name = f"is another gateway or stage called {self._name!r}?"
+            self._trouble(f"{self._where} ends the connection at once: {name}")
+        else:
+            self._trouble(f"lost the broker at {self._where}: {reason}")
+        if self.protocol != self._wanted:  # perhaps it has learned MQTT 5 meanwhile
+            self._speak(self._wanted)
 
     def _trouble(self, text: str) -> None:
         """Say a new problem once."""
@@ -284,6 +311,10 @@ class MqttBus:
     def _ask_for(self, filters: tuple[str, ...]) -> None:
         self._client.subscribe([(wanted, 1) for wanted in filters])
 
+    def _ask_for_all(self) -> None:
+        for _, filters in self._inboxes:
+            self._ask_for(filters)
+
     def _published(
         self,
         client: Client,
@@ -295,11 +326,15 @@ class MqttBus:
         """Take a PUBACK."""
         if client is not self._client:
             return
-        if reason.is_failure:
-            self._trouble(f"the broker at {self._where} refuses a message: {reason}")
         waiting = self._waiting.pop(mid, None)
-        if waiting and not waiting[1].done():
+        if waiting is None or waiting[1].done():
+            return
+        if not reason.is_failure:
             waiting[1].set_result(None)
+            return
+        advice = "see its access-control list"
+        self._trouble(f"{self._where} refuses a message: {reason}; {advice}")
+        self._loop.call_later(AGAIN_S, self._send, *waiting)
 
     def _subscribed(
         self,
@@ -314,6 +349,11 @@ class MqttBus:
         if refused:
             advice = "see its access-control list"
             self._trouble(f"{self._where} refuses a topic: {refused[0]}; {advice}")
+            self._loop.call_later(AGAIN_S, self._ask_again)
+
+    def _ask_again(self) -> None:
+        if self.online.is_set():
+            self._ask_for_all()
 
     def _on_message(
         self, client: paho.Client, _userdata: object, message: paho.MQTTMessage
@@ -344,10 +384,14 @@ class MqttBus:
             inbox.put([delivery])
             return
         # A lasting session speaks before its stage has subscribed; what nobody wants
-        # any more is let go in time.
+        # any more is let go in time, or it would fill the broker's window.
         self._strays.append(delivery)
-        while len(self._strays) > WINDOW // 2:
-            self._strays.popleft().ack()
+        self._loop.call_later(STRAY_S, self._let_go, delivery)
+
+    def _let_go(self, stray: Delivery) -> None:
+        if stray in self._strays:
+            self._strays.remove(stray)
+            stray.ack()
 
     def _find_inbox(self, topic: str) -> Inbox | None:
         for inbox, filters in self._inboxes:
