@@ -16,26 +16,21 @@ from typing import Any, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from vitals import config
 from vitals.bus import Delivery, Inbox, matches
-from vitals.errors import ConfigError, Unavailable
-from vitals.mqtt.client import Client
+from vitals.errors import Unavailable
+from vitals.mqtt.client import Client, Identity, dial, dress
 from vitals.wire import Message
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE_S = 30
 ANSWER_S = 3  # for CONNACK
 HANG_UPS = 3  # before we believe that it is not by chance
 BRIEF_S = 2  # a connection that ends sooner was pushed out
 AGAIN_S = 5  # until we try again what the broker's access list refused
 STRAY_S = 10  # a stage has that long to subscribe to what its session was sent
-WINDOW = 2000  # unacknowledged messages that we ask the broker to allow us
-WEEK_S = 7 * 24 * 3600  # how long a broker keeps the session of a stage that is away
 
 
 class MqttBus:
@@ -48,9 +43,9 @@ class MqttBus:
         will: Message | None = None,
     ) -> None:
         """Describe a session; `client` names one that survives, "" is a passing one."""
-        self._settings, self._will = settings, will
-        self._name = client or f"vitals-{secrets.token_hex(6)}"
-        self._lasting = bool(client)
+        self._settings = settings
+        name = client or f"vitals-{secrets.token_hex(6)}"
+        self._who = Identity(name, lasting=bool(client), will=will)
         self.online = asyncio.Event()
         self._wanted = paho.MQTTv5 if settings.version == "5" else paho.MQTTv311
         self.protocol = self._wanted
@@ -136,7 +131,7 @@ class MqttBus:
         gone = [filters for box, filters in self._inboxes if box is inbox]
         self._inboxes = [pair for pair in self._inboxes if pair[0] is not inbox]
         self._route.cache_clear()
-        if gone and self.online.is_set() and not self._lasting:
+        if gone and self.online.is_set() and not self._who.lasting:
             self._client.unsubscribe(list(gone[0]))
 
     # -- connecting --------------------------------------------------------------------
@@ -144,7 +139,7 @@ class MqttBus:
     def _start(self) -> None:
         """Begin connecting; paho goes on trying for ever."""
         self._answered, self._hang_ups = False, 0
-        self._client = client = self._make_client()
+        self._client = client = dress(self._settings, self._who, self.protocol)
         client.on_connect = self._on_connect
         client.on_socket_open = partial(self._soon, self._dialled)
         client.on_connect_fail = partial(self._soon, self._failed)
@@ -154,49 +149,7 @@ class MqttBus:
         client.on_message = self._on_message
         client.reconnect_delay_set(1, 5)
         client.max_queued_messages_set(0)
-        where = self._settings.host, self._settings.port, KEEPALIVE_S
-        if self.protocol == paho.MQTTv5:
-            client.connect_async(*where, clean_start=False, properties=self._wishes())
-        else:
-            client.connect_async(*where)
-        client.loop_start()
-
-    def _make_client(self) -> Client:
-        settings = self._settings
-        five = self.protocol == paho.MQTTv5
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._name,
-            clean_session=None if five else not self._lasting,
-            protocol=self.protocol,
-            manual_ack=True,
-        )
-        if settings.username:
-            client.username_pw_set(
-                settings.username, config.secret(settings.password_file)
-            )
-        if settings.ca:
-            self._secure(client)
-        if self._will:
-            client.will_set(self._will.topic, self._will.payload, 1, self._will.retain)
-        return client
-
-    def _secure(self, client: Client) -> None:
-        """Speak TLS and check the broker's certificate."""
-        settings = self._settings
-        try:
-            client.tls_set(
-                settings.ca, settings.certificate or None, settings.key or None
-            )
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"mqtt: cannot use the certificates: {error}") from error
-
-    def _wishes(self) -> Properties:
-        """Ask for a session that lasts and a wide window (MQTT 5, section 3.1.2.11)."""
-        wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        wishes.SessionExpiryInterval = WEEK_S if self._lasting else 0
-        wishes.ReceiveMaximum = WINDOW
-        return wishes
+        dial(client, self._settings, self._who)
 
     def _soon(self, method: Any, _client: Any, *args: Any) -> None:  # noqa: ANN401
         """Leave paho's thread for the event loop."""
@@ -293,7 +246,7 @@ class MqttBus:
         brief = self._loop.time() - self._since < BRIEF_S
         self._brief = self._brief + 1 if brief else 0
         if "taken over" in reason.lower() or self._brief >= HANG_UPS:
-            name = f"is another gateway or stage called {self._name!r}?"
+            name = f"is another gateway or stage called {self._who.name!r}?"
             self._trouble(f"{self._where} ends the connection at once: {name}")
         else:
             self._trouble(f"lost the broker at {self._where}: {reason}")
