@@ -22,6 +22,8 @@ Seq = Annotated[int, Meta(ge=1, le=2**53)]
 
 Octets = Annotated[int, Meta(ge=0, le=2**32)]  # more than any field on the air holds
 
+Bound = Annotated[float, Meta(ge=-1e6, le=1e6)]  # a limit that a value can pass
+
 Time = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]  # until the year 2100
 
 
@@ -172,9 +174,9 @@ class AlertCommand(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Limit(Struct, frozen=True, forbid_unknown_fields=True):
     """One personal limit on a metric; beyond it for `hold_s`, it counts."""
 
-    low: float | None = None  # in the metric's unit
-    high: float | None = None
-    hold_s: float = 60.0
+    low: Bound | None = None  # in the metric's unit
+    high: Bound | None = None
+    hold_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -193,8 +195,11 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
     t: Time
     version: str = ""
     queued: int = 0  # records on disk, not yet committed
-    dropped: int = 0
+    dropped: int = 0  # records that had to go, for want of room or of a disk that works
     malformed: int = 0  # notifications that broke their specification
+    disk: str = ""  # what keeps the gateway from storing, and so from confirming
+    adapter_resets: int = 0  # since it started: the radio was switched off and on
+    problem: str = ""  # what keeps the radio from hearing anybody
 
 
 class DeviceStatus(Struct, frozen=True, kw_only=True):
@@ -210,7 +215,9 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     off_body: bool = False
     malformed: int = 0
     reconnects: int = 0
+    clock_ahead_ms: int | None = None  # of ours; None: it shows no clock
     information: dict[str, str] = field(default_factory=dict)  # Device Information
+    dropped: tuple[tuple[int, int], ...] = ()  # newest ranges of `seq` that had to go
 
 
 class Committed(Struct, frozen=True):

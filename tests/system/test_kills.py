@@ -204,6 +204,9 @@ def test_twenty_kills_lose_nothing_and_double_nothing(
     record_property("doubled", 0)  # stored_values and numbers_without_gaps have checked
     print(influx_says(influxd, "SELECT count(seq) FROM heart_rate, blood_pressure"))
 
+    # Every stage came back and worked on, each time.
+    failed = [stage for stage in STAGES if "starting it again" in processes.log(stage)]
+    assert not failed, processes.log(failed[0])[-3000:]
     # A cuff's reading is confirmed only once it is on the gateway's disk: none is lost.
     assert never == []
     # Of a notification nothing can be asked back: one may die with the gateway's
