@@ -21,8 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UnicodeDecodeError as error:
         print(f"vitals: not a text in UTF-8: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 0
+    except (KeyboardInterrupt, EOFError):
+        print("vitals: stopped; nothing more was done", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader of our output has had enough
         sys.stderr.close()
         return 0

@@ -32,8 +32,12 @@ def main(chosen: argparse.Namespace) -> int:
     """Run the demo; exit code 0 unless something was lost or doubled."""
     if not 4 <= chosen.wearables <= 100:
         raise ConfigError("--wearables takes 4 to 100")
-    if chosen.speed <= 0:
-        raise ConfigError("--speed takes a number above 0")
+    if chosen.speed <= 0 or (chosen.seconds or 1) <= 0:
+        raise ConfigError("--speed and --seconds take numbers above 0")
+    if chosen.summary and not Path(chosen.summary).absolute().parent.is_dir():
+        raise Unavailable(f"--summary {chosen.summary}: no such folder")
+    if chosen.rr:
+        _check_heart(chosen.rr)
     data = _folder(chosen.data)
     summary = asyncio.run(play(chosen, data))
     if chosen.summary:
@@ -47,7 +51,7 @@ async def play(chosen: argparse.Namespace, data: Path) -> dict[str, Any]:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
     screen = Screen(now)
-    screen.say(f"starting; the data lies in {data}")
+    screen.say(f"loading the detectors; the data will lie in {data}")
     await asyncio.to_thread(_warm)
     async with embedded(data / "broker") as (mqtt, broker):
         settings = story.write(
@@ -188,6 +192,13 @@ def _warm() -> None:
     from dsp.ward import warm
 
     warm()
+
+
+def _check_heart(path: str) -> None:
+    """Refuse a recording that cannot be beaten before anything has begun."""
+    from firmware_sim.physiology import read_intervals
+
+    read_intervals(path)
 
 
 def _folder(chosen: str | None) -> Path:

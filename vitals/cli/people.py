@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 def add(chosen: argparse.Namespace) -> None:
     """Let somebody in."""
     people = _people(chosen)
+    if chosen.name in {person.name for person in people.list()}:
+        raise ConfigError(f"{chosen.name!r} may log in already; see `vitals user list`")
+    if chosen.role == "clinician" and not chosen.patients:
+        print("note: without --patients this clinician sees nobody", file=sys.stderr)
     people.add(
         chosen.name,
         _password(),
@@ -36,7 +40,10 @@ def passwd(chosen: argparse.Namespace) -> None:
 
 def show(chosen: argparse.Namespace) -> None:
     """Print who may log in."""
-    for person in _people(chosen).list():
+    everybody = _people(chosen).list()
+    if not everybody:
+        print("nobody may log in yet; see `vitals user add --help`")
+    for person in everybody:
         print(f"{person.name:20} {person.role:10} {' '.join(sorted(person.subjects))}")
 
 

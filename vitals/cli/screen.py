@@ -173,7 +173,7 @@ class Screen:
             f"  {summary['wearables']} wearables, {summary['alerts']} alerts"
         )
         for place, found in summary["latency_ms"].items():
-            p50, p99 = (f"{found[q]} ms" for q in ("p50", "p99"))
+            p50, p99 = (_ms(found[q]) for q in ("p50", "p99"))
             print(f"  from notification to {place:6}  p50 {p50:9} p99 {p99}")
 
 
@@ -214,6 +214,10 @@ def sparkline(values: Sequence[float]) -> str:
         return ""
     low, span = min(values), max(max(values) - min(values), 1e-9)
     return "".join(BARS[int((v - low) / span * 7.999)] for v in values)
+
+
+def _ms(value: float | None) -> str:
+    return "--" if value is None else f"{value} ms"
 
 
 def _number(value: float | None, digits: int = 0) -> str:
