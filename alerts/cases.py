@@ -28,6 +28,7 @@ class Case(Struct, frozen=True, kw_only=True):
     live: dict[str, str] = {}  # by lane: id of the anomaly that is not over
     heard: dict[str, Episode] = {}  # by id: the anomalies that are already in it
     commands: tuple[str, ...] = ()  # the decisions that are already in it
+    news: Instant = Instant(0)  # when an anomaly of it was last heard, by our clock
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -90,7 +91,23 @@ def informed(case: Case, anomaly: Anomaly, now: Instant) -> Case:
         live[lane(anomaly)] = anomaly.id
     heard = {**case.heard, anomaly.id: Episode(Instant(anomaly.t), anomaly.over)}
     heard = dict(list(heard.items())[-KEEP:])
-    return replace(case, alert=alert, live=live, heard=heard)
+    return replace(case, alert=alert, live=live, heard=heard, news=now)
+
+
+def belated(anomaly: Anomaly, now: Instant) -> Anomaly:
+    """Mark an anomaly that is told although it came late."""
+    age = max(0, now - anomaly.t) // 60_000
+    mark = {"late": f"measured {age} min before we heard of it"}
+    return replace(anomaly, evidence={**anomaly.evidence, **mark})
+
+
+def relapsed(case: Case, anomaly: Anomaly) -> bool:
+    """Tell whether a new episode began after all that people have seen of its lane."""
+    seen = case.live.get(lane(anomaly))
+    if seen is None or seen == anomaly.id or case.alert.state != "acknowledged":
+        return False
+    # Evidence may be dated ahead; the hour at which we heard it is not.
+    return anomaly.begin > min(case.heard[seen].t, case.news)
 
 
 def moved(case: Case, event: Event) -> Case:
@@ -101,7 +118,8 @@ def moved(case: Case, event: Event) -> Case:
         left = {k: v for k, v in alert.escalation.items() if k != "until"}
         alert = replace(alert, escalation=left)
     if state == "unacknowledged" and alert.acknowledged_by:
-        alert = replace(alert, acknowledged_by=None, comment=None)
+        kept = {k: v for k, v in alert.evidence.items() if k != "false_alarm"}
+        alert = replace(alert, acknowledged_by=None, comment=None, evidence=kept)
     quiet = event is Event.RETURNED or (event is Event.ALARM and state == alert.state)
     told = case.told if quiet else alert.value
     return replace(case, alert=replace(alert, state=state), told=told)
@@ -127,8 +145,10 @@ def decided(case: Case, command: AlertCommand, now: Instant) -> Case | None:
 
 
 def _acknowledge(case: Case, command: AlertCommand, now: Instant) -> Case | None:
-    """Keep who has seen the alert."""
+    """Keep who has seen the alert; one that nothing is heard of any more closes."""
     case = moved(case, Event.ACKNOWLEDGE)
+    if case.alert.kind == "technical" and now - case.news >= rules.ABANDONED_MS:
+        case = moved(case, Event.RETURNED)
     return replace(case, alert=replace(case.alert, acknowledged_by=command.by))
 
 

@@ -23,7 +23,7 @@ from vitals.model import Alert, Instant
 
 LOG = logging.getLogger(__name__)
 
-CALLS = frozenset({"opened", "alarm", "rise", "unshelve"})  # somebody must look
+CALLS = frozenset({"opened", "alarm", "rise", "relapse", "unshelve"})  # look at it
 ALL_CLEAR = frozenset({"returned"})
 SEEN = frozenset({"acknowledge", "false_alarm"})
 

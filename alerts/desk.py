@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from alerts import cases, rules
 from alerts.cases import Case, Change, Episode
+from alerts.past import Past
 from alerts.states import Event
 from vitals.errors import MalformedData
 from vitals.model import Alert, AlertCommand, Anomaly, Instant, Priority
 
 Key = tuple[str, str, str]  # subject, condition, device
-REMEMBER_MS = 4 * rules.LATE_MS  # what is older wakes nobody anyway
 
 
 class Desk:
@@ -37,7 +37,7 @@ class Desk:
         self._cases: dict[Key, Case] = {}
         self._keys: dict[str, Key] = {}  # by alert id
         self._shelved: dict[Key, None] = {}  # in the order of their decisions
-        self._past: dict[str, Episode] = {}  # of alerts that are closed
+        self._past = Past()  # of alerts that are closed
         for case in sorted(lying, key=_is_open):  # the open one has the last word
             self._put(case, "")
 
@@ -64,19 +64,21 @@ class Desk:
         if self._keys.get(anomaly.id, key := _key_of(anomaly)) != key:
             raise MalformedData("the anomaly's id belongs to another alert")
         case = self._cases.get(key)
-        heard = (case and case.heard.get(anomaly.id)) or self._past.get(anomaly.id)
-        if heard and _known(anomaly, heard, now):
+        told, past = case and case.heard.get(anomaly.id), self._past.get(anomaly.id)
+        heard = told or past
+        if any(found and _known(anomaly, found, now) for found in (told, past)):
             return []
         late = anomaly.late or now - anomaly.t > rules.LATE_MS
         if case and anomaly.id == case.live.get(cases.lane(anomaly)):
             return [self._continue(case, anomaly, late, now)]
         if anomaly.over and (heard or not late):
+            self._past.settle([anomaly.id])
             return []  # of an alert that is closed, or was taken over
-        if late:
-            return (
-                [] if heard or self.find(anomaly.id) else [self._record(anomaly, now)]
-            )
-        return self._begin(case, anomaly, now)
+        if not late:
+            return self._begin(case, anomaly, now)
+        if not anomaly.over and self._past.lasts(anomaly.id, now):
+            return self._begin(case, cases.belated(anomaly, now), now)
+        return self._record(anomaly, now, new=not (heard or self.find(anomaly.id)))
 
     def command(
         self, alert_id: str, command: AlertCommand, now: Instant
@@ -90,11 +92,7 @@ class Desk:
 
     def tick(self, now: Instant) -> list[Change]:
         """Let the time pass: forget old episodes, end the snoozes that are up."""
-        while self._past:
-            oldest = next(iter(self._past))
-            if self._past[oldest].t >= now - REMEMBER_MS:
-                break
-            del self._past[oldest]
+        self._past.forget(now)
         shelved = [self._cases[key] for key in self._shelved]
         ended = [case for case in shelved if cases.snoozed_until(case) <= now]
         return [self._wake(case, now) for case in ended]
@@ -113,13 +111,14 @@ class Desk:
             return []
         return [self._continue(case, anomaly, late=False, now=now)]
 
-    def _record(self, anomaly: Anomaly, now: Instant) -> Change:
+    def _record(self, anomaly: Anomaly, now: Instant, *, new: bool) -> list[Change]:
         """Make an alert that was closed before anybody could have been told."""
         priority = rules.priority(anomaly, self._priorities)
         case = cases.alarm(anomaly, priority, now)
-        self._past.update(case.heard)
+        self._past.go_on(case.live.values(), now)
+        self._past.keep(case.heard, now)
         case = replace(case, alert=replace(case.alert, state="normal"))
-        return Change(case=case, why="late")
+        return [Change(case=case, why="late")] if new else []
 
     def _continue(
         self, case: Case, anomaly: Anomaly, late: bool, now: Instant
@@ -127,6 +126,8 @@ class Desk:
         """Take fresh evidence for an open alert, or the word that it is over."""
         event = self._event(case, anomaly)
         was, case = case.alert.state, cases.informed(case, anomaly, now)
+        # What is always late and was told nevertheless has no better evidence coming.
+        late = late and "late" not in case.alert.evidence
         if case.live and (late or event is Event.RETURNED):
             return self._put(case, "")
         case = cases.moved(self._at_priority(case, anomaly), event)
@@ -141,7 +142,9 @@ class Desk:
         own = rules.RANK[rules.priority(anomaly, self._priorities)]
         worse = rules.much_worse(anomaly.condition, case.told, anomaly.value)
         rises = worse or own > rules.RANK[case.alert.priority]
-        return Event.RISE if rises else Event.ALARM
+        if rises:
+            return Event.RISE
+        return Event.RELAPSE if cases.relapsed(case, anomaly) else Event.ALARM
 
     def _at_priority(self, case: Case, anomaly: Anomaly) -> Case:
         """Lift the alert to the anomaly's priority; while open it never sinks."""
@@ -164,9 +167,11 @@ class Desk:
         if alert.state == "normal":
             self._keys.pop(alert.id, None)
             self._cases.pop(key, None)
-            self._past.update(case.heard)
+            self._past.keep(case.heard, Instant(alert.t))
+            self._past.go_on(case.live.values(), Instant(alert.t))
         else:
             self._cases[key], self._keys[alert.id] = case, key
+            self._past.settle(case.live.values())
         return Change(case=case, why=why, by=by, comment=comment)
 
 

@@ -57,6 +57,15 @@ WORSE_BY: dict[str, float] = {
 
 LATE_MS = 15 * 60_000  # older evidence is recorded and wakes nobody (OURS)
 
+# What came late and is still heard this long afterwards, by our own clock, is no old
+# story: the gateway's clock is slow, or its link.  It is told after all (OURS).
+STILL_MS = 60_000
+UNENDED_MS = 24 * 3_600_000  # that we wait for more of what came late (OURS)
+
+# A technical alert that nothing was heard of for this long closes when somebody sees
+# it: the device may never speak again.  It opens again when it is heard of (OURS).
+ABANDONED_MS = 3_600_000
+
 
 def priority(anomaly: Anomaly, own: Mapping[str, Priority]) -> Priority:
     """Give the priority of a condition: the operator's own, else the table's."""
@@ -82,9 +91,12 @@ def much_worse(condition: str, told: float | None, value: float | None) -> bool:
 
     >>> much_worse("systolic_high", 182, 205), much_worse("systolic_low", 88, 95)
     (True, False)
+    >>> much_worse("heart_rate_unusual", 100, 75)  # unusual is so both ways
+    True
     """
     metric, _, direction = condition.rpartition("_")
     step = WORSE_BY.get(metric)
     if step is None or told is None or value is None:
         return False
-    return value >= told + step if direction == "high" else value <= told - step
+    further = {"high": value - told, "low": told - value}
+    return further.get(direction, abs(value - told)) >= step

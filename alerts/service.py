@@ -14,20 +14,22 @@ from typing import TypeVar
 from alerts.cases import Change
 from alerts.channels import Channel, LogChannel, Webhook
 from alerts.database import Database
-from alerts.desk import REMEMBER_MS, Desk
+from alerts.desk import Desk
 from alerts.outbox import Outbox, Sender, insist
+from alerts.past import REMEMBER_MS
 from alerts.register import Register
 from vitals import config, wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock
 from vitals.errors import MalformedData
 from vitals.metrics import Metrics
-from vitals.model import Alert, AlertCommand, Anomaly, Instant
+from vitals.model import Alert, AlertCommand, Anomaly, Instant, StageStatus
 from vitals.wire import Message
 
 LOG = logging.getLogger(__name__)
 
 TICK_S = 1.0
+ALIVE_S = 30.0  # between two words that somebody is at the desk
 S = TypeVar("S", Anomaly, AlertCommand)
 _ID = re.compile(r"[a-z0-9_-]{1,128}")
 
@@ -92,6 +94,7 @@ class Office:
             for sender in self._senders:
                 tasks.create_task(sender.run())
             tasks.create_task(self._publish())
+            tasks.create_task(self._say_alive())
             tasks.create_task(self._work(inbox))
 
     async def _work(self, inbox: Inbox) -> None:
@@ -147,6 +150,14 @@ class Office:
         messages = [message for alert in alerts for message in announce(alert)]
         closed = [alert.id for alert in alerts if alert.state == "normal"]
         self._outgoing.put_nowait(([*messages, *refused], closed, done))
+
+    async def _say_alive(self) -> None:
+        """Say that we work, for whoever must know when nobody alerts them."""
+        while True:
+            noun = StageStatus(online=True, t=self._clock())
+            topic = wire.stage_topic("alerts")
+            await self._bus.publish(Message(topic, wire.encode(noun), retain=True))
+            await asyncio.sleep(ALIVE_S)
 
     async def _publish(self) -> None:
         """Publish what is queued, in order, and acknowledge what it came from."""

@@ -17,6 +17,7 @@ class Event(StrEnum):
 
     ALARM = "alarm"  # its anomaly begins or goes on
     RISE = "rise"  # its priority rises, or its value is much worse
+    RELAPSE = "relapse"  # a new episode, after people have seen the one before
     ACKNOWLEDGE = "acknowledge"  # a person has seen it
     RETURNED = "returned"  # its anomaly is over
     SHELVE = "shelve"  # a person silences it until an end
@@ -37,6 +38,7 @@ TABLE: dict[tuple[State, Event], State] = {
     ("unacknowledged", Event.SHELVE): "shelved",
     ("acknowledged", Event.ALARM): "acknowledged",
     ("acknowledged", Event.RISE): "unacknowledged",
+    ("acknowledged", Event.RELAPSE): "unacknowledged",
     # Again, by a second person or with another comment: the latest word is kept.
     ("acknowledged", Event.ACKNOWLEDGE): "acknowledged",
     ("acknowledged", Event.RETURNED): "normal",
@@ -61,6 +63,11 @@ SELF_CLEARING: dict[tuple[State, Event], State] = {
 
 IGNORED: frozenset[tuple[State, Event]] = frozenset(
     [
+        # Only what people believe to know of can relapse; the rest is an ALARM.
+        ("normal", Event.RELAPSE),
+        ("unacknowledged", Event.RELAPSE),
+        ("returned_unacknowledged", Event.RELAPSE),
+        ("shelved", Event.RELAPSE),
         ("normal", Event.ACKNOWLEDGE),
         ("normal", Event.RETURNED),
         ("normal", Event.SHELVE),

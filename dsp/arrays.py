@@ -2,7 +2,8 @@
 
 Times are int64 milliseconds since 1970 UTC, values float64 in the metric's unit.
 
-What is remembered is one array over (patients, signals) with named fields.  So ten
+What is remembered is one array over (rows, columns) with named fields; a row of the
+ward is one signal of one patient from one device, and it has one column.  So ten
 thousand patients grow, are saved and are loaded in one go, `state["mean"]` is an array
 like any other, and what a sample needs lies side by side.  Handing a tuple of one array
 per field from kernel to kernel cost 2,400 ns a sample, for counting references.
@@ -20,6 +21,7 @@ Records = NDArray[np.void]  # of one of the dtypes below
 One = Any  # one of those records: numpy has no type that knows its fields
 
 NEVER = -(1 << 62)  # a time before all others
+REWIND = 1 << 62  # bit of a sample's quality: what was newer was of a broken clock
 RECENT = 10  # latest good values that are kept as evidence
 
 LOW, HIGH, UNUSUALLY_LOW, UNUSUALLY_HIGH = range(4)  # sides of a signal
@@ -48,19 +50,19 @@ STATE = np.dtype(
     ],
     align=True,
 )
-"""What is remembered of a signal; (P, S), owned by the ward, updated by `step`."""
+"""What is remembered of a signal; (R, C), owned by the ward, updated by `step`."""
 
 RULE = np.dtype(
     [
         ("bound", "f8", 2),  # low, high; NaN: none
         ("hold", "i8", 2),  # ms beyond before it counts
         ("margin", "f8"),  # this far back inside before it may end
-        ("gap", "i8"),  # ms without good values that a hold survives, at least
+        ("gap", "i8"),  # ms without good values that a hold survives
         ("spread", "f8"),  # least deviation of the baseline; NaN: no baseline
     ],
     align=True,
 )
-"""What a signal is held to; (P, S), owned by the ward."""
+"""What a signal is held to; (R, C), owned by the ward."""
 
 EVENT = np.dtype(
     [
@@ -87,6 +89,8 @@ DEVICE = np.dtype(
         ("off_begin", "i8"),
         ("off", "i1"),  # CALM, PENDING or ON: off the body
         ("silent", "i1"),  # 1: said to be silent
+        ("early", "i1"),  # records in a row from far in the future
+        ("early_t", "i8"),  # time of the latest of them
     ],
     align=True,
 )
@@ -127,13 +131,13 @@ class Settings(NamedTuple):
 
 
 class Block(NamedTuple):
-    """n samples, each signal's in the order of its times."""
+    """n samples, each signal's in the order of its times but for rewinds."""
 
-    patient: I8  # (n,) row of the state
+    patient: I8  # (n,) row of the state; whoever has several devices has several
     signal: I8  # (n,) column of the state
     t: I8  # (n,)
     value: F8  # (n,) NaN: missing
-    quality: I8  # (n,) bits of vitals.codes.Flag
+    quality: I8  # (n,) bits of vitals.codes.Flag, and REWIND
 
 
 class Arrivals(NamedTuple):
@@ -142,8 +146,9 @@ class Arrivals(NamedTuple):
     stream: I8  # (n,) row of the devices
     t: I8  # (n,)
     latest: I8  # (n,) a record from after this time has a broken clock
+    arrived: I8  # (n,) our own clock's time, which may be broken too
     off: I1  # (n,) 1: flagged off the body
-    fresh: I1  # (n,) filled: 1 if newer than all before it in its stream
+    fresh: I1  # (n,) filled: 1: newer than all before it in its stream; 2: see `attend`
 
 
 class Sample(NamedTuple):
@@ -164,9 +169,9 @@ class Line(NamedTuple):
     gap: int  # ms; a longer silence restarts the clock
 
 
-def state(patients: int, signals: int) -> Records:
-    """Give the state of patients of whom nothing has been seen."""
-    fresh = np.zeros((patients, signals), STATE)
+def state(rows: int, columns: int) -> Records:
+    """Give the state of signals of which nothing has been seen."""
+    fresh = np.zeros((rows, columns), STATE)
     fresh["mean"] = np.nan
     for times in ("last", "begin", "inside", "said_t", "recent_t"):
         fresh[times] = NEVER
@@ -176,7 +181,7 @@ def state(patients: int, signals: int) -> Records:
 def devices(streams: int) -> Records:
     """Give the state of streams of which nothing has been seen."""
     fresh = np.zeros(streams, DEVICE)
-    fresh["last"] = fresh["off_begin"] = NEVER
+    fresh["last"] = fresh["off_begin"] = fresh["early_t"] = NEVER
     return fresh
 
 

@@ -1,16 +1,15 @@
 """Readings as arrays: rows for who and which, columns for what was measured."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import nan
 
 import numpy as np
 
-from dsp.arrays import F8, I8, Arrivals, Block
+from dsp.arrays import F8, I8, REWIND, Arrivals, Block
+from dsp.kernels import AHEAD
 from dsp.limits import COLUMN, SIGNALS
 from vitals.codes import Flag, Kind
 from vitals.model import RECORDS, Instant, Reading, Record
-
-AHEAD = 300_000  # ms that a record may lie after its own reception
 
 BITS = {str(flag): flag.bit for flag in Flag}
 BAD = sum(
@@ -86,19 +85,31 @@ def arrivals(readings: Sequence[Reading], streams: I8, arrived: Instant) -> Arri
     """Make the arrays that tell which readings are fresh."""
     records = [reading.record for reading in readings]
     latest = (arrived if r.received is None else r.received for r in records)
+    count = len(records)
     return Arrivals(
         stream=streams,
         t=np.array([record.t for record in records], np.int64),
         latest=np.array([at + AHEAD for at in latest], np.int64),
+        arrived=np.full(count, arrived, np.int64),
         off=np.array([Flag.OFF_BODY in record.q for record in records], np.int8),
-        fresh=np.zeros(len(records), np.int8),
+        fresh=np.zeros(count, np.int8),
     )
 
 
 def samples(
-    readings: Sequence[Reading], patients: Sequence[int], fresh: Sequence[int]
+    readings: Sequence[Reading],
+    row: Callable[[Reading, int], int],
+    fresh: Sequence[int],
 ) -> tuple[Block, I8]:
     """Make the block of the fresh readings' values.
+
+    Parameters
+    ----------
+    readings : sequence of Reading
+    row : callable
+        Gives the row of a reading's signal, by the signal's place in `SIGNALS`.
+    fresh : sequence of int
+        As in `Arrivals`.
 
     Returns
     -------
@@ -113,12 +124,14 @@ def samples(
         if fresh[i]:
             record = reading.record
             bits = quality(record) if record.q else 0
+            bits |= REWIND if fresh[i] == 2 else 0
             for column, field in FIELDS[type(record)]:
-                rows.append((i, patients[i], column, record.t, bits))
+                rows.append((i, row(reading, column), column, record.t, bits))
                 values.append(getattr(record, field))
     table = np.array(rows, np.int64).reshape(-1, 5).T.copy()
     value = np.array([nan if v is None else v for v in values], np.float64)
-    block = Block(table[1], table[2], table[3], plausible(value, table[2]), table[4])
+    inside = plausible(value, table[2])
+    block = Block(table[1], np.zeros_like(table[1]), table[3], inside, table[4])
     return block, table[0]
 
 

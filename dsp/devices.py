@@ -37,7 +37,7 @@ class DeviceWatch:
         self._patience = self._held_to(names)
 
     def observe(
-        self, readings: Sequence[Reading], arrived: Instant
+        self, readings: Sequence[Reading], arrived: Instant, steady: int
     ) -> tuple[I1, list[tuple[int, Anomaly]]]:
         """Give which readings are fresh, and anomalies with their reading's index."""
         known = len(self._rows)
@@ -46,7 +46,7 @@ class DeviceWatch:
         came = arrivals(readings, rows, arrived)
         said = np.zeros(3 * len(readings), DEVICE_EVENT)
         count = kernels.attend(self._state, self._patience, came, said)
-        self._arrived[rows[came.fresh == 1]] = arrived
+        self._arrived[rows[came.fresh > 0]] = steady
         found = []
         for i, which, what, begin, t in said[:count].tolist():
             row, silence = int(rows[i]), which == SILENT and what == BEGIN
@@ -58,14 +58,18 @@ class DeviceWatch:
             found.append((i, self._tell(row, spell)))
         return came.fresh, found
 
-    def tick(self, now: Instant) -> list[Anomaly]:
-        """Give the streams from which nothing has come for too long."""
+    def tick(self, steady: int) -> list[Anomaly]:
+        """Give the streams from which nothing has come for too long.
+
+        Both this and `observe` are told the ms of a clock that never steps: by one that
+        does, every device would fall silent at once, or none.
+        """
         arrived, rows = self._arrived, len(self._rows)
-        arrived[arrived == UNKNOWN] = now  # a restart starts its own patience
+        arrived[arrived == UNKNOWN] = steady  # a restart starts its own patience
         s, patience = self._state[:rows], self._patience[:rows]
         limit = patience["silence"]
         ready = (s["last"] != NEVER) & (s["streak"] >= patience["streak"])
-        overdue = (limit > 0) & (now - arrived[:rows] > limit) & (s["silent"] == 0)
+        overdue = (limit > 0) & (steady - arrived[:rows] > limit) & (s["silent"] == 0)
         gone = np.flatnonzero(ready & overdue)
         s["silent"][gone] = 1
         return [self._silent(int(row)) for row in gone]

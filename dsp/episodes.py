@@ -64,7 +64,7 @@ def vital(
     begin, t = int(e["begin"]), reading.record.t
     share = round(float(e["good"] / e["seen"]), 3)
     return Anomaly(
-        id=identity(reading.subject, detector, condition, begin),
+        id=identity(reading.subject, detector, condition, reading.device, begin),
         subject=reading.subject,
         detector=detector,
         condition=condition,

@@ -30,6 +30,7 @@ from dsp.arrays import (
     PATIENCE,
     PENDING,
     RECENT,
+    REWIND,
     RULE,
     SILENT,
     UNUSUALLY_HIGH,
@@ -47,6 +48,10 @@ CLEAR = 30_000  # ms; an episode ends after its hold back inside, at most this l
 SAY_AGAIN = 60_000  # ms between two words on an episode that goes on
 GROWN = 0.05  # share by which the worst must grow to be worth a word before that
 CLIP = 3.0  # deviations by which one sample can move the baseline
+
+AHEAD = 300_000  # ms that a record may lie after our time before it is doubted
+FAR = 86_400_000  # ms; further ahead than our own clock can be wrong
+EARLY = 3  # records in a row from as far as that: it is our clock after all
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -166,7 +171,7 @@ def _learn(s: One, rule: One, settings: Settings, now: Sample) -> None:
     """
     if s.learned == 0:
         s.mean = now.x
-    elif now.silence <= max(3 * settings.unusual_hold, rule.gap):
+    elif now.silence <= rule.gap:
         s.span += now.silence
     weight = 1.0 / min(s.learned + 1.0, settings.memory)
     reach = CLIP * max(np.sqrt(s.var), rule.spread)
@@ -200,10 +205,9 @@ def _compare(
         return n
     if s.learned >= settings.warm_count and s.span >= settings.warm_span:
         far = settings.z * max(np.sqrt(s.var), rule.spread)
-        gap = max(3 * settings.unusual_hold, rule.gap)
         for side in range(UNUSUALLY_LOW, UNUSUALLY_HIGH + 1):
             bound = s.mean + far if side % 2 else s.mean - far
-            line = Line(bound, far / 2, settings.unusual_hold, gap)
+            line = Line(bound, far / 2, settings.unusual_hold, rule.gap)
             n = _watch(s, side, now, line, events, n)
     _learn(s, rule, settings, now)
     return n
@@ -219,8 +223,7 @@ def _take(
     s.recent[s.head] = now.x
     s.head = (s.head + 1) % RECENT
     for side in range(LOW, HIGH + 1):
-        gap = max(3 * rule.hold[side], rule.gap)
-        line = Line(rule.bound[side], rule.margin, rule.hold[side], gap)
+        line = Line(rule.bound[side], rule.margin, rule.hold[side], rule.gap)
         n = _watch(s, side, now, line, events, n)
     if not np.isnan(rule.spread):
         n = _compare(s, rule, settings, now, events, n)
@@ -234,12 +237,13 @@ def _step(
     """Take a block of samples; give the number of events that this wrote.
 
     A missing or bad value is counted as seen and changes nothing else.  A value that is
-    not newer than the signal's latest changes nothing at all.
+    not newer than the signal's latest changes nothing at all, unless it is a rewind:
+    then the latest is forgotten, and what is open or pending goes on from this value.
 
     Parameters
     ----------
-    state : (P, S) STATE, updated in place
-    rules : (P, S) RULE
+    state : (R, C) STATE, updated in place
+    rules : (R, C) RULE
     settings : Settings
     block : Block
         Samples, patients in any order.
@@ -254,6 +258,10 @@ def _step(
         s = state[block.patient[i], block.signal[i]]
         rule = rules[block.patient[i], block.signal[i]]
         t, x = block.t[i], block.value[i]
+        if (block.quality[i] & REWIND) != 0:
+            s.last = NEVER
+            for side in range(4):
+                s.said_t[side] = NEVER
         silence = t - s.last
         if np.isnan(x) or (block.quality[i] & settings.bad) != 0:
             for side in range(4):
@@ -311,6 +319,28 @@ def _put_on(s: One, i: int, t: int, events: Records, n: int) -> int:
     return n
 
 
+@_inner
+def _judge(s: One, t: int, latest: int, arrived: int) -> int:
+    """Tell whether a record is fresh: 0 no, 1 yes, 2 in the place of newer ones.
+
+    A time far in the future blinds a stream for as long; if we have taken one, the next
+    record of a time that is possible takes its place.
+    """
+    if t > latest:
+        return 0
+    if t > arrived + FAR:
+        s.early = min(s.early + 1, EARLY) if t > s.early_t else 1
+        s.early_t = t
+        if s.early < EARLY:
+            return 0
+    else:
+        s.early = 0
+        s.early_t = NEVER
+    if t > s.last:
+        return 1
+    return 2 if t <= arrived + AHEAD < s.last else 0
+
+
 def _attend(
     devices: Records, patience: Records, arrivals: Arrivals, events: Records
 ) -> int:
@@ -318,7 +348,8 @@ def _attend(
 
     Says which records are fresh, and what went wrong with a device by the records' own
     times: a gap longer than its patience was a silence, whether or not anybody has
-    noticed it meanwhile.
+    noticed it meanwhile.  Our own time decides only about records from the future,
+    which a replay may take where we did not: by then it is the past.
 
     Parameters
     ----------
@@ -332,7 +363,9 @@ def _attend(
     for i in range(arrivals.t.size):
         t, row = arrivals.t[i], arrivals.stream[i]
         s, limit = devices[row], patience[row]
-        arrivals.fresh[i] = 1 if s.last < t and t <= arrivals.latest[i] else 0
+        arrivals.fresh[i] = _judge(s, t, arrivals.latest[i], arrivals.arrived[i])
+        if arrivals.fresh[i] == 2 and s.off == PENDING:
+            s.off = CALM
         if arrivals.fresh[i]:
             n = _hear(s, limit, i, t, events, n)
             if arrivals.off[i]:
@@ -355,7 +388,7 @@ _STEP = (
 _ATTEND = (
     arrays.devices(1),
     np.zeros(1, PATIENCE),
-    Arrivals(_WHOLE, _WHOLE, _WHOLE, _BYTE, _BYTE),
+    Arrivals(_WHOLE, _WHOLE, _WHOLE, _WHOLE, _BYTE, _BYTE),
     np.zeros(1, DEVICE_EVENT),
 )
 

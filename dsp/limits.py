@@ -26,7 +26,9 @@ class Signal(NamedTuple):
     high: float | None
     hold_s: tuple[float, float]  # beyond low, beyond high, before it counts
     margin: float  # this far back inside before it may end
-    gap_s: float  # a silence that a hold survives, at least
+    gap_s: (
+        float  # [OURS] a longer silence and the hold starts again, however long it is
+    )
     spread: float | None  # least deviation of the baseline; None: no baseline
     source: str
 

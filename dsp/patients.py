@@ -10,6 +10,7 @@ from dsp.arrays import EVENT, HIGH, I1, I8, RULE, Block, One, Records, Settings
 from dsp.block import BAD, Rows, samples
 from dsp.episodes import vital
 from dsp.limits import (
+    COLUMN,
     SIGNALS,
     UNUSUAL_HOLD_S,
     WARM_COUNT,
@@ -21,28 +22,37 @@ from vitals.config import Dsp
 from vitals.model import Anomaly, Limit, Reading
 
 ROOM = 1024  # events that one call of the kernel can give
+METRICS = tuple(COLUMN)  # wire names by column
 UNUSUAL_HOLD = int(UNUSUAL_HOLD_S * 1000)
 
 
 class PatientWatch:
-    """All patients' signals: their state, and what each is held to."""
+    """All patients' signals: their state, and what each is held to.
+
+    A row is one signal of one patient from one device: two devices on one patient are
+    judged apart, so that neither can hide what the other sees.
+    """
 
     def __init__(self, settings: Dsp, names: Sequence[str] = ()) -> None:
         self._defaults = check(settings.limits)
         self._late = settings.late_s * 1000
-        self._rows = Rows(names)
-        self._state = arrays.state(len(names), len(SIGNALS))
-        self._rules = default_rules(self._defaults, len(names))
+        self._plans: dict[str, Records] = {}  # rules of all signals, by subject
+        self._own: dict[str, list[int]] = {}  # rows by subject
+        self._usual = default_rules(self._defaults, 1)[0]
         self._settings = kernel_settings(settings)
         self._events = np.zeros(ROOM, EVENT)
+        self._rows, self._columns = Rows(names), [_column(name) for name in names]
+        self._state = arrays.state(len(names), 1)
+        self._rules = np.zeros((len(names), 1), RULE)
+        self._welcome(0)
 
     def observe(
         self, readings: Sequence[Reading], fresh: I1
     ) -> list[tuple[int, Anomaly]]:
         """Give anomalies with the index of the reading that completed each."""
-        patients = [self._rows[reading.subject] for reading in readings]
-        self._grow()
-        block, source = samples(readings, patients, fresh.tolist())
+        known = len(self._rows)
+        block, source = samples(readings, self._row, fresh.tolist())
+        self._welcome(known)
         cursor, found = np.zeros(1, np.int64), []
         while cursor[0] < block.t.size:
             for event in self._step(block, cursor):
@@ -52,21 +62,27 @@ class PatientWatch:
 
     def plan(self, subject: str, limits: Mapping[str, Limit]) -> None:
         """Hold a patient to a plan's limits from now on; {}: to the defaults."""
-        row = self._rows[subject]
-        self._grow()
+        rules = self._usual.copy()
         for column, signal in enumerate(SIGNALS):
             name = signal.metric.value
             found = bounds(signal, self._defaults.get(name), limits.get(name))
-            self._rules[row, column]["bound"] = found.bound
-            self._rules[row, column]["hold"] = found.hold
+            rules[column]["bound"] = found.bound
+            rules[column]["hold"] = found.hold
+        self._plans[subject] = rules
+        for row in self._own.get(subject, ()):
+            self._rules[row, 0] = rules[self._columns[row]]
 
     def save(self) -> tuple[list[str], Records]:
-        """Give the patients' names, and a copy of their state."""
+        """Give the rows' names, and a copy of their state."""
         return list(self._rows.names), self._state[: len(self._rows)].copy()
 
     def load(self, saved: Records) -> None:
         """Take back the state that `save` gave; the names are the constructor's."""
         self._state = saved
+
+    def _row(self, reading: Reading, column: int) -> int:
+        """Give the row of one signal of a reading."""
+        return self._rows[f"{reading.subject}/{reading.device}/{METRICS[column]}"]
 
     def _step(self, block: Block, cursor: I8) -> Records:
         """Take as much of a block as there is room for what it says."""
@@ -76,20 +92,25 @@ class PatientWatch:
         return self._events[:count]
 
     def _tell(self, reading: Reading, block: Block, event: One) -> Anomaly:
-        row, column = (int(a[event["sample"]]) for a in (block.patient, block.signal))
+        row = int(block.patient[event["sample"]])
         side, hold = int(event["side"]), UNUSUAL_HOLD
         if side <= HIGH:
-            hold = int(self._rules[row, column]["hold"][side])
-        return vital(reading, SIGNALS[column], event, hold, self._late)
+            hold = int(self._rules[row, 0]["hold"][side])
+        return vital(reading, SIGNALS[self._columns[row]], event, hold, self._late)
 
-    def _grow(self) -> None:
-        """Make room for the rows that have a name by now, and as many again."""
+    def _welcome(self, known: int) -> None:
+        """Make room for the rows named since there were `known`, and as many again."""
         need = len(self._rows)
         if need > len(self._state):
-            fresh = arrays.state(2 * need, len(SIGNALS))
-            self._state = arrays.roomier(self._state, fresh)
-            fresh_rules = default_rules(self._defaults, 2 * need)
-            self._rules = arrays.roomier(self._rules, fresh_rules)
+            self._state = arrays.roomier(self._state, arrays.state(2 * need, 1))
+            empty = np.zeros((2 * need, 1), RULE)
+            self._rules = arrays.roomier(self._rules, empty)
+        for row in range(known, need):
+            name = self._rows.names[row]
+            subject, column = name.partition("/")[0], _column(name)
+            self._columns[row:] = [column]
+            self._own.setdefault(subject, []).append(row)
+            self._rules[row, 0] = self._plans.get(subject, self._usual)[column]
 
 
 def kernel_settings(settings: Dsp) -> Settings:
@@ -104,8 +125,13 @@ def kernel_settings(settings: Dsp) -> Settings:
     )
 
 
+def _column(name: str) -> int:
+    """Give the signal of a row by the row's name."""
+    return COLUMN[name.rpartition("/")[2]]
+
+
 def default_rules(limits: Mapping[str, Limit], rows: int) -> Records:
-    """Give the rules for patients without a plan, under the configuration's limits."""
+    """Give the rules of all signals under the configuration's limits, `rows` times."""
     found = [bounds(s, limits.get(s.metric.value)) for s in SIGNALS]
     rule = np.zeros(len(SIGNALS), RULE)
     rule["bound"] = [f.bound for f in found]

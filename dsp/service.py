@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from time import perf_counter
@@ -11,7 +11,7 @@ from dsp.snapshot import Snapshot
 from dsp.ward import Ward
 from vitals import wire
 from vitals.bus import Bus, Delivery, Inbox
-from vitals.clock import Clock
+from vitals.clock import Clock, monotonic
 from vitals.config import Dsp
 from vitals.errors import MalformedData
 from vitals.metrics import Metrics
@@ -25,16 +25,22 @@ SAVE_S = 5.0  # of records that a SIGKILL may make us forget, at most
 
 
 async def run(
-    bus: Bus, settings: Dsp, data: Path, metrics: Metrics, clock: Clock
+    bus: Bus,
+    settings: Dsp,
+    data: Path,
+    metrics: Metrics,
+    clock: Clock,
+    steady: Callable[[], float] = monotonic,
 ) -> None:
     """Watch every record until cancelled.
 
     Anomalies are published and then, if one has begun or ended, the ward is saved,
-    before the records that led to them are acknowledged.
+    before the records that led to them are acknowledged.  `steady` gives seconds that
+    never step: only by it is a device silent.
     """
     memory = Snapshot(data / "dsp.npz")
     ward = await asyncio.to_thread(memory.read, settings)
-    service = Service(bus, ward, memory, metrics, clock)
+    service = Service(bus, ward, memory, metrics, (clock, steady))
     inbox = bus.subscribe(*wire.READINGS, *wire.BATCHES, wire.PLANS)
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -50,10 +56,15 @@ class Service:
     """One ward on one bus."""
 
     def __init__(
-        self, bus: Bus, ward: Ward, memory: Snapshot, metrics: Metrics, clock: Clock
+        self,
+        bus: Bus,
+        ward: Ward,
+        memory: Snapshot,
+        metrics: Metrics,
+        clocks: tuple[Clock, Callable[[], float]],
     ) -> None:
         self._bus, self._ward, self._memory = bus, ward, memory
-        self._metrics, self._clock = metrics, clock
+        self._metrics, (self._clock, self._steady) = metrics, clocks
         self._one_at_a_time = asyncio.Lock()
         self._settled = True  # all that the ward has said is published
         self._changed = False  # since it was saved
@@ -75,7 +86,7 @@ class Service:
             await asyncio.sleep(every_s)
             async with self._one_at_a_time:
                 self._settled = False
-                await self._say(self._ward.tick(self._clock()))
+                await self._say(self._ward.tick(self._passed()))
 
     async def keep(self) -> None:
         """Save what has changed, for ever."""
@@ -108,11 +119,27 @@ class Service:
 
     def _observe(self, readings: list[Reading]) -> list[Anomaly]:
         start, stale = perf_counter(), self._ward.stale
-        said = self._ward.observe(readings, self._clock())
+        said = self._judge(readings)
         self._metrics.observe("dsp_block_seconds", [perf_counter() - start])
         self._metrics.count("dsp_records_total", len(readings))
         self._metrics.count("dsp_stale_total", self._ward.stale - stale)
         return said
+
+    def _judge(self, readings: list[Reading]) -> list[Anomaly]:
+        """Hand readings to the ward; one that it cannot take costs no other patient."""
+        now = self._clock(), self._passed()
+        try:
+            return self._ward.observe(readings, *now)
+        except Exception:  # a defect of ours: whatever it is, others must be watched
+            self._metrics.count("dsp_failures_total")
+            log.exception("cannot judge %d records; each by itself now", len(readings))
+        if len(readings) == 1:
+            return []
+        return [said for one in readings for said in self._judge([one])]
+
+    def _passed(self) -> int:
+        """Give the ms of the clock that never steps."""
+        return int(self._steady() * 1000)
 
     def _unpack(self, message: Message) -> list[Reading]:
         """Give the readings that can be understood; ingest keeps the rest."""
@@ -132,7 +159,11 @@ class Service:
         except MalformedData as error:
             self._malformed(message, error)
             return
-        self._ward.plan(wire.levels(message.topic)[1], plan)
+        try:
+            self._ward.plan(wire.levels(message.topic)[1], plan)
+        except Exception:  # see `_judge`
+            self._metrics.count("dsp_failures_total")
+            log.exception("cannot obey the plan of %s", message.topic)
 
     def _malformed(self, message: Message, error: MalformedData) -> None:
         self._metrics.count("dsp_malformed_total")

@@ -17,21 +17,24 @@ from numpy.typing import NDArray
 from dsp.arrays import DEVICE, STATE
 from dsp.devices import DeviceWatch
 from dsp.limits import COLUMN
+from dsp.orphans import Orphan, adopt, first_layout, orphans
+from dsp.orphans import devices as newer
 from dsp.patients import PatientWatch
 from vitals.config import Dsp
 from vitals.model import Anomaly, HeartRate, Instant, Plan, Reading
 
-LAYOUT = "/".join(("1", *COLUMN))
-"""What a saved ward consists of; one of another layout cannot be loaded."""
+LAYOUT = "/".join(("2", *COLUMN))
+"""What a saved ward consists of; see `Ward.load` for one of another layout."""
 
 
 class Saved(msgspec.Struct, frozen=True):
     """The names of a saved ward."""
 
     layout: str
-    patients: list[str]
+    patients: list[str]  # of their rows
     streams: list[str]
     plans: dict[str, Plan]
+    orphans: list[Orphan] = []
 
 
 class Ward:
@@ -48,25 +51,38 @@ class Ward:
         self._devices = DeviceWatch(settings, saved.streams)
         self._patients = PatientWatch(settings, saved.patients)
         self._plans: dict[str, Plan] = {}
+        self._orphans = list(saved.orphans)
+        self._late = settings.late_s * 1000
         self.stale = (
             0  # readings that were no news: repeated, overtaken, from the future
         )
         for subject, plan in saved.plans.items():
             self.plan(subject, plan)
 
-    def observe(self, readings: Sequence[Reading], arrived: Instant) -> list[Anomaly]:
-        """Take readings in order of arrival; give what they begin, change and end."""
+    def observe(
+        self,
+        readings: Sequence[Reading],
+        arrived: Instant,
+        steady: int | None = None,
+    ) -> list[Anomaly]:
+        """Take readings in order of arrival; give what they begin, change and end.
+
+        `steady` is a clock that never steps, in ms; None: `arrived` is one.
+        """
         if not readings:
             return []
-        fresh, technical = self._devices.observe(readings, arrived)
+        fresh, technical = self._devices.observe(
+            readings, arrived, arrived if steady is None else steady
+        )
         physiological = self._patients.observe(readings, fresh)
-        self.stale += len(readings) - int(fresh.sum())
-        found = sorted(technical + physiological, key=itemgetter(0))
+        self.stale += len(readings) - int(np.count_nonzero(fresh))
+        ended = list(adopt(readings, fresh, self._orphans, self._late))
+        found = sorted(technical + physiological + ended, key=itemgetter(0))
         return [anomaly for _, anomaly in found]
 
-    def tick(self, now: Instant) -> list[Anomaly]:
-        """Take that time passes; give the devices that have gone silent."""
-        return self._devices.tick(now)
+    def tick(self, steady: int) -> list[Anomaly]:
+        """Take that time passes, in ms as `observe`; give the silent devices."""
+        return self._devices.tick(steady)
 
     def plan(self, subject: str, plan: Plan | None) -> None:
         """Obey a patient's plan from the next reading on; None: the defaults again."""
@@ -80,7 +96,9 @@ class Ward:
         """Give a copy of everything that must survive, as arrays by name."""
         streams, devices = self._devices.save()
         patients, state = self._patients.save()
-        names = msgspec.json.encode(Saved(LAYOUT, patients, streams, self._plans))
+        names = msgspec.json.encode(
+            Saved(LAYOUT, patients, streams, self._plans, self._orphans)
+        )
         return {
             "names": np.frombuffer(names, np.uint8),
             "state": state,
@@ -91,18 +109,36 @@ class Ward:
     def load(cls, settings: Dsp, arrays: Mapping[str, NDArray[Any]]) -> "Ward":
         """Go on from what `save` gave, under settings that may have changed.
 
+        Of what the layout before ours has saved, the devices go on; the patients start
+        anew, but the episodes that were open are ended when their time comes.
+
         Raises
         ------
         KeyError, ValueError
             It is not what this version of `save` gives.
         """
         saved = msgspec.json.decode(arrays["names"].tobytes(), type=Saved)
+        if saved.layout == first_layout():
+            return cls._succeed(settings, saved, arrays)
         if saved.layout != LAYOUT:
             raise ValueError("it was saved by another version")
         ward = cls(settings, saved)
-        shape = len(saved.patients), len(COLUMN)
+        shape = len(saved.patients), 1
         ward._patients.load(_checked(arrays["state"], STATE, shape))
         ward._devices.load(_checked(arrays["devices"], DEVICE, (len(saved.streams),)))
+        return ward
+
+    @classmethod
+    def _succeed(
+        cls, settings: Dsp, saved: Saved, arrays: Mapping[str, NDArray[Any]]
+    ) -> "Ward":
+        """Take over from a ward of the first layout."""
+        shape = len(saved.patients), len(COLUMN)
+        state = _checked(arrays["state"], STATE, shape)
+        left = orphans(saved.patients, state, saved.plans, settings)
+        ward = cls(settings, Saved(LAYOUT, [], saved.streams, saved.plans, left))
+        streams = newer(arrays["devices"])
+        ward._devices.load(_checked(streams, DEVICE, (len(saved.streams),)))
         return ward
 
 
@@ -124,4 +160,4 @@ def warm() -> None:
     reading = Reading("nobody", "none", HeartRate(t=0, hr=None))
     ward = Ward(Dsp())
     ward.observe([reading], Instant(0))
-    ward.tick(Instant(0))
+    ward.tick(0)

@@ -6,6 +6,7 @@ speak.
 """
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ TIMEOUT_MS = 30_000
 BATCH = 5000  # readings in one request
 PAGE = 5000  # readings that `export` reads at a time
 END = 4_102_444_800_001  # ms; behind every record's time: queries are always bounded
+LAST = END * MILLISECOND  # ns
 OURS = "ok >= 0"  # somebody else may write into our measurements
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
@@ -323,7 +325,9 @@ def _between(start: int, stop: int) -> str:
 
 def _cursor(text: str) -> tuple[int, int]:
     """Read a page's cursor: time in ns, and how many of that time were given."""
-    time, _, given = text.partition(".")
-    if not (time.isdecimal() and given.isdecimal() and len(text) < 40):
+    if not re.fullmatch(r"[0-9]{1,19}\.[0-9]{1,9}", text):
         raise MalformedData(f"not a cursor of ours: {text[:80]!r}")
-    return int(time), int(given)
+    time, given = map(int, text.split("."))
+    if time > LAST:
+        raise MalformedData(f"not a cursor of ours: {text[:80]!r}")
+    return time, given

@@ -6,11 +6,13 @@ was refused and what was promised are written in one transaction.
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.dead import DeadLetters, Letter
+from ingest.dead import DeadLetters, Letter, Numbered
+from ingest.owners import Owners
 from ingest.ranges import Range, Ranges, runs
 from vitals import Instant, Unavailable
 
@@ -18,6 +20,7 @@ Stream = tuple[str, str]
 """Gateway and device: what a `seq` counts in."""
 
 START = Instant(0)
+LARGEST = 2**53  # as vitals.model.Seq
 MANY = 256  # ranges of one device that `holding` gives unasked
 
 SCHEMA = """
@@ -26,6 +29,14 @@ CREATE TABLE IF NOT EXISTS durable (
     device TEXT NOT NULL,
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
+    PRIMARY KEY (gateway, device, first)
+) STRICT, WITHOUT ROWID"""
+OWNER = """
+CREATE TABLE IF NOT EXISTS owner (  -- whose numbers begin where; see ingest.owners
+    gateway TEXT NOT NULL,
+    device TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    subject TEXT NOT NULL,
     PRIMARY KEY (gateway, device, first)
 ) STRICT, WITHOUT ROWID"""
 
@@ -46,23 +57,33 @@ class Ledger:
         self._path = path
         self._lock = threading.RLock()
         self._streams: dict[Stream, Ranges] = {}
+        self._owners: dict[Stream, Owners] = {}
         self._db: sqlite3.Connection | None = None
         self._given = self._held = 0  # over all streams
         self.dead = DeadLetters()
         with self._lock:
             self._open()
 
-    def add(self, gateway: str, device: str, seqs: Iterable[int]) -> None:
+    def add(
+        self, gateway: str, device: str, seqs: Iterable[int], subject: str = ""
+    ) -> None:
         """Note numbers that are durable from now on."""
-        self.keep({(gateway, device): seqs})
+        self.keep([Numbered(gateway, device, seq, subject) for seq in seqs])
 
     def keep(
         self,
-        durable: Mapping[Stream, Iterable[int]],
+        durable: Iterable[Numbered],
         letters: Sequence[Letter] = (),
         now: Instant = START,
-    ) -> None:
+    ) -> list[Numbered]:
         """Note durable numbers and dead letters, all or nothing.
+
+        Letters bring the numbers that they claim, as far as there is room for them.
+
+        Returns
+        -------
+        list of Numbered
+            Those that are disputed (see `ingest.owners`), and so not noted.
 
         Raises
         ------
@@ -73,13 +94,15 @@ class Ledger:
             db = self._open()
             try:
                 db.execute("BEGIN IMMEDIATE")
-                for stream, seqs in durable.items():
-                    self._merge(db, stream, seqs)
-                self.dead.bury(db, letters, now)
+                admitted = self.dead.admit(letters)
+                claimed = [claim for letter in admitted for claim in letter.claims]
+                disputed = self._grant(db, [*durable, *claimed])
+                self.dead.bury(db, admitted, now)
                 db.execute("COMMIT")
             except sqlite3.Error as error:
                 self._forget()
                 raise Unavailable(f"{self._path}: {error}") from error
+            return disputed
 
     def knows(self, gateway: str, device: str, seq: int) -> bool:
         """Tell whether a number is durable already."""
@@ -132,19 +155,50 @@ class Ledger:
         with self._lock:
             self._forget()
 
+    def _grant(
+        self, db: sqlite3.Connection, durable: Iterable[Numbered]
+    ) -> list[Numbered]:
+        """Note the numbers that belong to those who claim them; give the others."""
+        disputed: list[Numbered] = []
+        for whose, claims in groupby(sorted(durable, key=_place), _whose):
+            (*names, subject), seqs = whose, [claim.seq for claim in claims]
+            stream = names[0], names[1]
+            owners = self._owners.setdefault(stream, Owners())
+            before = list(owners)
+            for first, last in self._pieces(stream, subject, seqs):
+                if owners.claim(first, subject, self._streams[stream]):
+                    self._merge(db, stream, first, last)
+                else:
+                    numbers = range(first, last + 1)
+                    disputed += (Numbered(*stream, n, subject) for n in numbers)
+            if list(owners) != before:
+                _write(db, stream, owners)
+        return disputed
+
+    def _pieces(
+        self, stream: Stream, subject: str, seqs: Iterable[int]
+    ) -> Iterator[Range]:
+        """Cut numbers into ranges of which the first decides for all."""
+        durable = self._streams.setdefault(stream, Ranges())
+        owners = self._owners[stream]
+        for first, last in runs(seqs):
+            if owners.alone(subject) or first > durable.highest:
+                yield first, last
+            else:
+                yield from ((number, number) for number in range(first, last + 1))
+
     def _merge(
-        self, db: sqlite3.Connection, stream: Stream, seqs: Iterable[int]
+        self, db: sqlite3.Connection, stream: Stream, first: int, last: int
     ) -> None:
         """Add numbers to one stream's ranges."""
-        for first, last in runs(seqs):
-            old, new = self._note(stream, first, last)
-            if old == [new]:
-                continue
-            db.executemany(
-                "DELETE FROM durable WHERE gateway = ? AND device = ? AND first = ?",
-                [(*stream, first) for first, _ in old],
-            )
-            db.execute("INSERT INTO durable VALUES (?, ?, ?, ?)", (*stream, *new))
+        old, new = self._note(stream, first, last)
+        if old == [new]:
+            return
+        db.executemany(
+            "DELETE FROM durable WHERE gateway = ? AND device = ? AND first = ?",
+            [(*stream, first) for first, _ in old],
+        )
+        db.execute("INSERT INTO durable VALUES (?, ?, ?, ?)", (*stream, *new))
 
     def _open(self) -> sqlite3.Connection:
         """Open the file and read what it says, or go on with it."""
@@ -160,8 +214,13 @@ class Ledger:
 
     def _load(self, db: sqlite3.Connection) -> None:
         """Take the file's ranges into memory."""
+        # A ledger of before `Seq` was bounded may hold what no gateway can read.
+        db.execute("DELETE FROM durable WHERE last > ?", (LARGEST,))
         for gateway, device, first, last in db.execute("SELECT * FROM durable"):
             self._note((gateway, device), first, last)
+        marks = db.execute("SELECT * FROM owner ORDER BY gateway, device, first")
+        for stream, found in groupby(marks, lambda row: (row[0], row[1])):
+            self._owners[stream] = Owners(row[2:] for row in found)
 
     def _note(self, stream: Stream, first: int, last: int) -> tuple[list[Range], Range]:
         """Add a range to memory; see `Ranges.add`."""
@@ -178,6 +237,7 @@ class Ledger:
             self._db.close()
         self._db = None
         self._streams.clear()
+        self._owners.clear()
         self._given = self._held = 0
 
 
@@ -201,4 +261,22 @@ def _connect(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute(SCHEMA)
+    db.execute(OWNER)
     return db
+
+
+def _write(db: sqlite3.Connection, stream: Stream, owners: Owners) -> None:
+    """Replace what the file says of a stream's owners."""
+    db.execute("DELETE FROM owner WHERE gateway = ? AND device = ?", stream)
+    rows = [(*stream, *mark) for mark in owners]
+    db.executemany("INSERT INTO owner VALUES (?, ?, ?, ?)", rows)
+
+
+def _place(claim: Numbered) -> tuple[str, str, int]:
+    """Give where a claim stands in its stream."""
+    return claim.gateway, claim.device, claim.seq
+
+
+def _whose(claim: Numbered) -> tuple[str, str, str]:
+    """Give the stream and subject of a claim."""
+    return claim.gateway, claim.device, claim.subject

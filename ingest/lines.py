@@ -35,7 +35,7 @@ _BIT = {str(flag): flag.bit for flag in Flag}
 def lines(reading: Reading) -> str:
     """Give the lines of one reading, without a newline at the end.
 
-    The same reading gives the same points; readings that differ never share one: the
+    The same reading gives the same points; readings that differ do not share one: the
     digits below a millisecond are the record's own.
     """
     record = reading.record
@@ -89,9 +89,13 @@ def text(value: str) -> str:
 
 
 def _own(record: Record) -> int:
-    """Give the number that tells records of one millisecond apart."""
+    """Give the number that tells records of one millisecond apart.
+
+    Those of one gateway differ by their `seq`.  Two gateways that hear one device give
+    numbers that have nothing to do with each other: they meet once in a million.
+    """
     if record.gateway is not None and record.seq is not None:
-        return record.seq
+        return record.seq + crc32(record.gateway.encode())
     return crc32(wire.encode(record))
 
 

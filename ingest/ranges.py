@@ -53,6 +53,17 @@ class Ranges:
         """Count the ranges."""
         return len(self._firsts)
 
+    def around(self, number: int) -> tuple[int | None, int | None]:
+        """Give the nearest numbers below and above one that is not in the set."""
+        place = bisect_left(self._lasts, number)
+        below = self._lasts[place - 1] if place else None
+        return below, self._firsts[place] if place < len(self._firsts) else None
+
+    @property
+    def lowest(self) -> int:
+        """The lowest number, 0 without any."""
+        return self._firsts[0] if self._firsts else 0
+
     @property
     def highest(self) -> int:
         """The highest number, 0 without any."""

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ParamSpec, TypeVar
 
-from ingest.dead import LARGEST, Letter, Numbered, malformed, refused
-from ingest.ledger import Ledger, Stream
-from ingest.ranges import Range
+from ingest.dead import Letter, Numbered, malformed, numbered, refused
+from ingest.ledger import Ledger
+from ingest.ranges import Range, runs
 from ingest.store import Store, Written
 from vitals import Committed, GatewayStatus, MalformedData, Reading, Unavailable, wire
 from vitals.bus import Bus, Delivery, matches
@@ -63,18 +63,15 @@ class Mail:
     def __init__(self, messages: Iterable[Message]) -> None:
         self.readings: list[Reading] = []
         self.letters: list[tuple[Message, Letter]] = []
-        self.claims: list[Numbered] = []  # of letters
         self.online: list[str] = []  # gateways that said so
         for message in messages:
             self._sort(message)
 
     def numbered(self) -> Iterator[Numbered]:
         """Give whatever a gateway waits to see committed."""
-        yield from self.claims
-        for reading in self.readings:
-            record = reading.record
-            if record.gateway and record.seq and record.seq <= LARGEST:
-                yield record.gateway, reading.device, record.seq
+        yield from numbered(self.readings)
+        for _, letter in self.letters:
+            yield from letter.claims
 
     def _sort(self, message: Message) -> None:
         try:
@@ -85,9 +82,7 @@ class Mail:
         # RecursionError: brackets, thousands deep.
         except (MalformedData, RecursionError) as error:
             self._salvage(message)
-            letter, claims = malformed(message, str(error))
-            self.letters.append((message, letter))
-            self.claims += claims
+            self.letters.append((message, malformed(message, str(error))))
 
     def _status(self, message: Message) -> None:
         """Note a gateway that is there; an empty payload takes one off the broker."""
@@ -119,24 +114,32 @@ class Intake:
             written = await self._insist(self._store.write, mail.readings)
             self._count(mail.readings, written)
         bad = [(wire.pack(r), refused(r, why)) for r, why in written.refused]
-        await self._promise(mail, [*mail.letters, *bad])
+        letters = [*mail.letters, *bad]
+        refusals = {reading for reading, _ in written.refused}
+        kept = [r for r in mail.readings if r not in refusals] if bad else mail.readings
+        letters += await self._promise(kept, letters)
         self._metrics.count("ingest_malformed_total", len(mail.letters))
         self._metrics.gauge("ingest_lost", self._ledger.tally()[0])
         return [
             wire.dead(message, letter.reason, self._clock())
-            for message, letter in (*mail.letters, *bad)
+            for message, letter in letters
         ]
 
     async def _promise(
-        self, mail: Mail, letters: Sequence[tuple[Message, Letter]]
-    ) -> None:
-        """Write the dead letters and the durable numbers into the ledger."""
-        durable: dict[Stream, list[int]] = {}
-        for gateway, device, seq in mail.numbered():
-            durable.setdefault((gateway, device), []).append(seq)
-        if durable or letters:
-            dead = [letter for _, letter in letters]
-            await self._insist(self._ledger.keep, durable, dead, self._clock())
+        self, kept: Iterable[Reading], letters: Sequence[tuple[Message, Letter]]
+    ) -> list[tuple[Message, Letter]]:
+        """Write durable numbers and letters into the ledger; give notes on disputes."""
+        durable, dead = list(numbered(kept)), [letter for _, letter in letters]
+        if not (durable or dead):
+            return []
+        disputed = await self._insist(self._ledger.keep, durable, dead, self._clock())
+        if not disputed:
+            return []
+        self._metrics.count("ingest_disputed_total", len(disputed))
+        notes = _notes(disputed)
+        dead = [letter for _, letter in notes]
+        await self._insist(self._ledger.keep, (), dead, self._clock())
+        return notes
 
     async def _insist(
         self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs
@@ -201,7 +204,7 @@ class Teller:
 
     def tell(self, numbered: Iterable[Numbered]) -> None:
         """Let gateways know about these numbers."""
-        for gateway, device, seq in numbered:
+        for gateway, device, seq, _ in numbered:
             devices = self._touched.setdefault(gateway, {})
             devices.setdefault(device, set()).add(seq)
             self._news.set()
@@ -259,6 +262,23 @@ def committed(gateway: str, durable: dict[str, list[Range]]) -> Iterator[Message
             room -= len(part)
     if devices or not durable:  # a gateway waits for a word, if only this one
         yield Message(topic, wire.encode(Committed(devices)))
+
+
+def _notes(disputed: Iterable[Numbered]) -> list[tuple[Message, Letter]]:
+    """Give the dead letters that tell of disputed numbers: one per stream and subject.
+
+    The records themselves are in the store, unless they were malformed.
+    """
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for gateway, device, seq, subject in disputed:
+        found.setdefault((gateway, device, subject), []).append(seq)
+    notes = []
+    for (gateway, device, subject), seqs in found.items():
+        said = {"gateway": gateway, "device": device, "seqs": runs(seqs)}
+        message = Message(wire.of(subject, device), wire.encode(said))
+        reason = "not committed: these numbers are another subject's"
+        notes.append((message, Letter(message.topic, message.payload, reason)))
+    return notes
 
 
 def _groups(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:

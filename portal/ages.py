@@ -11,6 +11,8 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 def ago(texts: Texts, t: Instant | int, now: Instant) -> str:
     """Say how long ago something was, as the page's script says it too."""
+    if t - now > MINUTE:
+        return texts("ago.ahead")
     age = max(0, now - t)
     if age < MINUTE:
         return texts("ago.now")

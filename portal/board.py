@@ -6,16 +6,27 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from portal import views
 from portal.events import EventLog
-from portal.times import rfc3339
+from portal.times import LATEST, rfc3339
+from vitals import clock as clocks
 from vitals import wire
 from vitals.bus import Bus
+from vitals.clock import Clock
 from vitals.codes import Kind
 from vitals.errors import MalformedData
 from vitals.metrics import Metrics
-from vitals.model import Alert, DeviceStatus, GatewayStatus, Instant, Plan, Reading
+from vitals.model import (
+    Alert,
+    DeviceStatus,
+    GatewayStatus,
+    Instant,
+    Plan,
+    Reading,
+    StageStatus,
+)
 from vitals.wire import Message
 
 log = logging.getLogger(__name__)
@@ -27,16 +38,23 @@ TOPICS = (
     wire.PLANS,
     wire.DEVICE_STATUSES,
     wire.GATEWAY_STATUSES,
+    wire.STAGE_STATUSES,
 )
 URGENCY = {"high": 0, "medium": 1, "low": 2}
+MUTE_MS = 90_000  # after which an engine that said nothing does not work
+AHEAD_MS = 60_000  # a reading from later than this has a broken clock
 
 
 class Board:
     """The latest word on everything; a pure state machine over messages."""
 
-    def __init__(self, events: EventLog) -> None:
+    def __init__(self, events: EventLog, clock: Clock = clocks.now) -> None:
         self.events = events
+        self.seeded = False  # whether we know all open alerts
+        self._clock = clock
+        self._meanwhile: dict[str, Alert | None] | None = None  # while a book is read
         self.gateways: dict[str, GatewayStatus] = {}
+        self._stages: dict[str, StageStatus] = {}
         self._latest: dict[str, dict[tuple[str, Kind], Reading]] = {}
         self._devices: dict[str, dict[str, DeviceStatus]] = {}
         self._alerts: dict[str, Alert] = {}
@@ -49,6 +67,13 @@ class Board:
         """Give the newest reading of each device and kind, newest first."""
         found = self._latest.get(subject, {}).values()
         return sorted(found, key=lambda reading: -reading.record.t)
+
+    def mute(self) -> list[str]:
+        """Give the engines that should be heard and are not: alerts, and any known."""
+        now = self._clock()
+        silent = StageStatus(online=False, t=0)
+        known = {"alerts": silent, **self._stages}
+        return [n for n, s in known.items() if not s.online or now - s.t > MUTE_MS]
 
     def devices(self, subject: str) -> dict[str, DeviceStatus]:
         """Give the state of a patient's wearables."""
@@ -81,6 +106,27 @@ class Board:
         for reading in readings:
             self._note(reading)
 
+    def begin_renewal(self) -> None:
+        """Note what the bus says from now on: the book that is read may be older."""
+        self._meanwhile = {}
+
+    def renew(self, alerts: Iterable[Alert] | None) -> None:
+        """Replace all open alerts by those of the book, and by what was said since.
+
+        None: the book is blank, and what the bus has said stays.
+        """
+        said, self._meanwhile, self.seeded = self._meanwhile or {}, None, True
+        if alerts is None:
+            return
+        latest = {alert.id: _bounded(alert) for alert in alerts} | said
+        known = {name: alert for name, alert in latest.items() if alert}
+        for name, alert in list(self._alerts.items()):
+            if name not in known:
+                self._close(alert)
+        for name, alert in known.items():
+            if self._alerts.get(name) != alert:
+                self._open(alert)
+
     def plan_known(self, subject: str, plan: Plan) -> None:
         """Learn a plan before its echo comes back from the bus."""
         self._plans[subject] = plan
@@ -97,6 +143,8 @@ class Board:
         if levels[0] == "gateway":
             status = wire.read(GatewayStatus, message.payload)
             self.gateways[levels[1]] = status
+        elif levels[0] == "stage":
+            self._stages[levels[1]] = wire.read(StageStatus, message.payload)
         elif levels[2] == "alert":
             self._take_alert(levels[1], levels[3], message.payload)
         elif levels[2] == "plan":
@@ -123,14 +171,35 @@ class Board:
             alert = wire.read(Alert, payload)
             if (alert.subject, alert.id) != (subject, name):
                 raise MalformedData(f"alert {name} of {subject} says it is another's")
-            if alert.state == "normal":
-                self._alerts.pop(name, None)
-            else:
-                self._alerts[name] = alert
-            self._tell(subject, "alert", views.of_alert(alert))
+            alert = _bounded(alert)
+            self._heard(name, None if alert.state == "normal" else alert)
+            self._open(alert)
         elif (known := self._alerts.get(name)) and known.subject == subject:
-            del self._alerts[name]
-            self._tell(subject, "alert", {"id": name, "state": "normal"})
+            self._heard(name, None)
+            self._close(known)
+
+    def _heard(self, name: str, alert: Alert | None) -> None:
+        """Note what the bus says while a book is read."""
+        if self._meanwhile is not None:
+            self._meanwhile[name] = alert
+
+    def _open(self, alert: Alert) -> None:
+        """Keep an alert, unless it says itself that it is over."""
+        if alert.state == "normal":
+            self._alerts.pop(alert.id, None)
+        else:
+            self._alerts[alert.id] = alert
+        self._tell(alert.subject, "alert", views.of_alert(alert))
+        self._wake(alert.id)
+
+    def _close(self, alert: Alert) -> None:
+        """Forget an alert that is over."""
+        self._alerts.pop(alert.id, None)
+        self._tell(alert.subject, "alert", {"id": alert.id, "state": "normal"})
+        self._wake(alert.id)
+
+    def _wake(self, name: str) -> None:
+        """Wake whoever waits for a decision on an alert."""
         if waiting := self._changed.pop(name, None):
             waiting.set()
 
@@ -150,7 +219,9 @@ class Board:
             known.pop(device, None)
 
     def _note(self, reading: Reading) -> None:
-        """Keep a reading if none of its stream is newer."""
+        """Keep a reading if none of its stream is newer, and it can be from now."""
+        if reading.record.t > self._clock() + AHEAD_MS:
+            return
         known = self._latest.setdefault(reading.subject, {})
         key = reading.device, reading.kind
         if key not in known or known[key].record.t <= reading.record.t:
@@ -165,6 +236,15 @@ def rank(alert: Alert) -> tuple[bool, int, Instant | int]:
     """Order alerts: what nobody has seen yet, then by urgency, then the oldest."""
     seen = alert.state not in ("unacknowledged", "returned_unacknowledged")
     return seen, URGENCY[alert.priority], alert.since
+
+
+def _bounded(alert: Alert) -> Alert:
+    """Take the end of a snooze away that no calendar has."""
+    until = alert.escalation.get("until", 0)
+    if type(until) is int and 0 <= until <= LATEST:
+        return alert
+    left = {k: v for k, v in alert.escalation.items() if k != "until"}
+    return replace(alert, escalation=left)
 
 
 def _decision(alert: Alert | None) -> object:

@@ -11,6 +11,7 @@ from portal.authorisation import Deed, Person, decide
 from portal.board import Board
 from portal.people import People
 from portal.problems import Problem
+from portal.queue import Queue, network
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.metrics import Metrics
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ingest.store import History
 
 COOKIE = "vitals_session"
-_BEARER = OAuth2PasswordBearer("/api/v1/token", auto_error=False)
+BEARER = OAuth2PasswordBearer("/api/v1/token", auto_error=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,16 @@ class House:
         self.bus, self.board, self.metrics, self.clock = bus, board, metrics, clock
         self.history, self.alerts = sources.history, sources.alerts
         self.people = sources.people
-        self.logins = asyncio.Semaphore(2)  # argon2 takes 64 MiB and a core each
+        self.logins = Queue()
         self._seeded: set[str] = set()
+
+    def blind(self) -> str:
+        """Say why open alerts may be missing here; "" when nothing speaks for it."""
+        if not self.bus.online.is_set():
+            return "bus"
+        if not self.board.seeded:
+            return "book"
+        return "engine" if self.board.mute() else ""
 
     async def latest(self, subject: str) -> list[Reading]:
         """Give the newest readings; the first time, also from before we listened."""
@@ -58,26 +67,34 @@ class House:
             return found
         return await asyncio.to_thread(self.alerts.alert, name)
 
-    async def authenticate(self, name: str, password: str) -> Person:
-        """Give who logs in.
+    async def authenticate(self, name: str, password: str, host: str = "") -> Person:
+        """Give who logs in from a client's address.
 
         Raises
         ------
         Problem
-            429 while the name must wait, 401 when name and password do not fit.
+            429 while the name must wait there or too many do, 401 when name and
+            password do not fit.
         """
-        if pause := await asyncio.to_thread(self.people.pause_s, name):
+        here = network(host)
+        if pause := await asyncio.to_thread(self.people.pause_s, name, here):
             self.metrics.count("portal_login_refused_total")
             wait = f"{pause + 0.5:.0f}"
             detail = f"Too many attempts; try again in {wait} seconds."
             raise Problem(429, detail, {"Retry-After": wait})
-        async with self.logins:
-            person = await asyncio.to_thread(self.people.authenticate, name, password)
+        async with self.logins.place(here):
+            who = self.people.authenticate
+            person = await asyncio.to_thread(who, name, password, here)
         if person is None:
             self.metrics.count("portal_login_failed_total")
             headers = {"WWW-Authenticate": "Bearer"}
             raise Problem(401, "The name or the password is wrong.", headers)
         return person
+
+
+def host_of(request: Request) -> str:
+    """Give the address of the client, "" when it has none."""
+    return request.client.host if request.client else ""
 
 
 def house(request: Request) -> House:
@@ -87,13 +104,18 @@ def house(request: Request) -> House:
 
 
 async def visitor(
-    request: Request, bearer: Annotated[str | None, Depends(_BEARER)]
+    request: Request, bearer: Annotated[str | None, Depends(BEARER)]
 ) -> Person | None:
     """Give who asks, by bearer token or by the pages' cookie; None: nobody known."""
-    token = bearer or request.cookies.get(COOKIE)
+    token = token_of(request, bearer)
     if not token:
         return None
     return await asyncio.to_thread(house(request).people.person_of, token)
+
+
+def token_of(request: Request, bearer: str | None) -> str:
+    """Give the token of a request; one that bears any leaves its cookie aside."""
+    return request.cookies.get(COOKIE, "") if bearer is None else bearer
 
 
 def caller(person: Annotated[Person | None, Depends(visitor)]) -> Person:

@@ -73,7 +73,7 @@ class People:
     def __init__(self, path: Path, clock: Clock = clocks.now) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._back_off = passwords.BackOff()
+        self._guard = passwords.Guard()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
@@ -131,7 +131,6 @@ class People:
             self._known(name)
             self._db.execute("UPDATE users SET password=? WHERE name=?", (digest, name))
             self._db.execute("DELETE FROM tokens WHERE name=?", [name])
-        self._back_off.forgive(name)
 
     def assign(self, name: str, subjects: Iterable[str]) -> None:
         """Let a clinician see these patients too."""
@@ -168,24 +167,26 @@ class People:
 
     # -- logging in ----------------------------------------------------------------
 
-    def authenticate(self, name: str, password: str) -> Person | None:
+    def authenticate(
+        self, name: str, password: str, address: str = ""
+    ) -> Person | None:
         """Give the person with this name and password; None without saying why not."""
         with self._lock:
-            if self._back_off.pause_s(name, self._clock()):
+            if self._guard.pause_s(name, address, self._clock()):
                 return None
-            self._back_off.attempt(name, self._clock())
+            self._guard.attempt(name, address, self._clock())
             query = "SELECT password FROM users WHERE name=?"
             row = self._db.execute(query, [name]).fetchone()
         if not passwords.matches(password, row and row[0]):
             return None
         with self._lock:
-            self._back_off.forgive(name)
+            self._guard.forgive(name, address, self._clock())
             return self._person(name)
 
-    def pause_s(self, name: str) -> float:
-        """Give the seconds before this name may try again."""
+    def pause_s(self, name: str, address: str = "") -> float:
+        """Give the seconds before this name may try again from this address."""
         with self._lock:
-            return self._back_off.pause_s(name, self._clock())
+            return self._guard.pause_s(name, address, self._clock())
 
     def issue_token(self, name: str, lifetime_s: float = TOKEN_S) -> str:
         """Give a new opaque token that stands for the person until it expires."""

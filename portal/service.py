@@ -12,6 +12,7 @@ from portal.app import create_app
 from portal.board import Board, follow
 from portal.events import EventLog
 from portal.house import House, Sources
+from portal.renewal import renew
 from portal.views import encode
 from vitals import wire
 from vitals.bus import Bus
@@ -51,17 +52,19 @@ async def run(
         The port is taken, or the host is not one of this machine's.
     """
     listener = listen(settings.host, settings.port)
-    board = Board(EventLog(clock()))
+    board = Board(EventLog(clock()), clock)
     house = House(bus, board, sources, metrics, clock)
     server = _Server(create_app(house), listener, ready)
     with listener:
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(follow(board, bus, metrics))
+            renewing = tasks.create_task(renew(board, bus, sources.alerts))
             restoring = tasks.create_task(restore_plans(house))
             try:
                 await server.run(board.events.close)
             finally:
                 following.cancel()
+                renewing.cancel()
                 restoring.cancel()
 
 

@@ -12,6 +12,7 @@ from vitals.model import Instant, Reading
 
 Trend = Literal["rising", "falling", "steady", ""]
 LOOK_BACK_S = 3600  # what the arrow is about
+AHEAD_MS = 60_000  # a value from later than this is as bad as an old one
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,6 @@ def _tile(shown: Shown, reading: Reading, texts: Texts, now: Instant) -> Tile:
         numbers=() if missing else tuple(found),
         unit=unit(shown.metric.unit),
         t=Instant(record.t),
-        stale=now - record.t > shown.stale_s * 1000,
+        stale=not -AHEAD_MS <= now - record.t <= shown.stale_s * 1000,
         notes=tuple(texts.get(f"flag.{flag}", flag) for flag in record.q),
     )

@@ -202,6 +202,13 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
     problem: str = ""  # what keeps the radio from hearing anybody
 
 
+class StageStatus(Struct, frozen=True, kw_only=True):
+    """An engine's retained word that it works; silence says that it does not."""
+
+    online: bool
+    t: Time
+
+
 class DeviceStatus(Struct, frozen=True, kw_only=True):
     """A wearable's retained state, as its gateway sees it."""
 

@@ -30,6 +30,7 @@ from vitals.model import (
     Plan,
     Reading,
     Record,
+    StageStatus,
 )
 
 ROOT = "vitals/v1"
@@ -45,6 +46,7 @@ ALERT_COMMANDS = f"{ROOT}/+/+/alert/+/command"
 PLANS = f"{ROOT}/+/+/plan"
 DEVICE_STATUSES = f"{ROOT}/+/+/+/status"
 GATEWAY_STATUSES = f"{ROOT}/gateway/+/status"
+STAGE_STATUSES = f"{ROOT}/stage/+/status"
 DEAD = f"{ROOT}/dead"
 EVERYTHING = f"{ROOT}/#"
 
@@ -64,7 +66,7 @@ _BATCH = {k: Decoder(dict[str, list[r]]) for k, r in RECORDS.items()}  # type: i
 _NOUNS: tuple[type[Struct], ...] = (
     *RECORDS.values(),
     *(Alert, AlertCommand, Anomaly, Committed, Dead),
-    *(DeviceStatus, GatewayCommand, GatewayStatus, Plan),
+    *(DeviceStatus, GatewayCommand, GatewayStatus, Plan, StageStatus),
 )
 _DECODERS: dict[type, Decoder[Any]] = {noun: Decoder(noun) for noun in _NOUNS}
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
@@ -96,6 +98,11 @@ def of(subject: str, *levels: str) -> str:
 def gateway_topic(gateway: str, leaf: str) -> str:
     """Give a gateway's topic: `status`, `committed` or `command`."""
     return f"{ROOT}/gateway/{gateway}/{leaf}"
+
+
+def stage_topic(stage: str) -> str:
+    """Give the topic of an engine's word that it works."""
+    return f"{ROOT}/stage/{stage}/status"
 
 
 def pack(reading: Reading) -> Message:

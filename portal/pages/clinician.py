@@ -13,9 +13,8 @@ from portal.figures import Span, numbers, spark
 from portal.house import House, InHouse
 from portal.pages.common import TEXTS, Reader, inside, page
 from portal.pages.patient import today
-from portal.problems import Invalid
-from portal.routes.alerts import Action, Id, command, find
-from vitals.model import Alert, AlertCommand
+from portal.routes.alerts import Action, Id, colleague, command, find
+from vitals.model import AlertCommand
 
 router = APIRouter()
 
@@ -60,19 +59,10 @@ async def decide(
             t=house.clock(),
             comment=said.comment.strip(),
             minutes=said.minutes if action == "snooze" else None,
-            to=await _colleague(house, alert, said) if action == "handover" else None,
+            to=await colleague(house, alert, said.to) if action == "handover" else None,
         )
         await command(house, alert, word)
     return RedirectResponse(inside(said.next), 303)
-
-
-async def _colleague(house: House, alert: Alert, said: Decision) -> str:
-    """Give to whom an alert goes: somebody who can see it, or nobody would."""
-    subject = alert.subject
-    carers = await asyncio.to_thread(house.people.carers, [subject])
-    if said.to not in carers[subject]:
-        raise Invalid("to", "choose a clinician who cares for this patient")
-    return said.to
 
 
 async def _worklist(house: House, reader: Person) -> dict[str, Any]:

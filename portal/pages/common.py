@@ -61,13 +61,14 @@ def page(
     **values: object,
 ) -> Response:
     """Render a page."""
-    now = house(request).clock()
+    here = house(request)
+    now = here.clock()
 
     def age(t: int) -> str:
         return ago(TEXTS, t, now)
 
     found = _TEMPLATES.get_template(template)
-    text = found.render(person=person, now=now, ago=age, **values)
+    text = found.render(person=person, now=now, ago=age, blind=here.blind(), **values)
     return HTMLResponse(text, status)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from portal.house import COOKIE, InHouse
+from portal.house import COOKIE, InHouse, host_of
 from portal.pages.common import inside, page
 from portal.people import SESSION_S
 from portal.problems import Problem
@@ -35,10 +35,12 @@ async def log_in(
 ) -> Response:
     """Open a session in a cookie that no script can read."""
     try:
-        person = await house.authenticate(name, password)
+        person = await house.authenticate(name, password, host_of(request))
     except Problem as problem:
         shown = {"next": inside(next), "wrong": problem.detail, "name": name}
-        return page(request, "login.html", None, problem.status_code, **shown)
+        answer = page(request, "login.html", None, problem.status_code, **shown)
+        answer.headers.update(problem.headers or {})
+        return answer
     token = await asyncio.to_thread(house.people.issue_token, person.name, SESSION_S)
     response = RedirectResponse(inside(next), 303)
     response.set_cookie(

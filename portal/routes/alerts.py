@@ -122,10 +122,13 @@ async def handover(
     house: InHouse,
     caller: Caller,
     id: Id,  # noqa: A002
-    body: Annotated[HandoverBody, Body(examples=[{"to": "dr.li", "comment": "night"}])],
+    body: Annotated[
+        HandoverBody, Body(examples=[{"to": "dr.chen", "comment": "night"}])
+    ],
 ) -> Response:
-    """Hand it to a colleague."""
-    return await _act(house, caller, id, "handover", to=body.to, comment=body.comment)
+    """Hand it to a colleague who cares for this patient."""
+    to = await colleague(house, await find(house, caller, id, "act"), body.to)
+    return await _act(house, caller, id, "handover", to=to, comment=body.comment)
 
 
 @router.post("/{id}/false_alarm", responses=_DONE)
@@ -151,6 +154,14 @@ async def find(
         raise Problem(404, "There is no such alert.")
     check(caller, deed, found.subject, "alert")
     return found
+
+
+async def colleague(house: House, alert: Alert, to: str) -> str:
+    """Give to whom an alert goes: somebody who can see it, or nobody would."""
+    carers = await asyncio.to_thread(house.people.carers, [alert.subject])
+    if to not in carers[alert.subject]:
+        raise Invalid("to", "choose a clinician who cares for this patient")
+    return to
 
 
 async def command(house: House, alert: Alert, command: AlertCommand) -> Alert | None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
 from portal.authorisation import visible
-from portal.house import COOKIE, Caller, House, InHouse
+from portal.house import BEARER, Caller, House, InHouse, token_of
 from portal.routes.answers import fails, streams
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
@@ -34,7 +34,8 @@ async def events(
     last_event_id: Annotated[str, Header(max_length=64)] = "",
 ) -> StreamingResponse:
     """Follow what happens to your patients; `Last-Event-ID` goes on where you were."""
-    stream = _stream(house, _token(request), visible(caller), last_event_id)
+    token = token_of(request, await BEARER(request))
+    stream = _stream(house, token, visible(caller), last_event_id)
     return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
 
@@ -59,9 +60,3 @@ async def _stream(
                 follower.subjects, checked = visible(person), house.clock()
             if news := log.news(follower):
                 yield news
-
-
-def _token(request: Request) -> str:
-    """Give the token that opened the stream."""
-    _, _, bearer = request.headers.get("authorization", "").partition(" ")
-    return bearer or request.cookies.get(COOKIE, "")

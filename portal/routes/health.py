@@ -24,9 +24,10 @@ async def healthz() -> Response:
 
 @router.get("/readyz", responses=says(Health, HEALTH) | says(Health, HEALTH, 503))
 async def readyz(house: InHouse) -> Response:
-    """Tell whether the broker is there and the store answers."""
+    """Tell whether the broker is there, the store answers and the engines are heard."""
     broker = "ok" if house.bus.online.is_set() else "away"
     checks = {"broker": broker, "store": await _store(house)}
+    checks["engines"] = "silent" if house.board.mute() else "ok"
     ready = set(checks.values()) == {"ok"}
     return answer(
         Health("ready" if ready else "not ready", checks), 200 if ready else 503

@@ -6,17 +6,18 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from portal.defaults import DEFAULTS
 from portal.house import Caller, House, InHouse, check
 from portal.people import Change
 from portal.problems import Invalid
 from portal.routes.answers import Subject, answer, fails, says
 from portal.routes.examples import LIMITS
-from portal.routes.trends import METRICS
 from portal.views import LimitsView, encode, of_plan
 from vitals import wire
 from vitals.model import Limit, Plan
 from vitals.wire import Message
 
+METRICS = {metric.value: metric for metric in DEFAULTS}
 router = APIRouter(prefix="/api/v1/patients", tags=["limits"])
 
 
@@ -97,6 +98,10 @@ def _limit(name: str, body: LimitBody) -> Limit:
         if value is not None and not metric.plausible(value):
             span = f"{metric.low:g} to {metric.high:g} {metric.unit}"
             raise Invalid(f"limits.{name}", f"a limit lies within {span}")
-    if body.low is not None and body.high is not None and body.low >= body.high:
-        raise Invalid(f"limits.{name}", "`low` must be below `high`")
+    low, high = DEFAULTS[metric]
+    low = low if body.low is None else body.low
+    high = high if body.high is None else body.high
+    if low is not None and high is not None and low >= high:
+        detail = f"`low` must be below `high`; they would be {low:g} and {high:g}"
+        raise Invalid(f"limits.{name}", detail)
     return Limit(body.low, body.high, body.hold_s)

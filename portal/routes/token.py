@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from portal.house import Caller, InHouse
+from portal.house import Caller, InHouse, host_of
 from portal.people import TOKEN_S
 from portal.routes.answers import answer, fails, says
 from portal.routes.examples import TOKEN
@@ -28,13 +28,16 @@ class Credentials:
 
 
 @router.post("/token", responses=says(Token, TOKEN) | fails(401, 422, 429))
-async def log_in(house: InHouse, form: Annotated[Credentials, Depends()]) -> Response:
+async def log_in(
+    request: Request, house: InHouse, form: Annotated[Credentials, Depends()]
+) -> Response:
     """Get an access token for a name and a password (OAuth2 password grant).
 
     Send it as `Authorization: Bearer …`. It lasts an hour and can be revoked. After
-    five failures a name must wait, longer each time.
+    five failures a name must wait, longer each time, at the address that failed.
     """
-    person = await house.authenticate(form.username, form.password)
+    name, password = form.username, form.password
+    person = await house.authenticate(name, password, host_of(request))
     token = await asyncio.to_thread(house.people.issue_token, person.name)
     return answer(Token(access_token=token, expires_in=int(TOKEN_S)))
 

@@ -3,11 +3,13 @@
 
 const REFRESH_MS = 300; // gathers events that come together
 const CHART_MS = 15000; // how often charts follow
+const AHEAD_MS = 60000; // what is dated later than this has a broken clock
 // Odd locales of a browser ("en-US@posix") throw; the page's own language never does.
 const locale = document.documentElement.lang;
 const words = document.documentElement.dataset;
 
 function ago(t) {
+  if (t - (Date.now() - skew) > AHEAD_MS) return words.ahead;
   const minutes = Math.floor(Math.max(0, Date.now() - skew - t) / 60000);
   if (minutes < 1) return words.now;
   if (minutes < 60) return words.minutes.replace("{n}", minutes);
@@ -29,11 +31,13 @@ function grow() {
     const age = ago(t);
     if (time.textContent !== age) time.textContent = age;
     const stream = time.closest("[data-stale]");
-    if (stream) stream.classList.toggle("stale", Date.now() - skew - t > stream.dataset.stale * 1000);
+    const old = Date.now() - skew - t;
+    if (stream) stream.classList.toggle("stale", old > stream.dataset.stale * 1000 || old < -AHEAD_MS);
   }
 }
 
 function show(record) {
+  if (Date.parse(record.t) > Date.now() - skew + AHEAD_MS) return;
   for (const place of document.querySelectorAll(`[data-stream="${record.subject}/${record.kind}"]`)) {
     const time = place.querySelector("time:not(.clock)");
     if (Date.parse(time.dateTime) > Date.parse(record.t)) continue;

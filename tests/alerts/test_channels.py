@@ -58,7 +58,9 @@ def webhook(receiver):
 
 def test_a_channel_has_a_name_and_hears_of_every_call(channel):
     assert channel.name
-    assert channel.hears >= {"opened", "alarm", "rise", "unshelve", "returned"}
+    assert channel.hears >= {
+        "opened", "alarm", "rise", "relapse", "unshelve", "returned",
+    }  # fmt: skip
 
 
 def test_a_channel_returns_once_it_is_told_also_many_at_once(channel, run):

@@ -77,7 +77,7 @@ def test_a_relapse_that_nobody_had_seen_alarms_on_the_same_alert(racing):
 def test_a_detector_that_restarts_takes_its_alert_over(racing, says):
     desk = desk_with(racing(60))
     desk.command("a-1", says("acknowledge", 61), at(61))
-    assert desk.observe(racing(90, id="a-2", begin=80), at(90))[0].why == ""
+    assert desk.observe(racing(90, id="a-2", begin=50), at(90))[0].why == ""
     assert desk.observe(racing(95, over=True), at(95)) == []  # of the episode before
     assert state(desk) == ["acknowledged"]
     desk.observe(racing(99, id="a-2", over=True), at(99))
@@ -233,6 +233,111 @@ def test_late_news_is_recorded_and_wakes_nobody(racing):
         assert desk.observe(anomaly, now) == desk.open() == []
 
 
+SLOW = 20 * 60  # seconds that the gateway's clock is behind ours
+
+
+def test_a_gateway_with_a_slow_clock_is_heard_once_the_episode_still_lasts(racing):
+    desk = Desk({})
+    [late] = desk.observe(racing(0), at(SLOW))
+    assert desk.observe(racing(59), at(SLOW + 59)) == []
+    desk.tick(at(SLOW + 59))
+    [opened] = desk.observe(racing(60), at(SLOW + 60))
+    assert (late.why, opened.why, opened.alert.state) == (
+        "late", "opened", "unacknowledged"
+    )  # fmt: skip
+    assert "20 min" in opened.alert.evidence["late"]
+    [risen] = desk.observe(racing(120, value=175), at(SLOW + 120))
+    assert risen.alert.value == 175
+    [over] = desk.observe(racing(180, over=True), at(SLOW + 180))
+    assert over.why == "returned"
+
+
+def test_a_slow_clock_hides_no_rise_of_what_was_seen(racing, says):
+    desk = desk_with()
+    for t in (0, 60):
+        desk.observe(racing(t), at(SLOW + t))
+    desk.command("a-1", says("acknowledge", SLOW + 61), at(SLOW + 61))
+    [risen] = desk.observe(racing(120, value=175), at(SLOW + 120))
+    assert (risen.why, risen.alert.state) == ("rise", "unacknowledged")
+
+
+def test_a_clock_slow_by_hours_and_a_restart_of_the_desk_hide_no_episode(racing):
+    slow, desk, kept = 6 * 3600, Desk({}), []
+    for t in (0, 30):
+        kept += desk.observe(racing(t), at(slow + t))
+        desk.tick(at(slow + t))
+    desk = Desk({}, [change.case for change in kept])
+    [opened] = desk.observe(racing(90), at(slow + 90))
+    assert opened.why == "opened"
+
+
+def test_what_came_late_and_ended_or_is_only_repeated_wakes_nobody(racing):
+    for news in ([racing(0)], [racing(0), racing(5, over=True)]):
+        desk = Desk({})
+        for anomaly in news:
+            desk.observe(anomaly, at(SLOW))
+        for anomaly in news:
+            assert desk.observe(anomaly, at(SLOW + 90)) == []
+        assert desk.open() == []
+
+
+def test_a_new_episode_alarms_through_an_acknowledgement_of_the_one_before(
+    racing, says
+):
+    desk = desk_with(racing(60))
+    desk.command("a-1", says("false_alarm", 61, comment="artefact"), at(61))
+    [again] = desk.observe(racing(90, id="a-2", begin=80), at(90))
+    assert (again.why, again.alert.state) == ("relapse", "unacknowledged")
+    assert (again.alert.id, again.alert.acknowledged_by) == ("a-1", None)
+    assert "false_alarm" not in again.alert.evidence
+
+
+def test_a_new_episode_alarms_although_the_one_before_was_dated_ahead(racing, says):
+    desk = Desk({})
+    desk.observe(racing(9_999_999), at(60))
+    desk.command("a-1", says("acknowledge", 61), at(61))
+    [again] = desk.observe(racing(90, id="a-2", begin=80), at(90))
+    assert again.why == "relapse"
+
+
+def test_a_rise_takes_the_mark_of_a_false_alarm_with_it(racing, says):
+    desk = desk_with(racing(60))
+    desk.command("a-1", says("false_alarm", 61), at(61))
+    [risen] = desk.observe(racing(63, value=170), at(63))
+    assert (risen.why, "false_alarm" in risen.alert.evidence) == ("rise", False)
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "false_alarm"])
+def test_a_technical_alert_that_nothing_is_heard_of_closes_when_it_is_seen(
+    silent, racing, says, action
+):
+    desk = desk_with(silent(0), racing(0))
+    for alert_id in ("s-strap-1-heart_rate", "a-1"):
+        [early] = desk.command(alert_id, says(action, 3599), at(3599))
+        assert early.alert.state == "acknowledged"
+    desk.tick(at(3600))
+    [closed] = desk.command("s-strap-1-heart_rate", says(action, 3600), at(3600))
+    assert (closed.alert.state, closed.alert.acknowledged_by) == ("normal", "dr-li")
+    [kept] = desk.command("a-1", says(action, 3600), at(3600))
+    assert kept.alert.state == "acknowledged"  # a person, not a device
+    [again] = desk.observe(silent(3700), at(3700))
+    assert (again.why, again.alert.state) == ("opened", "unacknowledged")
+
+
+def test_evidence_from_the_future_does_not_keep_the_rest_from_being_forgotten(
+    racing, says
+):
+    desk = Desk({})
+    for n, t in enumerate((9_999_999, 60)):
+        about = {"id": f"a-{n}", "condition": f"thing_{n}"}
+        desk.observe(racing(t, **about), at(60))
+        desk.observe(racing(t + 1, over=True, **about), at(61))
+        desk.command(f"a-{n}", says("acknowledge", 62), at(62))
+    assert len(desk._past) == 2
+    desk.tick(at(7200))
+    assert len(desk._past) == 0
+
+
 def test_late_news_of_an_open_alert_may_end_it_but_not_raise_it(racing, says):
     desk = desk_with(racing(60))
     desk.command("a-1", says("acknowledge", 61), at(61))
@@ -343,7 +448,7 @@ def test_a_desk_laid_out_from_its_book_goes_on_as_if_nothing_had_been(story, cut
                 a.id for a in desk.open()
             )
             # What was heard and opened nothing is not in the book, and need not be.
-            other._past |= desk._past
+            other._past = desk._past
             desk = other
         for change in [*desk.tick(now), *tell(desk, item, now)]:
             kept[change.alert.id] = change.case

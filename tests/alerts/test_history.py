@@ -1,7 +1,7 @@
 import pytest
 
 from alerts.desk import Desk
-from alerts.history import AlertHistory
+from alerts.history import AlertHistory, page_query
 from alerts.register import Register
 from vitals.errors import MalformedData
 
@@ -67,6 +67,16 @@ def test_an_alert_tells_its_story(history):
         ("acknowledge", "acknowledged", "dr-li", "seen"),
         ("returned", "normal", "", ""),
     ]
+
+
+@pytest.mark.parametrize("some", [True, False])
+@pytest.mark.parametrize("on", [True, False])
+def test_the_open_alerts_are_found_without_reading_the_closed_ones(database, some, on):
+    values = {"subjects": '["p-1"]', "limit": 9, "since": 5, "id": "a"}
+    query = "EXPLAIN QUERY PLAN " + page_query("open", some=some, on=on)
+    plan = [str(row[3]) for row in database.rows(query, values)]
+    assert any("USING INDEX alerts_open" in step for step in plan), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "12", "x.y", "-1.a", "9" * 99 + ".a"])

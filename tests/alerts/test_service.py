@@ -10,7 +10,7 @@ from vitals.bus import MemoryBus
 from vitals.config import Alerts
 from vitals.errors import ConfigError
 from vitals.metrics import Metrics
-from vitals.model import Alert, Dead
+from vitals.model import Alert, Dead, StageStatus
 from vitals.wire import Message
 
 NOW = 1_700_000_000_000
@@ -38,6 +38,9 @@ class House:
         args = self.settings, self.data, self.metrics, self.clock
         return service.run(self.bus, *args)
 
+    def retained(self):
+        return [topic for topic in self.bus._retained if "/alert/" in topic]
+
     async def next(self):
         async with asyncio.timeout(10):
             return (await self.heard.take(1))[0].message
@@ -64,6 +67,17 @@ async def settled(house):
         await asyncio.sleep(0.005)
 
 
+def test_the_engine_says_that_it_works(house, run, beside, until):
+    async def main():
+        topic = wire.stage_topic("alerts")
+        async with beside(house.run()):
+            await until(lambda: topic in house.bus._retained)
+        word = wire.read(StageStatus, house.bus._retained[topic].payload)
+        assert (word.online, word.t) == (True, house.clock())
+
+    run(main())
+
+
 def test_an_alert_is_retained_while_open_and_then_closed(
     house, history, racing, says, run, beside
 ):
@@ -83,7 +97,7 @@ def test_an_alert_is_retained_while_open_and_then_closed(
                 "normal",
             )
             assert (empty.topic, empty.payload, empty.retain) == (TOPIC, b"", True)
-            assert house.bus._retained == {}
+            assert house.retained() == []
 
     run(main())
     assert [e.what for e in history.events("a-1")] == [
@@ -109,7 +123,7 @@ def test_a_restart_forgets_nothing(house, racing, says, clock, run, beside):
         async with beside(house.run()):
             again = {(await house.alert()).id: 0 for _ in range(2)}
             assert set(again) == {"a-1", "a-2"}
-            assert len(house.bus._retained) == 2
+            assert len(house.retained()) == 2
             await settled(house)
             await house.bus.publish(news(racing(60)))  # the bus repeats itself
             await house.bus.publish(decision(seen))

@@ -49,10 +49,10 @@ SHORT = {
     "returned_unacknowledged": "rtnun",
     "shelved": "shlvd",
 }
-#                       alarm  rise   ackn.  retur. shelve unshelve
+#                       alarm  rise   relap. ackn.  retur. shelve unshelve
 DRAWN = """\
-unacknowledged          unack  unack  acked  rtnun  shlvd  unack
-acknowledged            acked  unack  acked  norm   shlvd  acked
-returned_unacknowledged unack  unack  norm   rtnun  norm   rtnun
-shelved                 shlvd  unack  acked  norm   shlvd  unack
-normal                  unack  unack  norm   norm   norm   norm"""
+unacknowledged          unack  unack  unack  acked  rtnun  shlvd  unack
+acknowledged            acked  unack  unack  acked  norm   shlvd  acked
+returned_unacknowledged unack  unack  rtnun  norm   rtnun  norm   rtnun
+shelved                 shlvd  unack  shlvd  acked  norm   shlvd  unack
+normal                  unack  unack  norm   norm   norm   norm   norm"""

@@ -97,10 +97,9 @@ class Signal:
         said = []
         for n in range(2):
             hold = self.holds[n]
-            gap = max(3 * hold, self.gap)
             bound = self.bounds[n]
             side = self.sides[n]
-            if what := side.take(t, x, bound, self.margin, hold, gap, silence):
+            if what := side.take(t, x, bound, self.margin, hold, self.gap, silence):
                 said.append(side.event(i, n, what, bound, self.mean, self.recent))
         if not isnan(self.spread):
             said += self.compare(i, t, x, silence)
@@ -118,7 +117,7 @@ class Signal:
             return []
         said = []
         rules = self.rules
-        gap = max(3 * rules.unusual_hold, self.gap)
+        gap = self.gap
         sd = max(sqrt(self.var), self.spread)
         if self.learned >= rules.warm_count and self.span >= rules.warm_span:
             far, hold = rules.z * sd, rules.unusual_hold

@@ -242,7 +242,7 @@ def attend(moments, cuts=()):
         t = np.array([m[0] for m in part], np.int64)
         off = np.array([m[1] for m in part], np.int8)
         came = arrays.Arrivals(
-            np.zeros(n, np.int64), t, t, off, np.zeros(n, np.int8)
+            np.zeros(n, np.int64), t, t, t, off, np.zeros(n, np.int8)
         )  # fmt: skip
         e = np.zeros(3 * n, arrays.DEVICE_EVENT)
         count = kernels.attend(state, held_to, came, e)

@@ -28,17 +28,27 @@ class Wall:
         return self.now
 
 
+class Steady(Wall):
+    """Seconds that go when told to."""
+
+    now = 5.0
+
+
 class House:
     def __init__(self, tmp_path, bus=None):
         self.bus, self.metrics, self.wall = bus or MemoryBus(), Metrics(), Wall()
+        self.steady = Steady()
         self.data = tmp_path
         self.heard = self.bus.subscribe(wire.ANOMALIES)
 
     @asynccontextmanager
     async def running(self):
-        job = service.run(self.bus, QUICK, self.data, self.metrics, self.wall)
+        job = service.run(
+            self.bus, QUICK, self.data, self.metrics, self.wall, self.steady
+        )
         task = asyncio.create_task(job)
-        await asyncio.sleep(0.05)  # until it has subscribed
+        while not any(wire.PLANS in f for _, f in self.bus._inboxes.values()):
+            await asyncio.sleep(0.01)
         try:
             yield
         finally:
@@ -169,7 +179,7 @@ def test_a_silent_device_is_told_on_a_tick(tmp_path):
         async with house.running():
             await house.beat(range(2), 70)
             await asyncio.sleep(0.05)
-            house.wall.now += 61_000
+            house.steady.now += 61
             (said,) = await house.hear()
         assert (said.condition, said.begin) == ("device_silent", T0 + 1000)
 
@@ -260,5 +270,82 @@ def test_a_full_disk_stops_nobody_from_watching(tmp_path):
             await house.beat(range(6), 150)
             await house.hear()
         assert house.metrics.counters["dsp_save_failures_total"] >= 1
+
+    run(main())
+
+
+def test_a_step_of_the_wall_clock_silences_nobody(tmp_path):
+    async def main():
+        house = House(tmp_path)
+        async with house.running():
+            await house.beat(range(2), 70)
+            await asyncio.sleep(0.05)
+            house.wall.now += 3_600_000
+            await asyncio.sleep(0.1)
+            assert len(house.heard) == 0
+            house.wall.now -= 7_200_000  # and a real silence is not hidden by one
+            house.steady.now += 61
+            (said,) = await house.hear()
+        assert said.condition == "device_silent"
+
+    run(main())
+
+
+POISON = [
+    b'{"limits":{"heart_rate":{"high":120,"hold_s":1e308}}}',
+    b'{"limits":{"heart_rate":{"high":1e308}}}',
+    b'{"limits":{"heart_rate":{"high":120,"hold_s":-1}}}',
+]
+
+
+def test_a_retained_plan_of_poison_is_counted_and_obeyed_by_nobody(tmp_path):
+    async def main():
+        house = House(tmp_path)
+        for n, poison in enumerate(POISON):
+            topic = wire.of(f"p-{n}", "plan")
+            await house.bus.publish(Message(topic, poison, retain=True))
+        topic = wire.of("p-7", "plan")
+        await house.bus.publish(Message(topic, POISON[0], retain=True))
+        async with house.running():
+            await house.beat(range(6), 150)
+            (said,) = await house.hear()
+        assert said.evidence["limit"] == 120
+        assert house.metrics.counters["dsp_malformed_total"] == len(POISON) + 1
+
+    run(main())
+
+
+class Touchy(Ward):
+    """A ward with a defect that one patient brings out."""
+
+    def observe(self, readings, arrived, steady=None):
+        if any(r.subject == "p-bad" for r in readings):
+            raise OverflowError("a defect")
+        return super().observe(readings, arrived, steady)
+
+    def plan(self, subject, plan):
+        if subject == "p-bad":
+            raise OverflowError("a defect")
+        super().plan(subject, plan)
+
+
+def test_a_defect_that_one_patient_brings_out_costs_no_other(tmp_path, caplog):
+    async def main():
+        bus, metrics = MemoryBus(), Metrics()
+        heard = bus.subscribe(wire.ANOMALIES)
+        memory = Snapshot(tmp_path / "dsp.npz")
+        house = service.Service(bus, Touchy(QUICK), memory, metrics, (Wall(), Steady()))
+        inbox = bus.subscribe(*wire.READINGS, wire.PLANS)
+        for s in range(6):
+            await bus.publish(Message(wire.of("p-bad", "plan"), wire.encode(Plan())))
+            await bus.publish(wire.pack(heart(s, 150)))
+            bad = Reading("p-bad", "strap", HeartRate(t=T0 + s, hr=150))
+            await bus.publish(wire.pack(bad))
+        task = asyncio.create_task(house.watch(inbox))
+        (said,) = await heard.take()
+        task.cancel()
+        message = wire.read(Anomaly, said.message.payload)
+        assert message.subject == "p-7"
+        assert metrics.counters["dsp_failures_total"] >= 12
 
     run(main())

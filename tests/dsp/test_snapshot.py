@@ -1,4 +1,4 @@
-"""A snapshot that has been through a file serves as well as the state it was made of."""
+"""A snapshot that has been through a file serves as well as its original."""
 
 import io
 
@@ -25,7 +25,9 @@ def test_an_array_from_a_file_fits_the_kernels(tmp_path):
 def test_a_loaded_ward_goes_on(tmp_path, count):
     def beats(second):
         return [
-            Reading(f"p-{n}", "strap", HeartRate(t=1_800_000_000_000 + second * 1000, hr=70))
+            Reading(
+                f"p-{n}", "strap", HeartRate(t=1_800_000_000_000 + second * 1000, hr=70)
+            )
             for n in range(count)
         ]
 

@@ -167,3 +167,9 @@ def test_readings_of_one_millisecond_have_their_own_points(beat):
             for line in lines(reading).split("\n")
         }
         assert len(points) == 3 * len(readings)
+
+
+def test_two_gateways_that_hear_one_device_have_their_own_points(beat):
+    heard = [beat(7, t=1000, gateway=f"gw-{n}") for n in range(50)]
+    points = {lines(r).split("\n")[0].rsplit(" ", 1)[1] for r in heard}
+    assert len(points) == len(heard)

@@ -78,26 +78,26 @@ def test_a_disk_that_is_full_is_unavailable(tmp_path):
 def test_letters_that_nobody_was_promised_are_bounded(ledger, monkeypatch):
     monkeypatch.setattr(dead, "LETTERS", 20)
     monkeypatch.setattr(dead, "OCTETS", 1000)
-    ledger.keep({}, [Letter("t", b"kept", "why", promised=True)], 1)
+    ledger.keep([], [Letter("t", b"kept", "why", promised=True)], 1)
     for number in range(60):
-        ledger.keep({}, [Letter("t", b"%d" % number, "why")], 2 + number)
+        ledger.keep([], [Letter("t", b"%d" % number, "why")], 2 + number)
     found = ledger.letters(1000)
     assert len(found) == 21
     assert found[0].payload == b"59"
     assert found[-1].payload == b"kept"
-    ledger.keep({}, [Letter("t", b"x" * 2000, "why")], 100)
+    ledger.keep([], [Letter("t", b"x" * 2000, "why")], 100)
     assert [m.payload for m in ledger.letters()] == [b"kept"]
 
 
 def test_letters_leave_when_they_are_old(ledger):
-    ledger.keep({}, [Letter("t", b"old", "why", promised=True)], 0)
-    ledger.keep({}, [Letter("t", b"new", "why")], dead.DAYS * 86_400_000 + 1)
+    ledger.keep([], [Letter("t", b"old", "why", promised=True)], 0)
+    ledger.keep([], [Letter("t", b"new", "why")], dead.DAYS * 86_400_000 + 1)
     assert [m.payload for m in ledger.letters()] == [b"new"]
 
 
 def test_a_repeated_letter_is_one(ledger):
     for now in (1, 2, 3):
-        ledger.keep({}, [Letter("t", b"same", "why")], now)
+        ledger.keep([], [Letter("t", b"same", "why")], now)
     assert len(ledger.letters()) == 1
 
 
@@ -105,3 +105,116 @@ def test_every_commit_is_on_the_disk(ledger):
     assert ledger._db.execute("PRAGMA synchronous").fetchone() == (2,)
     assert ledger._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert sqlite3.sqlite_version_info >= (3, 37)
+
+
+def claim(ledger, subject, *seqs, letters=()):
+    claims = [dead.Numbered("gw-a", "strap-1", seq, subject) for seq in seqs]
+    return [found.seq for found in ledger.keep(claims, letters)]
+
+
+def test_a_number_between_anothers_is_disputed(ledger):
+    assert claim(ledger, "p-1", *range(1, 7), 8) == []
+    assert claim(ledger, "p-9", 7, 3) == [3, 7]
+    assert claim(ledger, "p-1", 7) == []
+    assert ledger.ranges("gw-a") == {"strap-1": [(1, 8)]}
+
+
+@pytest.mark.parametrize("reopen", [False, True])
+def test_a_device_may_change_hands_and_its_old_records_come_late(tmp_path, reopen):
+    ledger = open_ledger(tmp_path)
+    assert claim(ledger, "p-1", 1, 2, 3) == []
+    assert claim(ledger, "p-9", 8, 9) == []
+    if reopen:
+        ledger.close()
+        ledger = open_ledger(tmp_path)
+    assert claim(ledger, "p-9", 7) == []
+    assert claim(ledger, "p-1", 4, 5, 6) == []
+    assert claim(ledger, "p-9", 5, 10) == [5]
+    assert claim(ledger, "p-1", 11, 9) == [9]
+    assert ledger.ranges("gw-a") == {"strap-1": [(1, 11)]}
+    ledger.close()
+
+
+def test_nobody_new_jumps_far_ahead(ledger):
+    assert claim(ledger, "p-1", 5) == []
+    assert claim(ledger, "p-9", 2**53) == [2**53]
+    assert claim(ledger, "p-1", 2**40) == []  # control: its own may
+
+
+def test_what_an_older_ledger_holds_is_the_first_speakers(tmp_path):
+    ledger = open_ledger(tmp_path)
+    claim(ledger, "p-1", *range(1, 9))
+    ledger._db.execute("DELETE FROM owner")
+    ledger.close()
+    ledger = open_ledger(tmp_path)
+    assert claim(ledger, "p-1", 9) == []
+    assert claim(ledger, "p-9", 4) == [4]
+    ledger.close()
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 30)), max_size=40))
+@settings(max_examples=50, deadline=None)
+def test_owners_on_the_disk_are_those_in_memory(tmp_path_factory, claims):
+    ledger = open_ledger(tmp_path_factory.mktemp("ledger"))
+    owner = {}
+    for subject, seq in claims:
+        if not claim(ledger, subject, seq):
+            assert owner.setdefault(seq, subject) == subject
+    again = open_ledger(ledger._path.parent)
+    marks = {stream: list(found) for stream, found in ledger._owners.items()}
+    assert {s: list(found) for s, found in again._owners.items()} == marks
+    for seq, subject in owner.items():
+        assert claim(again, subject, seq) == []
+        assert claim(again, "x", seq) == [seq]
+    ledger.close()
+    again.close()
+
+
+def test_a_range_that_no_gateway_can_read_is_dropped(tmp_path):
+    ledger = open_ledger(tmp_path)
+    row = ("gw-a", "strap-1", 9 * 10**18, 9 * 10**18)
+    ledger._db.execute("INSERT INTO durable VALUES (?, ?, ?, ?)", row)
+    ledger.add("gw-a", "strap-1", [1])
+    ledger.close()
+    ledger = open_ledger(tmp_path)
+    assert ledger.ranges("gw-a") == {"strap-1": [(1, 1)]}
+    ledger.close()
+
+
+def promised(number, gateway="gw-a", size=100):
+    claims = (dead.Numbered(gateway, "d", number, "p-1"),)
+    return Letter(gateway, b"%d" % number + b"x" * size, "why", True, claims)
+
+
+def test_promised_letters_have_bounds_and_what_is_beyond_is_not_committed(
+    ledger, monkeypatch
+):
+    monkeypatch.setattr(dead, "PROMISES", 5)
+    ledger.keep([], [promised(n) for n in range(1, 4)], 1)
+    for n in range(4, 20):
+        ledger.keep([], [promised(n)], 1)
+    ledger.keep([], [promised(1, "gw-b")], 1)
+    assert ledger.ranges("gw-a") == {"d": [(1, 5)]}
+    assert ledger.ranges("gw-b") == {"d": [(1, 1)]}
+    assert sum(letter.promised for letter in ledger.letters()) == 6
+
+
+def test_big_letters_do_not_fill_the_disk_whoever_they_name(ledger, monkeypatch):
+    monkeypatch.setattr(dead, "PROMISED_OCTETS", 3_000_000)
+    monkeypatch.setattr(dead, "ALL_PROMISED_OCTETS", 5_000_000)
+    for n in range(1, 11):
+        ledger.keep([], [promised(n, size=1 << 20)], 1)
+        ledger.keep([], [promised(n, f"gw-{n}", size=1 << 20)], 1)
+    assert ledger.ranges("gw-a") == {"d": [(1, 2)]}
+    kept = [letter for letter in ledger.letters() if letter.promised]
+    assert sum(len(letter.payload) for letter in kept) < 5_000_000
+
+
+def test_a_ledger_from_before_the_bounds_is_read(tmp_path):
+    ledger = open_ledger(tmp_path)
+    ledger.keep([], [promised(1)], 1)
+    ledger._db.execute("ALTER TABLE dead DROP COLUMN gateway")
+    ledger.close()
+    ledger = open_ledger(tmp_path)
+    assert [letter.promised for letter in ledger.letters()] == [True]
+    ledger.close()

@@ -141,7 +141,20 @@ def test_pages_give_every_record_once_and_in_order(fresh, beat, noon):
         assert {r.subject for r in found} == {"p-1"}
 
 
-@pytest.mark.parametrize("cursor", ["x", "1", "1.2.3", "-1.0", "1.9" * 30, "1.' OR"])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "1",
+        "1.2.3",
+        "-1.0",
+        "1.9" * 30,
+        "1.' OR",
+        "9" * 30 + ".0",
+        "1." + "9" * 30,
+        "٣.٣",
+    ],
+)
 def test_a_cursor_of_somebody_else_is_refused(fresh, cursor, noon):
     store, _ = fresh()
     with pytest.raises(MalformedData):

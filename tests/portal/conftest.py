@@ -18,6 +18,7 @@ from portal.board import Board, follow
 from portal.events import EventLog
 from portal.house import House, Sources
 from portal.people import People
+from portal.renewal import renew
 from vitals import clock, config, wire
 from vitals.bus import MemoryBus
 from vitals.metrics import Metrics
@@ -108,17 +109,24 @@ def anomaly(subject="p-1", name="e1", now=NOW, **fields):
     return Anomaly(**(whole | fields))
 
 
+class Wire(MemoryBus):
+    """A bus that tells who listens."""
+
+    def hears(self, topic):
+        return any(topic in filters for _, filters in self._inboxes.values())
+
+
 class Place:
     """Everything behind the portal, and logged-in clients of it."""
 
     def __init__(self, folder: Path, clock=None):
         self.clock = clock or Clock()
-        self.bus, self.metrics = MemoryBus(), Metrics()
+        self.bus, self.metrics = Wire(), Metrics()
         self.folder = folder
         self.store = SqliteStore(folder / "store.db")
         self.people = People(folder / "people.db", self.clock)
         self.history = AlertHistory(folder)
-        self.board = Board(EventLog(self.clock()))
+        self.board = Board(EventLog(self.clock()), self.clock)
         self.sources = Sources(self.store, self.history, self.people)
         self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
         self.app = create_app(self.house)
@@ -139,8 +147,12 @@ class Place:
         tasks = [
             asyncio.create_task(engine),
             asyncio.create_task(follow(self.board, self.bus, self.metrics)),
+            asyncio.create_task(renew(self.board, self.bus, self.history)),
         ]
-        await asyncio.sleep(0.05)
+        # The bus in memory keeps nothing for an engine that still opens its book.
+        await until(
+            lambda: self.bus.hears(wire.ANOMALIES) and not self.house.blind(), 20
+        )
         try:
             yield self
         finally:
@@ -148,8 +160,10 @@ class Place:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def client(self, name=None, **fields):
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+    def client(self, name=None, host="127.0.0.1", **fields):
+        transport = httpx.ASGITransport(
+            self.app, raise_app_exceptions=False, client=(host, 5)
+        )
         headers = {}
         if name:
             headers["Authorization"] = f"Bearer {self.people.issue_token(name)}"

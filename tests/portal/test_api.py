@@ -225,6 +225,13 @@ def test_new_limits_are_published_retained_and_kept_with_who_and_why(place, stor
         {"limits": {"heart_rate": {"hihg": 120}}, "why": "x"},
         {"limits": {"heart_rate": {"high": 120, "hold_s": -1}}, "why": "x"},
         {"limits": {"mood": {"high": 1}}, "why": "x"},
+        {"limits": {"rr_interval": {"high": 1000}}, "why": "x"},
+        {"limits": {"heart_rate": {"low": 250}}, "why": "x"},
+        {"limits": {"heart_rate": {"low": 131}}, "why": "x"},
+        {"limits": {"systolic": {"high": 80}}, "why": "x"},
+        {"limits": {"heart_rate": {"high": 120, "hold_s": 86401}}, "why": "x"},
+        {"limits": {"glucose": {"high": 1e7}}, "why": "x"},
+        {"limits": {"glucose": {"low": -1e7}}, "why": "x"},
         {"limits": {"heart_rate": {"high": 120}}},
         {"limits": {"heart_rate": {"high": 120}}, "why": ""},
         {"limits": [], "why": "x"},
@@ -240,6 +247,85 @@ def test_limits_that_make_no_sense_change_nothing(place, body):
         assert (await client.get("/api/v1/patients/p-1/limits")).json()["changes"] == []
 
     run(place, scene)
+
+
+def test_what_may_have_limits_is_what_the_detectors_watch():
+    from dsp.limits import SIGNALS
+    from portal.defaults import DEFAULTS
+
+    watched = {signal.metric: (signal.low, signal.high) for signal in SIGNALS}
+    assert watched == DEFAULTS
+
+
+def test_an_alert_is_handed_only_to_who_cares_for_the_patient(place):
+    async def scene(client):
+        await place.raise_alert()
+        for to in ("nobody-here", " ", "dr.zhou", "wang"):
+            answer = await client.post("/api/v1/alerts/e1/handover", json={"to": to})
+            assert answer.status_code == 422, to
+            assert answer.headers["content-type"] == "application/problem+json"
+        assert place.board.alert("e1").escalation == {}
+
+    run(place, scene)
+
+
+def test_guesses_from_elsewhere_keep_nobody_out(place, story):
+    async def main():
+        wrong = {"username": "dr.chen", "password": "guess"}
+        right = {"username": "dr.chen", "password": story.PASSWORD}
+        for n in range(4):
+            async with place.client(host=f"10.0.0.{n}") as thief:
+                for _ in range(6):
+                    last = await thief.post("/api/v1/token", data=wrong)
+                assert last.status_code == 429
+        async with place.client(host="10.0.0.9") as thief:
+            # The name is guessed at: a new address has one wrong guess.
+            assert (await thief.post("/api/v1/token", data=wrong)).status_code == 401
+            assert (await thief.post("/api/v1/token", data=wrong)).status_code == 429
+        async with place.client(host="10.0.1.1") as doctor:
+            answer = await doctor.post("/api/v1/token", data=right)
+            assert answer.status_code == 200
+
+    asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_a_flood_of_guesses_delays_nobody_else(place, story):
+    async def main():
+        async def guess(n):
+            form = {"username": f"name-{n}", "password": "guess"}
+            return await thief.post("/api/v1/token", data=form)
+
+        right = {"username": "dr.chen", "password": story.PASSWORD}
+        async with (
+            place.client(host="10.0.0.1") as thief,
+            place.client(host="10.0.0.2") as doctor,
+        ):
+            flood = [asyncio.create_task(guess(n)) for n in range(300)]
+            await asyncio.sleep(0.05)
+            async with asyncio.timeout(10):
+                answer = await doctor.post("/api/v1/token", data=right)
+            assert answer.status_code == 200
+            found = [a.status_code for a in await asyncio.gather(*flood)]
+            assert found.count(429) >= 280
+            refused = (await guess(300)) if 401 in found else None
+            assert refused is not None
+            full = next(a for a in await asyncio.gather(*flood) if a.status_code == 429)
+            assert int(full.headers["retry-after"]) >= 1
+
+    asyncio.run(main())
+
+
+def test_an_address_has_a_budget_whatever_the_names(place):
+    async def main():
+        async with place.client(host="10.0.0.1") as thief:
+            found = []
+            for n in range(22):
+                form = {"username": f"name-{n}", "password": "guess"}
+                found.append((await thief.post("/api/v1/token", data=form)).status_code)
+        assert found == [401] * 20 + [429] * 2
+
+    asyncio.run(main())
 
 
 def test_a_patient_may_read_their_limits_and_not_change_them(place):
@@ -299,9 +385,10 @@ def test_an_alert_is_snoozed_handed_over_and_called_false(place, story):
         until = instant(snoozed.json()["escalation"]["until"])
         assert until == story.NOW + 15 * 60_000
         place.clock.now += 1000
-        body = {"to": "dr.li", "comment": "night"}
+        place.people.assign("dr.zhou", ["p-1"])
+        body = {"to": "dr.zhou", "comment": "night"}
         handed = await client.post("/api/v1/alerts/e1/handover", json=body)
-        assert handed.json()["escalation"]["to"] == "dr.li"
+        assert handed.json()["escalation"]["to"] == "dr.zhou"
         place.clock.now += 1000
         false = await client.post("/api/v1/alerts/e1/false_alarm")
         assert false.json()["evidence"]["false_alarm"] == "dr.chen"
@@ -334,9 +421,9 @@ def test_a_silent_alert_engine_is_an_honest_202(place, monkeypatch):
 
     async def scene(client):
         await place.raise_alert()
-        answer = await client.post("/api/v1/alerts/e1/handover", json={"to": "dr.li"})
+        answer = await client.post("/api/v1/alerts/e1/handover", json={"to": "dr.chen"})
         assert answer.status_code == 200
-        again = await client.post("/api/v1/alerts/e1/handover", json={"to": "dr.li"})
+        again = await client.post("/api/v1/alerts/e1/handover", json={"to": "dr.chen"})
         assert again.status_code == 202  # nothing changed, so nobody answered
 
     run(place, scene)

@@ -8,7 +8,7 @@ from vitals import wire
 from vitals.bus import MemoryBus
 from vitals.errors import MalformedData
 from vitals.metrics import Metrics
-from vitals.model import Alert, DeviceStatus, HeartRate, Plan, Reading
+from vitals.model import Alert, DeviceStatus, HeartRate, Plan, Reading, StageStatus
 from vitals.wire import Message
 
 
@@ -44,6 +44,38 @@ def test_the_newest_reading_of_each_stream_stays_and_a_late_one_changes_nothing(
         board.take(beat(t, hr, device))
     assert [r.record.hr for r in board.latest("p-1")] == [80, 60]
     assert board.latest("p-2") == []
+
+
+def test_a_reading_from_the_future_is_never_the_newest():
+    board = Board(EventLog(1), lambda: 100_000)
+    for t in (99_000, 160_001, 3_029_529_600_000):
+        board.take(beat(t))
+    assert [r.record.t for r in board.latest("p-1")] == [99_000]
+    board.take(beat(160_000))  # clocks may differ a little
+    assert [r.record.t for r in board.latest("p-1")] == [160_000]
+
+
+@pytest.mark.parametrize("until", [1e20, 10**20, 10**18, -1, "x", None, True, [1]])
+def test_a_snooze_without_an_end_in_any_calendar_is_not_believed(board, until):
+    board.take(said(alert(escalation={"until": until, "to": "chen"}), "alert", "a"))
+    [found] = board.open_alerts(["p-1"])
+    assert found.escalation == {"to": "chen"}
+    good = {"until": 1_795_300_000_000}
+    board.take(said(alert(escalation=good), "alert", "a"))
+    assert board.alert("a").escalation == good
+
+
+def test_an_engine_that_is_not_heard_for_long_is_mute():
+    now = [1_000_000]
+    board = Board(EventLog(1), lambda: now[0])
+    assert board.mute() == ["alerts"]
+    for name in ("alerts", "dsp"):
+        word = wire.encode(StageStatus(online=True, t=now[0]))
+        board.take(Message(wire.stage_topic(name), word, retain=True))
+    now[0] += 90_000
+    assert board.mute() == []
+    now[0] += 1
+    assert board.mute() == ["alerts", "dsp"]
 
 
 def test_an_alert_is_open_until_its_topic_is_empty(board):

@@ -141,6 +141,12 @@ def test_another_site_cannot_use_the_cookie(place):
                         await client.post(target, headers=forged)
                     ).status_code == 403
             assert place.board.alert("e1").state == "unacknowledged"
+            basic = {"Authorization": "Basic d2FuZzp4", "Origin": "http://evil"}
+            assert (await client.post(url, headers=basic)).status_code == 403
+            for token in ("", "x"):  # a bearer's request has no cookie
+                bearer = {"Authorization": f"Bearer {token}", "Origin": "http://evil"}
+                assert (await client.post(url, headers=bearer)).status_code == 401
+            assert place.board.alert("e1").state == "unacknowledged"
             ours = {"Origin": "http://portal"}
             assert (await client.post(url, headers=ours)).status_code == 200
 

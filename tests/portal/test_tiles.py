@@ -46,6 +46,14 @@ def test_the_newest_device_speaks_for_a_kind():
     assert (warmth.numbers[0].text, warmth.unit, warmth.stale) == ("36.7", "°C", True)
 
 
+def test_a_value_from_the_future_is_as_bad_as_an_old_one():
+    for ahead, stale in ((60_000, False), (60_001, True), (10**12, True)):
+        beat = Reading("p-1", "a", HeartRate(t=NOW + ahead, hr=80))
+        [tile] = tiles.tiles([beat], TEXTS, NOW)
+        assert tile.stale is stale
+    assert "just now" not in ages.ago(TEXTS, NOW + 60_001, NOW)
+
+
 def test_ages_are_said_in_words():
     spans = (0, 59_000, 60_000, 3_599_000, 3_600_000, 47 * 3_600_000, 49 * 3_600_000)
     assert [ages.ago(TEXTS, NOW - s, NOW) for s in spans] == [
