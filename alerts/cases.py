@@ -54,12 +54,12 @@ def device(anomaly: Anomaly) -> str:
 def lane(anomaly: Anomaly) -> str:
     """Give the source within an alert that has at most one episode at a time.
 
-    A wearable can be silent in heart rates and in battery levels: one alert, over when
-    both speak again.  A new episode in a lane means that the old one was abandoned.
+    A wearable can be silent in heart rates and in battery levels, and a heart can race
+    on a strap and on a watch: one alert, over when both say so.  A new episode in a
+    lane means that the old one was abandoned.
     """
-    technical = anomaly.kind == "technical"
-    kind = anomaly.evidence.get("kind", "") if technical else ""
-    return f"{anomaly.detector}/{kind}"
+    source = "kind" if anomaly.kind == "technical" else "device"
+    return f"{anomaly.detector}/{anomaly.evidence.get(source, '')}"
 
 
 def alarm(anomaly: Anomaly, priority: Priority, now: Instant) -> Case:

@@ -468,3 +468,14 @@ def test_at_most_one_alert_is_open_per_subject_condition_and_device(story):
             (c.alert.subject, c.alert.condition, c.device) for c in desk._cases.values()
         ]
         assert len(set(keys)) == len(keys) == len(desk._keys)
+
+
+def test_a_heart_that_races_on_two_wearables_is_over_when_both_say_so(racing):
+    desk = Desk({})
+    strap, watch = {"evidence": {"device": "strap"}}, {"evidence": {"device": "watch"}}
+    [opened] = desk.observe(racing(0, id="a-1", **strap), NOW)
+    desk.observe(racing(1, id="a-2", begin=1, **watch), NOW + 1000)
+    desk.observe(racing(9, id="a-2", begin=1, over=True, **watch), NOW + 9000)
+    assert desk.find(opened.alert.id).state == "unacknowledged"
+    desk.observe(racing(12, id="a-1", over=True, **strap), NOW + 12_000)
+    assert desk.find(opened.alert.id).state == "returned_unacknowledged"
