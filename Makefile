@@ -1,5 +1,6 @@
 # make demo        the whole house on simulated wearables   make demo ARGS="--seconds 60"
 # make test        all tests, with the servers that they need
+# make test-bluez  of these, the gateway on a real Linux Bluetooth stack, in QEMU
 # make check       what must be green before a commit: under two minutes
 # make bench       the measurements: a table, and benchmarks/results.json
 # make soak        nightly-sized runs
@@ -9,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench soak lock servers clean
+.PHONY: help demo test test-bluez check fmt bench soak lock servers clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -19,6 +20,9 @@ demo: .venv/.demo
 
 test: .venv/.test servers
 	$(BIN)/python -m pytest $(ARGS)
+
+test-bluez: .venv/.test servers
+	$(BIN)/python -m pytest -m bluez tests/bluez $(ARGS)
 
 check: .venv/.test
 	$(BIN)/python -m ruff format --check -q .

@@ -2,7 +2,7 @@
 
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
 is never edited by hand.  Without names everything runs (about eight minutes):
-duels, demo, recorded_heart, gateway, gateway_bluez, kills.
+duels, demo, recorded_heart, gateway, gateway_bluez, bluez_recovery, kills, outbox.
 """
 
 import argparse
@@ -50,7 +50,9 @@ MEASUREMENTS = {
     "recorded_heart": module("recorded_heart"),
     "gateway": module("gateway"),
     "gateway_bluez": module("gateway_bluez"),
+    "bluez_recovery": module("bluez_recovery"),
     "kills": module("kills"),
+    "outbox": module("outbox"),
 }
 
 

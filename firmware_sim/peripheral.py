@@ -12,39 +12,48 @@ The rules it keeps:
 
 import asyncio
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 
 from bumble import core, hci
 from bumble.device import Connection, Device
 from bumble.gatt import Characteristic
 
 from firmware_sim.air import Radio
+from firmware_sim.faults import Faults
 from firmware_sim.firmware import Firmware
 from firmware_sim.ledger import Ledger
+from firmware_sim.pace import Pace
 from firmware_sim.physiology import Person
-from firmware_sim.server import Server
+from firmware_sim.server import INDICATE, Server
+from firmware_sim.transmitter import Transmitter
+from firmware_sim.trouble import Trouble
 from vitals.gatt.battery import BatteryLevel
 
 FIRST_S = 1.0  # a measurement comes at most this long after the subscription
 BATTERY_S = 3600.0  # for one percent
+DYING_S = 30.0  # between looks at a battery that runs down faster
+LOOK_S = 0.5  # between looks whether to advertise again
 LOWEST = 5  # %; somebody charges it then
 
 
-class Pace:
-    """The passing of simulated time, `speed` times as fast as the loop's."""
+@dataclass(eq=False)
+class Stream:
+    """A characteristic that speaks by itself, and what it has under way."""
 
-    def __init__(self, speed: float = 1.0) -> None:
-        self.speed = speed
-        self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
+    part: Firmware
+    characteristic: Characteristic
+    session: asyncio.Task[None] | None = None
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    unconfirmed: list[bytes] = field(default_factory=list)
 
-    def now(self) -> float:
-        """Give the seconds since the simulation began."""
-        return (self._loop.time() - self._began) * self.speed
-
-    async def until(self, when: float) -> None:
-        """Sleep until then."""
-        await asyncio.sleep(max(0.0, when - self.now()) / self.speed)
+    def end(self) -> None:
+        """Stop measuring for this subscriber."""
+        if self.session:
+            self.session.cancel()
+        self.session = None
 
 
 class Peripheral:
@@ -60,6 +69,8 @@ class Peripheral:
         Told of every value.
     pace
         The time it lives in.
+    faults
+        What is wrong with it.
     """
 
     def __init__(
@@ -69,19 +80,25 @@ class Peripheral:
         person: Person,
         ledger: Ledger,
         pace: Pace,
+        faults: Faults,
     ) -> None:
         self.device, self.firmware, self.person = device, firmware, person
         self.name = str(device.name)
         self.address = str(device.static_address).partition("/")[0]
-        self._ledger, self._pace = ledger, pace
+        self._ledger, self._pace, self._faults = ledger, pace, faults
+        self._transmitter = Transmitter(device, ledger, faults, pace)
+        self._trouble = Trouble(device, faults, pace)
         self._hash = zlib.crc32(self.address.encode())
-        self._session: asyncio.Task[None] | None = None
         self._sessions: asyncio.TaskGroup | None = None
-        self._busy = asyncio.Lock()
         self._away = False
-        self._unconfirmed: list[bytes] = []
-        self._server = Server(device, firmware, self._read_battery)
-        self._server.measurement.on("subscription", self._on_subscription)
+        self._answering: asyncio.Task[None] | None = None
+        self._told: set[bytes] = set()  # records that answers have carried
+        self._server = Server(device, firmware, self._read_battery, self._on_write)
+        self._streams = [Stream(*pair) for pair in self._server.streams]
+        for stream in self._streams:
+            stream.characteristic.on(
+                "subscription", partial(self._on_subscription, stream)
+            )
         device.on("connection", self._on_connection)
 
     @property
@@ -94,13 +111,15 @@ class Peripheral:
     def level(self) -> int:
         """What is left of the battery, %."""
         span = 100 - LOWEST
-        used = int(self._pace.now() / BATTERY_S) + self._hash % 20
-        return 100 - used % span
+        now = self._pace.now()
+        used = int(now / BATTERY_S) + self._hash % 20
+        return self._faults.level(now, 100 - used % span)
 
     async def start(self) -> None:
         """Be there to be connected to."""
         await self.device.power_on()
-        await self.device.start_advertising(auto_restart=True)
+        if self.firmware.window_s is None:
+            await self.device.start_advertising(auto_restart=True)
 
     async def run(self) -> None:
         """Measure while somebody is subscribed, roam, run down; until cancelled."""
@@ -108,15 +127,21 @@ class Peripheral:
             self._sessions = tasks
             tasks.create_task(self._discharge())
             tasks.create_task(self._roam())
+            tasks.create_task(self._trouble.run())
+            for part in self.firmware.parts:
+                if part.live_s:
+                    tasks.create_task(self._live(part, part.live_s))
 
     async def stop(self) -> None:
         """Measure no more; links stay, and what is on its way is confirmed first."""
         self._sessions = None
-        async with self._busy:
-            self._end_session()
+        for stream in self._streams:
+            async with stream.busy:
+                stream.end()
 
     async def close(self) -> None:
         """Hang up and power off."""
+        self._transmitter.close()
         for link in list(self.device.connections.values()):
             with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
                 await link.disconnect()
@@ -126,81 +151,90 @@ class Peripheral:
 
     def _on_connection(self, link: Connection) -> None:
         """Notice when a link ends."""
-        link.on("disconnection", lambda _: self._end_session())
+        link.on("disconnection", lambda _: self._end_sessions())
 
-    def _on_subscription(self, link: Connection, notify: bool, indicate: bool) -> None:
+    def _on_subscription(
+        self, stream: Stream, link: Connection, notify: bool, indicate: bool
+    ) -> None:
         """Begin or end a session of measuring."""
-        self._end_session()
+        stream.end()
         if (notify or indicate) and self._sessions:
-            self._session = self._sessions.create_task(self._measure(link))
+            stream.session = self._sessions.create_task(self._measure(stream, link))
 
-    def _end_session(self) -> None:
-        """Stop measuring for this subscriber."""
-        if self._session:
-            self._session.cancel()
-        self._session = None
+    def _end_sessions(self) -> None:
+        """Stop measuring for whoever has gone."""
+        for stream in self._streams:
+            stream.end()
+        if self._answering:
+            self._answering.cancel()
 
     # Measuring.
 
-    async def _measure(self, link: Connection) -> None:
+    async def _measure(self, stream: Stream, link: Connection) -> None:
         """Measure at every tick for as long as this subscription lasts."""
-        last = self._pace.now()
-        tick = last + self._phase() * min(FIRST_S, self.firmware.every_s)
+        began = last = self._pace.now()
+        part = stream.part
+        tick = last + self._phase() * min(FIRST_S, part.every_s)
         try:
-            await self._confirm_rest(link)
+            await self._confirm_rest(stream, link)
             while True:
                 await self._pace.until(tick)
                 now = self._pace.now()
-                if not self._away:
-                    async with self._busy:
-                        await self._send(link, self.firmware.measure(now, now - last))
+                if self._speaks(began, now) and not self._trouble.babbles(link, now):
+                    async with stream.busy:
+                        await self._send(stream, link, part.measure(now, now - last))
                 last = now
-                tick = self._next_tick(tick)
+                tick = self._next_tick(tick, part.every_s)
+        except TimeoutError:  # no confirmation: the session is over, and the link
+            with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
+                await link.disconnect()
         finally:
             # Bumble keeps an entry for a confirmation that was given up.
             self.device.gatt_server.pending_confirmations.pop(link, None)
+
+    def _speaks(self, since: float, now: float) -> bool:
+        """Tell whether who subscribed at `since` is told anything now."""
+        return not (self._away or self._trouble.silences(since, now))
 
     def _phase(self) -> float:
         """Give a fraction of our own, so that wearables do not all speak at once."""
         return self._hash % 997 / 997
 
-    def _next_tick(self, tick: float) -> float:
+    def _next_tick(self, tick: float, every: float) -> float:
         """Give the next tick that is not over yet."""
-        every = self.firmware.every_s
         missed = max(0, int((self._pace.now() - tick) / every))
         return tick + (1 + missed) * every
 
     # Handing over.
 
-    async def _send(self, link: Connection, values: list[bytes]) -> None:
+    async def _send(
+        self, stream: Stream, link: Connection, values: list[bytes]
+    ) -> None:
         """Hand measurements to the radio, as the service wants it."""
-        for value in values:
-            self._enter(self._server.measurement, value)
-            if self.firmware.indicates:
-                self._unconfirmed.append(value)
+        for measured in values:
+            value = self._transmitter.sense(stream.characteristic, measured)
+            if stream.part.indicates:
+                self._enter(stream.characteristic, value)
+                stream.unconfirmed.append(value)
             else:
-                await self._notify(link, self._server.measurement, value)
-        await self._indicate_unconfirmed(link)
+                await self._transmitter.notify(link, stream.characteristic, value)
+        await self._indicate_unconfirmed(stream, link)
 
-    async def _confirm_rest(self, link: Connection) -> None:
+    async def _confirm_rest(self, stream: Stream, link: Connection) -> None:
         """Send again what the last subscriber did not confirm."""
-        async with self._busy:
-            for _ in self._unconfirmed:
-                self._ledger.retried()
-            await self._indicate_unconfirmed(link)
+        async with stream.busy:
+            for value in stream.unconfirmed:
+                self._transmitter.retried(value)
+            await self._indicate_unconfirmed(stream, link)
 
-    async def _indicate_unconfirmed(self, link: Connection) -> None:
+    async def _indicate_unconfirmed(self, stream: Stream, link: Connection) -> None:
         """Indicate, oldest first; a value is ours until it is confirmed."""
-        while self._unconfirmed:
-            value = self._unconfirmed[0]
-            try:
-                await self.device.indicate_subscriber(
-                    link, self._server.measurement, value
-                )
-            except TimeoutError:
-                await link.disconnect()  # this ends the session
-                return
-            del self._unconfirmed[0]
+        while stream.unconfirmed:
+            value = stream.unconfirmed[0]
+            await self._transmitter.indicate(link, stream.characteristic, value)
+            if link not in self.device.gatt_server.subscribers:
+                return  # Bumble says nothing of an indication that nobody wants
+            del stream.unconfirmed[0]
 
     async def _notify(
         self, link: Connection, characteristic: Characteristic, value: bytes
@@ -210,8 +244,72 @@ class Peripheral:
 
     def _enter(self, characteristic: Characteristic, value: bytes) -> None:
         """Enter a value in the ledger."""
-        uuid = characteristic.uuid.to_hex_str().lower()
-        self._ledger.sent(self.name, self.address, uuid, value)
+        self._transmitter.enter(characteristic, value)
+
+    # Answering a control point.
+
+    def _on_write(self, part: Firmware, link: Connection) -> None:
+        """Begin to tell what a write asked for; a new command ends the old answer."""
+        if self._answering:
+            self._answering.cancel()
+        if self._sessions:
+            answer = self._answer(part.answers(), link)
+            self._answering = self._sessions.create_task(answer)
+
+    async def _answer(
+        self, values: Iterator[tuple[str, bytes]], link: Connection
+    ) -> None:
+        """Hand over what was asked for, one value after the other."""
+        for uuid, value in values:
+            characteristic = self._server.characteristics[uuid]
+            if characteristic.properties & INDICATE:
+                with suppress(TimeoutError):
+                    await self.device.indicate_subscriber(link, characteristic, value)
+            else:
+                await self._report(link, characteristic, value)
+            await asyncio.sleep(0)
+
+    async def _report(
+        self, link: Connection, characteristic: Characteristic, value: bytes
+    ) -> None:
+        """Notify a record; it is entered in the ledger the first time only."""
+        if value in self._told:
+            self._transmitter.retried(value)
+            await self._notify(link, characteristic, value)
+            return
+        self._told.add(value)
+        await self._transmitter.notify(link, characteristic, value)
+
+    # Living on, connected or not.
+
+    async def _live(self, part: Firmware, every_s: float) -> None:
+        """Let a part measure for its memory; then be in the air for its window."""
+        tick = self._pace.now() + self._phase() * min(FIRST_S, every_s)
+        window: asyncio.Task[None] | None = None
+        while True:
+            await self._pace.until(tick)
+            told = part.live(self._pace.now())
+            if told and self.firmware.window_s and self._sessions:
+                if window:
+                    window.cancel()
+                opened = self._window(self.firmware.window_s)
+                window = self._sessions.create_task(opened)
+            tick = self._next_tick(tick, every_s)
+
+    async def _window(self, window_s: float) -> None:
+        """Advertise for so long; at the end hang up and be gone from the air."""
+        closes = self._pace.now() + window_s
+        while (now := self._pace.now()) < closes:
+            if not (self.device.connections or self.device.is_advertising):
+                await self.device.start_advertising()
+            await self._pace.until(min(now + LOOK_S, closes))
+        await self.device.stop_advertising()
+        for stream in self._streams:
+            async with stream.busy:
+                stream.end()
+        for link in list(self.device.connections.values()):
+            with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
+                await link.disconnect()
 
     # The battery.
 
@@ -223,12 +321,19 @@ class Peripheral:
 
     async def _discharge(self) -> None:
         """Notify every change of the level."""
+        told, look_s = self.level, DYING_S if self._faults else BATTERY_S
         while True:
-            changes = int(self._pace.now() / BATTERY_S) + 1
-            await self._pace.until(changes * BATTERY_S)
-            for link, cccds in list(self.device.gatt_server.subscribers.items()):
-                if any(cccds.get(self._server.battery.handle, b"")) and not self._away:
-                    await self._notify(link, self._server.battery, self._read_battery())
+            looks = int(self._pace.now() / look_s) + 1
+            await self._pace.until(looks * look_s)
+            if self.level != told:
+                told = self.level
+                await self._tell_battery()
+
+    async def _tell_battery(self) -> None:
+        """Notify the level to who wants to know it."""
+        for link, cccds in list(self.device.gatt_server.subscribers.items()):
+            if any(cccds.get(self._server.battery.handle, b"")) and not self._away:
+                await self._notify(link, self._server.battery, self._read_battery())
 
     # Coming and going.
 

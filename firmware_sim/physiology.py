@@ -10,13 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from firmware_sim.courses import CHANGES, HOUR_S, Change, level, swing
 from vitals.config import Course
 from vitals.errors import ConfigError
 
-RAMP_S = 4.0  # how long a state takes to set in, and to wear off
-DAY_S = 86_400.0
 SLOW_S = (211.0, 617.0)  # periods of the slow drift; no small common multiple
 JITTER_MS = 6.0  # standard deviation of one beat, beside what breathing does
+# Of the RR intervals in atrial fibrillation, relative to their mean; no beat knows
+# the one before it.
+FIBRILLATION_CV = 0.22
+SHORTEST_MS = 280.0  # the atrioventricular node conducts no earlier beat
 LONGEST_MS = 63_998.0  # RR interval that fits its 16 bits of 1/1024 s
 
 
@@ -30,28 +33,7 @@ class Vitals:
     temp: float  # Cel
     worn: bool = True  # the wearables touch the body
     present: bool = True  # the person is within range of the gateway
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a state makes of the resting values, once it has fully set in."""
-
-    hr: float = 0.0  # added, /min
-    sys: float = 0.0
-    dia: float = 0.0
-    temp: float = 0.0
-    to_hr: float | None = None  # reached, whatever the resting value
-    to_sys: float | None = None
-    to_dia: float | None = None
-    to_temp: float | None = None
-
-
-CHANGES = {
-    "exercise": Change(hr=65, sys=45, dia=5, temp=0.3),
-    "racing": Change(to_hr=150),
-    "hypertension": Change(hr=8, to_sys=190, to_dia=118),
-    "fever": Change(hr=18, to_temp=39.2),
-}
+    fibrillating: bool = False  # the atria do; beats come at random
 
 
 class Person:
@@ -63,31 +45,38 @@ class Person:
         Decides the resting values, and the phases of everything that drifts.
     course
         States and their times; states may overlap, the later one in the list wins.
+    hour
+        Of the day at the beginning, 0 to 24.
     """
 
-    def __init__(self, seed: int, course: Sequence[Course] = ()) -> None:
+    def __init__(
+        self, seed: int, course: Sequence[Course] = (), hour: float = 8.0
+    ) -> None:
         dice = random.Random(seed)
-        self.seed = seed
+        self.seed, self.hour = seed, hour
         self.course = tuple(course)
         self._rest = Vitals(
-            hr=dice.uniform(60, 72),
-            sys=dice.uniform(112, 126),
-            dia=dice.uniform(70, 80),
-            temp=dice.uniform(36.4, 36.8),
+            hr=dice.uniform(63, 73),
+            sys=dice.uniform(112, 124),
+            dia=dice.uniform(71.5, 79),
+            temp=dice.uniform(36.5, 36.8),
         )
         self._breath_hz = dice.uniform(0.20, 0.28)
-        self._phases = [dice.uniform(0, math.tau) for _ in range(4)]
+        self._phases = [dice.uniform(0, math.tau) for _ in range(3)]
 
     def at(self, seconds: float) -> Vitals:
         """Give what is true of this person at a moment."""
         now = self._resting(seconds)
         for episode in self.course:
-            if episode.state in CHANGES and (level := _level(episode, seconds)):
-                now = _changed(now, CHANGES[episode.state], level)
+            if episode.state in CHANGES and (
+                much := level(episode, seconds, self.seed)
+            ):
+                now = _changed(now, CHANGES[episode.state], much)
         return replace(
             now,
             worn=not self._during("off_body", seconds),
-            present=not self._during("gone", seconds),
+            present=self.present(seconds),
+            fibrillating=self._during("fibrillation", seconds),
         )
 
     def absences(self) -> Iterator[tuple[float, float]]:
@@ -104,6 +93,10 @@ class Person:
         if latest:
             yield latest
 
+    def present(self, seconds: float) -> bool:
+        """Tell whether the person is within range of the gateway."""
+        return not self._during("gone", seconds)
+
     def _during(self, state: str, seconds: float) -> bool:
         """Tell whether an on-off state holds."""
         return any(
@@ -112,21 +105,20 @@ class Person:
         )
 
     def _resting(self, seconds: float) -> Vitals:
-        """Give the resting values: drift over minutes and the day, and breathing."""
-        slow, slower, day, breath = self._phases
+        """Give the resting values: drift over minutes, the time of day, breathing."""
+        slow, slower, breath = self._phases
         drift = (
             math.sin(math.tau * seconds / SLOW_S[0] + slow)
             + math.sin(math.tau * seconds / SLOW_S[1] + slower)
-            + math.sin(math.tau * seconds / DAY_S + day)
-        ) / 3
+        ) / 2
         # Respiratory sinus arrhythmia: the heart quickens while we breathe in.
         breathing = math.sin(math.tau * self._breath_hz * seconds + breath)
-        rest = self._rest
+        rest, hour = self._rest, self.hour + seconds / HOUR_S
         return Vitals(
-            hr=rest.hr + 4 * drift + 2.5 * breathing,
-            sys=rest.sys + 5 * drift + breathing,
-            dia=rest.dia + 3 * drift,
-            temp=rest.temp + 0.1 * drift,
+            hr=rest.hr + 3 * drift + 2.5 * breathing + swing("hr", hour),
+            sys=rest.sys + 3 * drift + breathing + swing("sys", hour),
+            dia=rest.dia + 2 * drift + swing("dia", hour),
+            temp=rest.temp + 0.06 * drift + swing("temp", hour),
         )
 
 
@@ -167,7 +159,12 @@ class Heart:
 
     def _draw(self, now: float) -> float | None:
         """Choose the next RR interval in ms; None: the heart has none any more."""
-        return 60_000 / self.person.at(now).hr + self._dice.gauss(0, JITTER_MS)
+        body = self.person.at(now)
+        mean = 60_000 / body.hr
+        if body.fibrillating:
+            drawn = self._dice.gauss(mean, FIBRILLATION_CV * mean)
+            return max(SHORTEST_MS, drawn)
+        return mean + self._dice.gauss(0, JITTER_MS)
 
 
 class RecordedHeart(Heart):
@@ -213,14 +210,6 @@ def _interval(text: str, where: str) -> float:
     if not 1 <= interval <= LONGEST_MS:  # also false for NaN
         raise ConfigError(f"{where}: {text} ms is not within 1 to {LONGEST_MS:g} ms")
     return interval
-
-
-def _level(episode: Course, seconds: float) -> float:
-    """Give how far a state has set in, 0 to 1: smooth at both ends."""
-    rise = (seconds - episode.at_s) / RAMP_S
-    fall = (episode.at_s + episode.for_s + RAMP_S - seconds) / RAMP_S
-    level = max(0.0, min(1.0, rise, fall))
-    return level * level * (3 - 2 * level)
 
 
 def _changed(now: Vitals, change: Change, level: float) -> Vitals:

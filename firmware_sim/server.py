@@ -16,6 +16,7 @@ from vitals.gatt.device_information import build_text
 
 Permissions = Characteristic.Permissions
 NONE = Characteristic.Properties(0)
+WRITE_NOT_PERMITTED = 0x03  # ATT error
 READ, WRITE = Characteristic.Properties.READ, Characteristic.Properties.WRITE
 NOTIFY, INDICATE = Characteristic.Properties.NOTIFY, Characteristic.Properties.INDICATE
 DISCOVERABLE = b"\x06"  # LE General Discoverable, no BR/EDR
@@ -23,57 +24,88 @@ LONGEST_NAME = 29  # octets, in one scan response
 
 
 class Server:
-    """What a wearable offers: its own service, Battery and Device Information.
+    """What a wearable offers: its own services, Battery and Device Information.
 
     Attributes
     ----------
-    measurement, battery
-        The characteristics that change by themselves.
+    streams
+        The characteristics that speak by themselves, and the part that each is of.
+    battery
+        The battery level.
+    characteristics
+        Those of the wearable's own services, by UUID.
     """
 
     def __init__(
-        self, device: Device, firmware: Firmware, level: Callable[[], bytes]
+        self,
+        device: Device,
+        firmware: Firmware,
+        level: Callable[[], bytes],
+        written: Callable[[Firmware, Connection], None],
     ) -> None:
-        self.firmware = firmware
-        stream = INDICATE if firmware.indicates else NOTIFY
-        self.measurement = _characteristic(firmware.measurement, stream)
+        self.firmware, self._written = firmware, written
+        self.streams: list[tuple[Firmware, Characteristic]] = []
+        self.characteristics: dict[str, Characteristic] = {}
         self.battery = _characteristic(
             battery.LEVEL, READ | NOTIFY, CharacteristicValue(read=lambda _: level())
         )
-        device.add_service(
-            _service(firmware.service, self.measurement, *self._attributes())
-        )
+        services: dict[str, list[Characteristic]] = {}
+        for part in firmware.parts:
+            services.setdefault(part.service, []).extend(self._attributes(part))
+        for service, characteristics in services.items():
+            device.add_service(_service(service, *characteristics))
         device.add_service(_service(battery.SERVICE, self.battery))
         name = str(device.name)
         device.add_service(_information(firmware.model, name))
-        device.advertising_data = _advertisement(firmware.service)
+        device.advertising_data = _advertisement(*services)
         device.scan_response_data = _scan_response(name)
         device.keystore = MemoryKeyStore()  # Bumble's own choice is a file
         device.pairing_config_factory = _just_works
 
-    def _attributes(self) -> list[Characteristic]:
-        """Make the characteristics of the main service that are read or written."""
-        properties = dict.fromkeys(self.firmware.values(), READ)
-        for uuid in self.firmware.writable:
-            properties[uuid] = properties.get(uuid, NONE) | WRITE
-        return [self._attribute(uuid, p) for uuid, p in properties.items()]
+    def _attributes(self, part: Firmware) -> list[Characteristic]:
+        """Make a part's characteristics: the one that streams, and the others."""
+        made = [self._attribute(part, u, p) for u, p in _properties(part).items()]
+        if part.measurement:
+            stream = INDICATE if part.indicates else NOTIFY
+            measurement = _characteristic(part.measurement, stream)
+            self.streams.append((part, measurement))
+            self.characteristics[part.measurement] = measurement
+            made.insert(0, measurement)
+        return made
 
     def _attribute(
-        self, uuid: str, properties: Characteristic.Properties
+        self, part: Firmware, uuid: str, properties: Characteristic.Properties
     ) -> Characteristic:
         """Make a characteristic that asks the firmware."""
 
         def read(_: Connection) -> bytes:
-            return self.firmware.values()[uuid]
+            return part.values()[uuid]
 
-        def write(_: Connection, value: bytes) -> None:
+        def write(link: Connection, value: bytes) -> None:
+            if not properties & WRITE:  # Bumble does not look
+                raise ATT_Error(WRITE_NOT_PERMITTED)
             try:
-                self.firmware.write(uuid, value)
+                part.write(uuid, value)
             except Refused as error:
                 raise ATT_Error(error.code) from error
+            self._written(part, link)
 
         value = CharacteristicValue(read=read, write=write)
-        return _characteristic(uuid, properties, value)
+        made = _characteristic(uuid, properties, value)
+        self.characteristics[uuid] = made
+        return made
+
+
+def _properties(part: Firmware) -> dict[str, Characteristic.Properties]:
+    """Give what can be done with a part's characteristics, the stream left out."""
+    properties = dict.fromkeys(part.values(), READ)
+    for uuid in part.writable:
+        properties[uuid] = properties.get(uuid, NONE) | WRITE
+    for uuid in part.control_points:
+        properties[uuid] = WRITE | INDICATE
+    for uuid in part.companions:
+        properties[uuid] = NOTIFY
+    return properties
 
 
 def _characteristic(
@@ -106,12 +138,12 @@ def _information(model: str, serial: str) -> Service:
     )
 
 
-def _advertisement(service: str) -> bytes:
+def _advertisement(*services: str) -> bytes:
     """Say that we can be connected to, and what for."""
     kind = AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS
     flags = AdvertisingData.FLAGS, DISCOVERABLE
-    number = struct.pack("<H", int(service[4:8], 16))
-    return bytes(AdvertisingData([flags, (kind, number)]))
+    numbers = struct.pack(f"<{len(services)}H", *(int(s[4:8], 16) for s in services))
+    return bytes(AdvertisingData([flags, (kind, numbers)]))
 
 
 def _scan_response(name: str) -> bytes:

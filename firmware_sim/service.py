@@ -12,7 +12,6 @@
 import asyncio
 import errno
 import logging
-import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,16 +19,13 @@ from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
 
 from firmware_sim.air import Air
-from firmware_sim.cuff import Cuff
-from firmware_sim.firmware import Firmware
+from firmware_sim.cast import Cast, check, device_name
 from firmware_sim.ledger import Ledger
-from firmware_sim.peripheral import Pace, Peripheral
-from firmware_sim.physiology import Heart, Person, RecordedHeart, read_intervals
-from firmware_sim.strap import Strap
-from firmware_sim.thermometer import Thermometer
+from firmware_sim.pace import Pace
+from firmware_sim.peripheral import Peripheral
 from vitals.clock import Clock
-from vitals.config import Sim, SimWearable
-from vitals.errors import ConfigError, Unavailable
+from vitals.config import Sim
+from vitals.errors import Unavailable
 from vitals.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
@@ -100,12 +96,19 @@ async def simulation(
     Unavailable
         The ledger cannot be opened.
     """
-    _check(config)
+    check(config)
     air, pace = Air(config.seed, metrics), Pace(config.speed)
-    with Ledger(metrics, clock, config.ledger) as ledger:
-        plan = _Plan(config, air, clock)
+    fates = any(wearable.faults for wearable in config.wearables)
+    with Ledger(metrics, clock, config.ledger, fates) as ledger:
+        cast = Cast(config, clock, pace.now)
         wearables = tuple(
-            Peripheral(plan.device(n), *plan.firmware(n), ledger, pace)
+            Peripheral(
+                _device(config, n, air),
+                *cast.firmware(n),
+                ledger,
+                pace,
+                cast.faults[n],
+            )
             for n in range(len(config.wearables))
         )
         sim = Simulation(air, wearables)
@@ -127,91 +130,26 @@ async def run(config: Sim, metrics: Metrics, clock: Clock) -> None:
         await sim.forever()
 
 
-class _Plan:
-    """Makes what the configuration names."""
-
-    def __init__(self, config: Sim, air: Air, clock: Clock) -> None:
-        self._config, self._air, self._clock = config, air, clock
-        self._people = {
-            person.name: Person(
-                config.seed ^ zlib.crc32(person.name.encode()), person.course
-            )
-            for person in config.people
-        }
-
-    def device(self, n: int) -> Device:
-        """Make the n-th wearable's Bluetooth."""
-        wearable = self._config.wearables[n]
-        name = wearable.name or f"{wearable.kind}-{wearable.address[-5:]}".lower()
-        interval = _interval_ms(len(self._config.wearables))
-        device = DeviceConfiguration(
-            name=name,
-            address=Address(wearable.address),
-            advertising_interval_min=interval,
-            advertising_interval_max=interval,
-        )
-        rssi = NEAREST - n % (NEAREST - FARTHEST)
-        return Device(config=device, host=self._air.host(name, rssi))
-
-    def firmware(self, n: int) -> tuple[Firmware, Person]:
-        """Make the n-th wearable's firmware, and give who wears it."""
-        wearable = self._config.wearables[n]
-        person = self._people[wearable.person]
-        return self._firmware(wearable, person), person
-
-    def _firmware(self, wearable: SimWearable, person: Person) -> Firmware:
-        """Make a wearable's firmware, at its own interval if it has one."""
-        firmware: Firmware
-        if wearable.kind == "strap":
-            firmware = Strap(person, _heart(wearable, person))
-        elif wearable.kind == "cuff":
-            firmware = Cuff(person, self._clock)
-        else:
-            firmware = Thermometer(person, self._clock)
-        firmware.every_s = wearable.every_s or firmware.every_s
-        return firmware
-
-
-def _heart(wearable: SimWearable, person: Person) -> Heart:
-    """Give the heart that a strap hears."""
-    if wearable.rr:
-        return RecordedHeart(person, read_intervals(wearable.rr))
-    return Heart(person)
+def _device(config: Sim, n: int, air: Air) -> Device:
+    """Make the n-th wearable's Bluetooth."""
+    name, interval = (
+        device_name(config.wearables[n]),
+        _interval_ms(len(config.wearables)),
+    )
+    device = DeviceConfiguration(
+        name=name,
+        address=Address(config.wearables[n].address),
+        advertising_interval_min=interval,
+        advertising_interval_max=interval,
+    )
+    rssi = NEAREST - n % (NEAREST - FARTHEST)
+    return Device(config=device, host=air.host(name, rssi))
 
 
 def _interval_ms(wearables: int) -> float:
     """Choose the advertising interval: each advertisement costs every scanner CPU."""
     few, many = ADVERTISE_MS
     return max(few, min(many, 1000 * wearables / CROWD_HZ))
-
-
-def _check(config: Sim) -> None:
-    """Refuse wearables that cannot be."""
-    people = {person.name for person in config.people}
-    seen: set[str] = set()
-    for n, wearable in enumerate(config.wearables):
-        where, address = f"sim.wearables.{n}", wearable.address.upper()
-        if wearable.person not in people:
-            raise ConfigError(
-                f"{where}.person: nobody in sim.people is {wearable.person}"
-            )
-        if not _is_static(address):
-            raise ConfigError(
-                f"{where}.address: {wearable.address} is no static random address;"
-                " write six octets, the first of them C0 to FF"
-            )
-        if address in seen:
-            raise ConfigError(f"{where}.address: {address} is there twice")
-        if wearable.rr and wearable.kind != "strap":
-            raise ConfigError(f"{where}.rr: a {wearable.kind} has no RR intervals")
-        seen.add(address)
-
-
-def _is_static(address: str) -> bool:
-    """Tell whether this is a static random address (Core 5.3 vol 6 part B 1.3.2.1)."""
-    octets = address.split(":")
-    hexadecimal = all(len(o) == 2 and set(o) <= set("0123456789ABCDEF") for o in octets)
-    return len(octets) == 6 and hexadecimal and int(octets[0], 16) >= 0xC0
 
 
 def _refusal(host: str, port: int, error: OSError) -> str:

@@ -1,10 +1,12 @@
-"""A heart-rate strap's firmware: heart in, Heart Rate Measurements out.
+"""Heart-rate straps' firmware: heart in, Heart Rate Measurements out.
 
 Every beat that ends while somebody is subscribed is sent exactly once.  Off the body
-the strap says so and the heart is not heard.  When a recorded heart has no beats left,
-the strap goes on reporting the last rate, without RR intervals.
+the strap says so and the heart is not heard; one without a contact bit has no other
+words for it than a rate of 0, and one that lies has none at all.  When a recorded heart
+has no beats left, the strap goes on reporting the last rate, without RR intervals.
 """
 
+import random
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -28,9 +30,12 @@ class Strap(Firmware):
     writable = (heart_rate.CONTROL_POINT,)
     model = "Strap 1"
 
-    def __init__(self, person: Person, heart: Heart, every_s: float = 1.0) -> None:
+    def __init__(
+        self, person: Person, heart: Heart, every_s: float = 1.0, contact: bool = True
+    ) -> None:
         self.person = person
         self.heart = heart
+        self.contact = contact
         self.every_s = every_s
         self.energy = 0.0  # kJ
         self._recent: deque[float] = deque(maxlen=AVERAGED)  # RR intervals, ms
@@ -50,7 +55,7 @@ class Strap(Firmware):
         """Give the beats that ended, up to 9 in a notification; nothing before one."""
         if not self.person.at(now).worn:
             self._recent.clear()
-            return [HeartRateMeasurement(rate=0, contact=False).build()]
+            return [self._off_body().build()]
         beats = self.heart.elapse(seconds, now)
         self._recent.extend(beats)
         if not self._recent:
@@ -83,4 +88,38 @@ class Strap(Firmware):
         self, energy: int | None, rr: Sequence[int]
     ) -> HeartRateMeasurement:
         """Make one measurement."""
-        return HeartRateMeasurement(self.rate, True, energy, tuple(rr))
+        contact = True if self.contact else None
+        return HeartRateMeasurement(self.rate, contact, energy, tuple(rr))
+
+    def _off_body(self) -> HeartRateMeasurement:
+        """Make what is said off the body."""
+        return HeartRateMeasurement(rate=0, contact=False if self.contact else None)
+
+
+class LyingStrap(Strap):
+    """A strap that has no contact bit, and off the body goes on telling a rate.
+
+    As Polar's do (polar-ble-sdk issues 131 and 834): the last one for ever, or any one.
+    """
+
+    model = "Strap P"
+
+    def __init__(
+        self, person: Person, heart: Heart, every_s: float = 1.0, lie: str = "frozen"
+    ) -> None:
+        super().__init__(person, heart, every_s, contact=False)
+        self.lie = lie
+        self._last = 0
+        self._dice = random.Random(person.seed ^ 4)
+
+    def measure(self, now: float, seconds: float) -> list[bytes]:
+        """Remember the rate that a lie will begin with."""
+        if self._recent:
+            self._last = self.rate
+        return super().measure(now, seconds)
+
+    def _off_body(self) -> HeartRateMeasurement:
+        """Tell a rate that nobody has."""
+        if self.lie == "random":
+            self._last = min(220, max(30, self._last + self._dice.randint(-9, 9)))
+        return HeartRateMeasurement(self._last)

@@ -2,23 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
 from bleak.exc import BleakError
 
-from gateway.decode import DECODERS, Circumstance, decode
+from gateway.decode import DECODERS, decode
 from gateway.outbox import Notification
+from gateway.policy import Policy
 from gateway.radio import Link, Radio
 from gateway.recorder import Recorder
 from gateway.session import Command, Event, Session, State
+from gateway.stillness import Stillness
+from gateway.visit import Visit
 from vitals import (
     Battery,
     DeviceStatus,
     Flag,
-    Instant,
+    HeartRate,
+    Kind,
     MalformedData,
     Reading,
     Record,
@@ -27,11 +31,13 @@ from vitals import (
 from vitals.clock import Clock, monotonic
 from vitals.gatt import battery, device_information, health_thermometer, heart_rate
 from vitals.metrics import Metrics
+from vitals.model import KINDS
 
 log = logging.getLogger(__name__)
 
 STREAMING = (heart_rate.MEASUREMENT,)  # characteristics that speak all the time
-SILENCE_S = 20.0  # without a value from one of them we cycle the link
+ASKED = (*device_information.NAMES, battery.LEVEL)  # the first that it has is read
+AGAIN_S = 1.0  # after what should not happen
 
 
 @dataclass
@@ -44,6 +50,7 @@ class Facts:
     malformed: int = 0
     connections: int = 0
     information: dict[str, str] = field(default_factory=dict)
+    kinds: set[Kind] = field(default_factory=set)  # of its records so far
 
 
 class Attendant:
@@ -56,9 +63,11 @@ class Attendant:
         recorder: Recorder,
         metrics: Metrics,
         clock: Clock,
+        policy: Policy = Policy(),  # noqa: B008 - immutable
     ) -> None:
         self._wearable, self._radio, self._recorder = wearable, radio, recorder
         self._metrics, self._clock = metrics, clock
+        self._silence_s, self._active_at = policy.silence_s, 0.0
         self._address = wearable.address.upper()
         self._session = Session()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
@@ -67,11 +76,23 @@ class Attendant:
         self._streams = False
         self._site: int | None = None
         self._facts = Facts()
+        self._visit = Visit(wearable.device, recorder, policy, metrics, clock)
+        self._stillness = Stillness()
 
     @property
     def device(self) -> config.Wearable:
         """Whom this attendant looks after."""
         return self._wearable
+
+    @property
+    def kinds(self) -> Collection[Kind]:
+        """What it has measured so far."""
+        return self._facts.kinds
+
+    @property
+    def information(self) -> Mapping[str, str]:
+        """Its Device Information."""
+        return self._facts.information
 
     def status(self, gateway: str) -> DeviceStatus:
         """Give the wearable's state as its retained status."""
@@ -87,29 +108,65 @@ class Attendant:
             off_body=facts.off_body,
             malformed=facts.malformed,
             reconnects=max(0, facts.connections - 1),
+            clock_ahead_ms=self._visit.watch.ahead_ms,
             information=facts.information,
         )
 
+    @property
+    def problem(self) -> str:
+        """What keeps its radio from hearing anybody."""
+        return self._radio.problem
+
     async def run(self) -> None:
-        """Look after the wearable, for ever."""
-        try:
-            await self._do(Command.SCAN)
-            while True:
-                event = await self._next()
-                for command in self._session.handle(event, self._clock()):
-                    await self._do(command)
-        finally:
-            await self._held.aclose()
+        """Look after the wearable, for ever; one that goes wrong disturbs no other."""
+        while True:
+            try:
+                await self._live()
+            except Exception:
+                log.exception("%s: starting over", self._wearable.device)
+                self._metrics.count("gateway_attendant_failures_total")
+            finally:
+                self._session = Session()
+                await self._hang_up()
+            await asyncio.sleep(AGAIN_S)
+
+    async def _live(self) -> None:
+        await self._do(Command.SCAN)
+        while True:
+            event = await self._next()
+            for command in self._session.handle(event, self._clock()):
+                await self._do(command)
 
     async def _next(self) -> Event:
         """Wait for what happens next; silence is something that happens."""
-        quiet = self._streams and self._session.state is State.STREAMING
+        due = None
+        if self._session.state is State.STREAMING:
+            due = self._active_at + self._silence_s
         try:
-            async with asyncio.timeout(SILENCE_S if quiet else None):
+            async with asyncio.timeout_at(due):
                 return await self._events.get()
         except TimeoutError:
-            age = self._clock() - (self._facts.last or 0)
-            return Event.SILENT if age > SILENCE_S * 1000 else Event.WOKE
+            quiet = asyncio.get_running_loop().time() - self._active_at
+            lives = quiet < self._silence_s or await self._lives()
+            return Event.WOKE if lives else Event.SILENT
+
+    async def _lives(self) -> bool:
+        """Tell whether a link that has been quiet for so long is one still.
+
+        BlueZ says "connected" for ever where its controller hangs or the daemon died.
+        """
+        if self._streams or self._link is None:
+            return False
+        asked = next(filter(self._link.offers, ASKED), None)
+        if asked and not await self._link.answers(asked):
+            return False
+        self._active()
+        return True
+
+    def _active(self) -> None:
+        """Note that the wearable got through."""
+        self._active_at = asyncio.get_running_loop().time()
+        self._radio.lives()
 
     async def _do(self, command: Command) -> None:
         """Carry out a command of the session."""
@@ -124,6 +181,7 @@ class Attendant:
             case Command.DISCONNECT:
                 log.warning("%s is connected but silent", self._wearable.device)
                 self._metrics.count("gateway_silences_total")
+                self._radio.suffers()
                 await self._hang_up()
             case Command.SLEEP:
                 await self._hang_up()
@@ -146,6 +204,7 @@ class Attendant:
         lost = partial(self._events.put_nowait, Event.LOST)
         held = self._radio.connected(self._seen, lost)
         self._link = await self._held.enter_async_context(held)
+        self._active()
         self._events.put_nowait(Event.CONNECTED)
 
     async def _listen(self) -> None:
@@ -154,19 +213,25 @@ class Attendant:
         log.info("%s connected", self._wearable.device)
         self._metrics.count("gateway_connections_total")
         self._facts.connections += 1
-        for characteristic in filter(self._link.offers, DECODERS):
+        self._stillness = Stillness()
+        await self._visit.arrive(self._link)
+        if site := await self._link.read(health_thermometer.TYPE):
+            self._site = site[0]
+        offered = list(filter(self._link.offers, DECODERS))
+        if not offered:  # BlueZ gives a list without any when its discovery failed
+            raise BleakError("it offers nothing that we can listen to")
+        for characteristic in offered:
             await self._link.listen(characteristic, partial(self._hear, characteristic))
         self._streams = any(map(self._link.offers, STREAMING))
+        await self._held.enter_async_context(self._visit.beside(self._link))
         await self._read_facts(self._link)
 
     async def _read_facts(self, link: Link) -> None:
-        """Read Device Information, the thermometer's site and the battery."""
+        """Read Device Information and the battery."""
         for characteristic, name in device_information.NAMES.items():
             if value := await link.read(characteristic):
                 text = device_information.parse_text(value)
                 self._facts.information[name] = text
-        if site := await link.read(health_thermometer.TYPE):
-            self._site = site[0]
         if level := await link.read(battery.LEVEL):
             await self._hear(battery.LEVEL, level)
 
@@ -181,22 +246,27 @@ class Attendant:
         """Take a value; the future ends once it is on disk (or was refused)."""
         heard, received = monotonic(), self._clock()
         try:
-            record = decode(characteristic, data, self._circumstance(received))
+            now = self._visit.circumstance(received, self._site)
+            record = decode(characteristic, data, now)
         except MalformedData as error:
             return self._refuse(error)
         if record is None:
             return _done()
+        if isinstance(record, HeartRate):
+            record = self._stillness.judge(record)
         self._note(record)
         reading = Reading(self._wearable.subject, self._wearable.device, record)
-        return self._recorder.put(Notification(reading, characteristic, data, heard))
-
-    def _circumstance(self, received: Instant) -> Circumstance:
-        return Circumstance(received, site=self._site)
+        said = Notification(reading, characteristic, data, heard)
+        stored = self._recorder.put(said)
+        self._visit.heard(characteristic, data, record, stored)
+        return stored
 
     def _note(self, record: Record) -> None:
         """Keep the wearable's state up to date."""
         self._session.forgive()
+        self._active()
         self._facts.last = record.received
+        self._facts.kinds.add(KINDS[type(record)])
         if not isinstance(record, Battery):
             self._facts.off_body = Flag.OFF_BODY in record.q
         if isinstance(record, Battery):

@@ -8,6 +8,7 @@ one hang for ever (facts: bluez #21).
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,47 +16,136 @@ from typing import Any
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakError
+from bleak.exc import BleakError, BleakGATTProtocolError
 
+from gateway.health import Health
 from gateway.memory import trim
 from vitals import Unavailable
+from vitals.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 CONNECT_S = 20.0
 ASK_S = 10.0
 AT_ONCE = 8  # connections being made
+RESCAN_S = 30.0  # a scan that finds nobody begins anew: BlueZ forgets one at times
+
+FAILURES = (BleakError, OSError, TimeoutError, EOFError)
+"""What talking to a wearable may end in."""
 
 Heard = Callable[[bytes], "asyncio.Future[None]"]
 """Takes a value; its future ends once the value is on disk."""
 
 
 class Radio:
-    """One adapter: a shared scan, and links to the wearables it hears."""
+    """One adapter: a shared scan, and links to the wearables it hears.
 
-    def __init__(self, adapter: str) -> None:
-        self._adapter = adapter
+    Attributes
+    ----------
+    rssi, names
+        As last heard, by address; dBm.
+    problem
+        What keeps it from hearing anybody, "" when nothing does.
+    """
+
+    def __init__(self, adapter: str, metrics: Metrics | None = None) -> None:
+        self._adapter, self._metrics = adapter, metrics or Metrics()
         self._options = options(adapter)
         self._seekers: dict[str, asyncio.Future[BLEDevice]] = {}
         self._connecting = asyncio.Semaphore(AT_ONCE)
-        self._wanted = asyncio.Event()
-        self.rssi: dict[str, int] = {}  # dBm, by address, as last heard
-        self.names: dict[str, str] = {}  # by address
+        self._wanted, self._sick = asyncio.Event(), asyncio.Event()
+        self._health = Health()
+        self._holders: set[Callable[[], None]] = set()
+        self.rssi: dict[str, int] = {}
+        self.names: dict[str, str] = {}
         self.problem = ""
 
     async def run(self) -> None:
+        """Scan while anybody is sought, and keep the adapter alive; for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._scan())
+            if self.on_bluez:
+                group.create_task(self._heal())
+
+    @property
+    def on_bluez(self) -> bool:
+        """Whether BlueZ is behind bleak."""
+        return native(self._adapter) and sys.platform == "linux"
+
+    def lives(self) -> None:
+        """Take a sign of life of the adapter: a wearable got through."""
+        self._health.lives()
+
+    def suffers(self) -> None:
+        """Take a trouble that may be the adapter's; after some, it is reset."""
+        sick = self._health.suffers(asyncio.get_running_loop().time())
+        if sick and self.on_bluez:  # nobody else's adapter is ours to reset
+            self._sick.set()
+
+    def drop(self) -> None:
+        """Tell all who hold a link that it is lost: BlueZ is gone, and cannot."""
+        for lost in list(self._holders):
+            lost()
+
+    async def _scan(self) -> None:
         """Scan while anybody is sought; say once what is wrong, and try again."""
         while True:
             await self._wanted.wait()
             try:
+                await self._well()
+                await self._let_go()
                 async with self._scanning():
-                    while self._seekers:
-                        await asyncio.sleep(0.1)
-            except (BleakError, OSError, TimeoutError) as error:
-                self._trouble(f"cannot scan with {self._adapter or 'BlueZ'}: {error}")
+                    await self._found()
+            except Exception as error:  # bleak passes on whatever D-Bus throws
+                words = f"cannot scan with {self._name}: {_words(error)}"
+                self._trouble(f"{words}; trying again")
+                self.suffers()
                 await asyncio.sleep(2)
             if not self._seekers:
                 self._wanted.clear()
+
+    async def _well(self) -> None:
+        """Wait while the adapter is being reset."""
+        while self._sick.is_set() and self.on_bluez:
+            await asyncio.sleep(0.1)
+
+    async def _found(self) -> None:
+        """Wait until nobody is sought, or for a while."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + RESCAN_S
+        while self._seekers and not self._sick.is_set() and loop.time() < until:
+            await asyncio.sleep(0.1)
+
+    async def _heal(self) -> None:
+        """Switch the adapter off and on when it is sick, for ever."""
+        from gateway.adapter import power_cycle
+
+        while True:
+            await self._sick.wait()
+            self._trouble(f"{self._name}: nothing works; switching it off and on")
+            try:
+                await power_cycle(self._adapter)
+            except (OSError, TimeoutError) as error:
+                self._trouble(f"cannot reset {self._name}: {_words(error)}")
+            else:
+                self._metrics.count("gateway_adapter_resets_total")
+                self.problem = ""
+                log.warning("%s is on again", self._name)
+            self._sick.clear()
+            self.drop()
+
+    async def _let_go(self) -> None:
+        """End links that BlueZ has kept of wearables that are sought."""
+        if not self.on_bluez:
+            return
+        from gateway.adapter import let_go
+
+        for address in await let_go(self._adapter, self._seekers.keys()):
+            log.info("BlueZ held a link to %s that nobody uses", address)
+
+    @property
+    def _name(self) -> str:
+        return self._adapter or "BlueZ"
 
     async def seen(self, address: str) -> BLEDevice:
         """Wait for a wearable's next advertisement."""
@@ -80,12 +170,23 @@ class Radio:
             timeout=CONNECT_S,
             **self._options["client"],
         )
-        async with self._connecting, asyncio.timeout(CONNECT_S + 5):
-            await client.connect()
+        await self._dial(client)
+        self._holders.add(lost)
         try:
             yield Link(client, self._options["confirms"])
         finally:
+            self._holders.discard(lost)
             await _within(client.disconnect())
+
+    async def _dial(self, client: BleakClient) -> None:
+        """Connect; that it works or not says something of the adapter."""
+        try:
+            async with self._connecting, asyncio.timeout(CONNECT_S + 5):
+                await client.connect()
+        except Exception:
+            self.suffers()
+            raise
+        self.lives()
 
     @asynccontextmanager
     async def _scanning(self) -> AsyncIterator[None]:
@@ -112,7 +213,7 @@ class Radio:
 
     def _trouble(self, text: str) -> None:
         if text != self.problem:
-            log.warning("%s; trying again", text)
+            log.warning("%s", text)
         self.problem = text
 
 
@@ -126,6 +227,17 @@ class Link:
         """Tell whether the wearable has a characteristic."""
         return self._client.services.get_characteristic(characteristic) is not None
 
+    async def answers(self, characteristic: str) -> bool:
+        """Tell whether the wearable answers a question, be it with a refusal."""
+        try:
+            async with asyncio.timeout(ASK_S):
+                await self._client.read_gatt_char(characteristic)
+        except BleakGATTProtocolError:
+            return True
+        except Exception:  # on a dead stack bleak raises anything
+            return False
+        return True
+
     async def read(self, characteristic: str) -> bytes | None:
         """Read a characteristic; None when the wearable lacks or refuses it."""
         if not self.offers(characteristic):
@@ -136,6 +248,16 @@ class Link:
         except BleakError as error:
             log.info("cannot read %s: %s", characteristic[4:8], error)
             return None
+
+    async def write(self, characteristic: str, value: bytes) -> bool:
+        """Write a value; False when the wearable refuses it."""
+        try:
+            async with asyncio.timeout(ASK_S):
+                await self._client.write_gatt_char(characteristic, value, response=True)
+        except BleakError as error:
+            log.info("cannot write %s: %s", characteristic[4:8], error)
+            return False
+        return True
 
     async def listen(self, characteristic: str, heard: Heard) -> None:
         """Subscribe to notifications or indications.
@@ -195,10 +317,16 @@ def _ignore(_: object, __: bytearray) -> None:
     """Leave the value to `confirm_after`."""
 
 
+def _words(error: Exception) -> str:
+    if isinstance(error, BleakError) and error.args:
+        return str(error.args[0])
+    return str(error) or type(error).__name__
+
+
 async def _within(call: Awaitable[object]) -> None:
     """Give a call that ends things its time, whatever it says."""
     try:
         async with asyncio.timeout(ASK_S):
             await call
-    except (BleakError, OSError, TimeoutError, EOFError) as error:
-        log.debug("while ending: %s", error)
+    except Exception as error:  # on a dead stack bleak raises anything
+        log.debug("while ending: %s", _words(error))

@@ -1,81 +1,42 @@
 """Disk -> bus: publish, and publish again until ingest has committed.
 
-A broker's PUBACK releases nothing (docs/decisions/0001).  `Progress` is the pure core:
-it says from where to publish next, given what was published, what was committed and
-when.
+A broker's PUBACK releases nothing (docs/decisions/0001).  Two lanes run side by side:
+what has just been recorded goes out at once, and beside it, in batches, whatever an
+outage has left behind.
 """
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
+from gateway.flight import Flight
 from gateway.outbox import Outbox, Row
 from gateway.recorder import Recorder
-from vitals import Committed, Instant, MalformedData, wire
+from vitals import Committed, MalformedData, wire
 from vitals.bus import Bus, Delivery
-from vitals.clock import Clock, monotonic
+from vitals.clock import monotonic
 from vitals.metrics import Metrics
 from vitals.wire import Message
 
 log = logging.getLogger(__name__)
 
-PAGE = 1000  # records read from disk at once
+PAGE = 1000  # records of the backlog read from disk, and on their way to the broker
 BATCH = 100  # records in one message of a backlog
-WINDOW = 20_000  # records on their way without a commit
-PATIENCE_S = (5, 10, 20, 30)  # without any commit, then we publish again
 GREETING_S = 3.0  # we wait for ingest's first word after connecting
-
-
-@dataclass
-class Progress:
-    """How far publishing has come.  Sans-I/O."""
-
-    cursor: int = 0  # the highest id published in this pass
-    flying: int = 0  # published and not committed
-    news: int = 0  # ms since 1970, of the last publication or commit
-    disappointments: int = 0
-
-    def published(self, rows: Sequence[Row], now: Instant) -> None:
-        """Note what has been handed to the broker."""
-        self.cursor, self.news = max(self.cursor, rows[-1].id), now
-        self.flying += len(rows)
-
-    def committed(self, count: int, now: Instant) -> None:
-        """Note what ingest has made durable."""
-        self.flying = max(0, self.flying - count)
-        if count:
-            self.news, self.disappointments = now, 0
-
-    def rewind(self) -> None:
-        """Begin again with the oldest record."""
-        self.cursor = self.flying = 0
-
-    def impatient(self, now: Instant) -> bool:
-        """Tell whether it is time to publish again what was never committed."""
-        patience = PATIENCE_S[min(self.disappointments, len(PATIENCE_S) - 1)]
-        if not self.flying or now - self.news < patience * 1000:
-            return False
-        self.disappointments += 1
-        self.news = now
-        return True
-
-    @property
-    def full(self) -> bool:
-        """Tell whether enough is under way."""
-        return self.flying >= WINDOW
 
 
 class Uplink:
     """Publishes what the recorder has written."""
 
     def __init__(
-        self, gateway: str, recorder: Recorder, bus: Bus, metrics: Metrics, clock: Clock
+        self, gateway: str, recorder: Recorder, bus: Bus, metrics: Metrics
     ) -> None:
         self._recorder, self._bus, self._metrics = recorder, bus, metrics
-        self._clock = clock
-        self._progress = Progress()
+        self._flight = Flight()
+        self._cursor = 0  # no record on disk up to here waits to be published
+        self._behind, self._news = asyncio.Event(), asyncio.Event()
         self._greeted = asyncio.Event()
         self._committed = bus.subscribe(wire.gateway_topic(gateway, "committed"))
 
@@ -83,25 +44,101 @@ class Uplink:
         """Publish and release, for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._release())
-            group.create_task(self._publish())
+            await self._greeting()
+            self._fall_behind(0)
+            group.create_task(self._live())
+            group.create_task(self._backlog())
 
     def rewind(self) -> None:
         """Publish everything that is not committed again."""
-        self._progress.rewind()
-        self._recorder.recorded.set()
+        self._flight = Flight()
+        self._fall_behind(0)
 
-    async def _publish(self) -> None:
-        """Publish as records come, the backlog from disk, the live ones from memory."""
-        await self._greeting()
+    # -- out ---------------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        """Publish as records come, from memory."""
         while True:
-            rows = await self._next_rows()
-            if rows:
+            await self._recorder.recorded.wait()
+            await self._bus.online.wait()  # what leaves, the broker gets
+            self._recorder.recorded.clear()
+            if rows := self._fresh():
+                self._take_off(rows)
                 self._observe(rows)
-                self._progress.published(rows, self._clock())
-                await asyncio.gather(*map(self._bus.publish, messages(rows)))
-                self._metrics.count("gateway_published_total", len(rows))
+                await self._publish(rows)
+
+    def _fresh(self) -> list[Row]:
+        """Take what has just been recorded; the backlog may have been faster."""
+        fresh, cursor, flight = self._recorder.fresh, self._cursor, self._flight
+        rows = [row for row in fresh if row.id > cursor and row.id not in flight]
+        fresh.clear()
+        return rows
+
+    def _take_off(self, rows: Sequence[Row]) -> None:
+        """Note that live records leave."""
+        tracked = self._flight.depart(rows, monotonic())
+        follows = rows[-1].id - len(rows) == self._cursor == rows[0].id - 1
+        if tracked and follows:
+            self._cursor = rows[-1].id
+        else:  # others wait before these, or these must go once more
+            self._fall_behind(self._cursor)
+
+    async def _backlog(self) -> None:
+        """Publish what is on disk and not under way, beside the live records."""
+        while True:
+            if not self._bus.online.is_set():
+                await self._bus.online.wait()
+                self._flight.doubt()
+            late = self._flight.overdue(monotonic())
+            if late is not None:
+                self._fall_behind(late - 1)
+            if self._behind.is_set() and not self._flight.full:
+                await self._next_page()
             else:
                 await self._pause()
+
+    async def _next_page(self) -> None:
+        self._behind.clear()  # before reading: what is recorded meanwhile sets it
+        cursor = self._cursor
+        try:
+            page = await self._recorder.ask(Outbox.pending, cursor, PAGE)
+        except sqlite3.Error:
+            self._behind.set()
+            await asyncio.sleep(1)
+            return
+        if not page or self._cursor != cursor:  # the end; or we were sent back
+            return
+        self._fall_behind(page[-1].id)
+        rows = [row for row in page if row.id not in self._flight]
+        self._flight.depart(rows, monotonic())
+        await self._publish(rows)
+
+    def _fall_behind(self, cursor: int) -> None:
+        """Go on from disk behind a record, until nothing is left there."""
+        self._cursor = cursor
+        self._behind.set()
+        self._news.set()
+
+    async def _publish(self, rows: Sequence[Row]) -> None:
+        await asyncio.gather(*map(self._bus.publish, messages(rows)))
+        self._metrics.count("gateway_published_total", len(rows))
+
+    async def _pause(self) -> None:
+        """Wait for news, at most a second."""
+        self._news.clear()
+        try:
+            async with asyncio.timeout(1):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+
+    def _observe(self, rows: Iterable[Row]) -> None:
+        """Measure from notification to publication."""
+        now = monotonic()
+        ages = [now - row.heard for row in rows if row.heard]
+        self._metrics.observe("gateway_publish_seconds", ages)
+
+    # -- back --------------------------------------------------------------------------
 
     async def _greeting(self) -> None:
         """Wait for ingest's word on what it has, so that no number is used twice."""
@@ -113,34 +150,6 @@ class Uplink:
             log.info("no word from ingest yet; publishing all the same")
         self._greeted.set()
 
-    async def _next_rows(self) -> list[Row]:
-        """Give what to publish next; nothing while enough is under way."""
-        recorder, progress = self._recorder, self._progress
-        fresh, recorder.fresh = recorder.fresh, []
-        recorder.recorded.clear()
-        if progress.impatient(self._clock()):
-            progress.rewind()
-        if progress.full:
-            return []
-        # Ids have no gaps, so this is all there is: no need to ask the disk.
-        if fresh and fresh[0].id == progress.cursor + 1 and len(fresh) <= PAGE:
-            return fresh
-        return await recorder.ask(Outbox.pending, progress.cursor, PAGE)
-
-    async def _pause(self) -> None:
-        """Wait for news, at most a second."""
-        try:
-            async with asyncio.timeout(1):
-                await self._recorder.recorded.wait()
-        except TimeoutError:
-            pass
-
-    def _observe(self, rows: Iterable[Row]) -> None:
-        """Measure from notification to publication."""
-        now = monotonic()
-        ages = [now - row.heard for row in rows if row.heard]
-        self._metrics.observe("gateway_publish_seconds", ages)
-
     async def _release(self) -> None:
         """Forget what ingest has committed."""
         while True:
@@ -150,21 +159,43 @@ class Uplink:
 
     async def _take(self, delivery: Delivery) -> None:
         try:
+            if len(delivery.message.payload) > wire.LARGEST:
+                raise MalformedData("it is too long")
             noun = wire.read(Committed, delivery.message.payload)
         except MalformedData as error:
             log.warning("ignored a word from ingest: %s", error)
             self._metrics.count("gateway_refused_total")
             return
+        await self._go_on_behind(noun)
+        ids = [
+            number
+            for device, ranges in noun.devices.items()
+            for number in self._flight.land(device, ranges)
+        ]
+        await self._recorder.ask(Outbox.release, ids)
+        self._metrics.count("gateway_committed_total", len(ids))
+        self._news.set()
+
+    async def _go_on_behind(self, noun: Committed) -> None:
+        """See to it that no number is given that ingest already has."""
+        highest = {
+            device: max(last for _, last in ranges)
+            for device, ranges in noun.devices.items()
+            if ranges and len(device) <= 64  # as wire has it
+        }
         first = not self._greeted.is_set()
-        for device, ranges in noun.devices.items():
-            if first and ranges:
-                last = max(last for _, last in ranges)
-                await self._recorder.ask(Outbox.reconcile, device, last)
-            gone = await self._recorder.ask(Outbox.release, device, ranges)
-            self._progress.committed(gone, self._clock())
-            self._metrics.count("gateway_committed_total", gone)
+        try:
+            renumbered, doubted = await self._recorder.ask(
+                Outbox.reconcile, highest, renumber=first
+            )
+        except sqlite3.Error:  # the disk refuses: another word will come
+            return
+        if renumbered:  # those in memory have their old numbers
+            self._recorder.fresh.clear()
+        if doubted:
+            log.warning("ingest claims impossible numbers of %d devices", doubted)
+            self._metrics.count("gateway_refused_total", doubted)
         self._greeted.set()
-        self._recorder.recorded.set()
 
 
 def messages(rows: Iterable[Row]) -> list[Message]:

@@ -25,7 +25,12 @@ READERS = {"ingest.store", "alerts.history"}
 
 # Each heavy dependency has its homes; everybody else is pure or knows a Protocol.
 HOMES = {
-    "bleak": ("gateway.radio", "gateway.attendant", "gateway.bumble"),
+    "bleak": (
+        "gateway.radio",
+        "gateway.attendant",
+        "gateway.bumble",
+        "gateway.survey",
+    ),
     "paho": ("vitals.mqtt",),
     "influxdb_client": ("ingest.influx",),
     "numba": ("dsp.kernels",),
@@ -38,7 +43,7 @@ HOMES = {
     "pwdlib": ("portal", "vitals.broker"),
     "amqtt": ("vitals.broker",),
     "bumble": ("firmware_sim", "gateway.bumble"),
-    "dbus_fast": ("firmware_sim.bluez", "gateway.agent"),
+    "dbus_fast": ("firmware_sim.bluez", "gateway.agent", "gateway.adapter"),
 }
 
 MODULES = [

@@ -4,6 +4,7 @@
 Constructors receive the values they need: there is no global settings object.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 from pathlib import Path
@@ -15,6 +16,8 @@ from msgspec import Meta, Struct, field
 from vitals.codes import Kind, Metric
 from vitals.errors import ConfigError
 from vitals.model import Limit, Name
+
+CREDENTIALS = "/etc/credstore"
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Address = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
@@ -51,6 +54,15 @@ class Gateway(Section, frozen=True):
 
     name: Name = "gw-1"
     adapter: str = ""  # "" or "hci0": BlueZ; "tcp-client:HOST:PORT", "usb:0": Bumble
+    silence_s: Positive = 20.0  # without a value; then a link must prove that it lives
+    group_ms: Annotated[int, Meta(ge=0, le=10_000)] = (
+        250  # streamed values share a write
+    )
+    keep_mb: Positive = 1024.0  # of records not yet committed; older streams go first
+    keep_days: Positive = 30.0  # streamed records; spot readings are kept for ever
+    time_zone: str = "UTC"  # of the wearables' own clocks: "Asia/Shanghai"
+    delete_stored: bool = False  # on the wearable, once ingest has committed it
+    home_assistant: bool = False  # announce the wearables to Home Assistant
     wearables: tuple[Wearable, ...] = ()
 
 
@@ -118,12 +130,45 @@ class SimFault(Section, frozen=True):
 class SimWearable(Section, frozen=True):
     """A simulated wearable on a simulated person."""
 
-    kind: Literal["strap", "cuff", "thermometer"]
+    kind: Literal[
+        "strap",
+        "polar",
+        "cuff",
+        "thermometer",
+        "patch",
+        "oximeter",
+        "glucose",
+        "watch",
+    ]
     address: str
     person: Name
     name: str = ""  # in the scan response; "" = made from kind and address
-    every_s: Positive | None = None  # None: strap 1, cuff 60, thermometer 10
+    every_s: Positive | None = None  # None: its kind's own
     rr: str = ""  # a file of RR intervals in ms, one a line: the strap beats them
+    contact: bool = True  # strap: it can tell whether it is worn
+    lie: Literal["frozen", "random"] = "frozen"  # polar: what it says off the body
+    kpa: bool = False  # cuff
+    users: tuple[Annotated[int, Meta(ge=0, le=255)], ...] = (1,)  # cuff: slots, in turn
+    status: Annotated[int, Meta(ge=0, le=0xFFFF)] = 0  # cuff: bits it always sets
+    site: Literal[
+        "armpit",
+        "body",
+        "ear",
+        "finger",
+        "gi",
+        "mouth",
+        "rectum",
+        "toe",
+        "tympanum",
+    ] = "armpit"  # thermometer
+    molar: bool = False  # glucose: mol/L; else kg/L
+    stored: Annotated[int, Meta(ge=0, le=65_535)] = (
+        0  # cuff, glucose: readings it holds
+    )
+    window_s: Positive | None = None  # cuff: found only for so long after a reading
+    clock_off_s: Annotated[float, Meta(ge=-4e9, le=4e9)] = 0.0
+    # Its Current Time Service: it lets itself be read, be set, or only pretends to.
+    current_time: Literal["none", "read", "write", "ignore"] = "none"
     faults: tuple[SimFault, ...] = ()
 
 
@@ -248,12 +293,24 @@ def _unknown(path: str, keys: Iterable[str], known: Sequence[str]) -> Iterator[s
             yield f"{path}.{key}: unknown; one of {', '.join(known)}"
 
 
+def located(path: str) -> str:
+    """Give a secret file's path; a bare name may be one of systemd's credentials.
+
+    A unit finds them in a folder of its own, root by hand in systemd's store.
+    """
+    if not path or "/" in path:
+        return path
+    folders = os.environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIALS
+    places = [os.path.join(folder, path) for folder in folders if folder]
+    return next(filter(os.path.exists, places), path)
+
+
 def secret(path: str) -> str:
     """Read the first line of a secret's file; "" has no secret."""
     if not path:
         return ""
     try:
-        return Path(path).read_text().splitlines()[0].strip()
+        return Path(located(path)).read_text().splitlines()[0].strip()
     except (OSError, IndexError) as error:
         raise ConfigError(f"{path}: cannot read the secret in it: {error}") from error
 
@@ -262,6 +319,10 @@ def _plain(error: str) -> str:
     """Say msgspec's words in ours: `gateway.nmae: unknown key`."""
     what, _, where = error.partition(" - at `$.")
     where = where.rstrip("`")
+    if "matching regex '^[a-z0-9_-]" in what:
+        what = "takes 1 to 64 of a-z, 0-9, _ and -"
+    if "matching regex '^([0-9A-Fa-f]" in what:
+        what = "takes an address such as C0:00:00:00:00:01"
     if what.startswith("Object contains unknown field"):
         key = what.split("`")[1]
         return f"{f'{where}.{key}' if where else key}: unknown key"

@@ -10,7 +10,7 @@ from bleak.exc import (
     BleakBluetoothNotAvailableReason,
 )
 from bumble import core, hci
-from bumble.device import Advertisement, Connection, Device
+from bumble.device import Advertisement, Connection
 from bumble.host import Host
 from bumble.keys import JsonKeyStore, MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
@@ -18,6 +18,7 @@ from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
 from gateway.bumble import lean
+from gateway.bumble.guard import GuardedDevice
 from gateway.bumble.words import address_text
 
 OPEN_S = 10.0  # for the adapter to answer
@@ -101,7 +102,7 @@ class Central:
 
     def __init__(self, host: Host, keys: str, transport: Transport) -> None:
         address = hci.Address.generate_static_address()
-        self.device = Device("gateway", address=address, host=host)
+        self.device = GuardedDevice("gateway", address=address, host=host)
         # Before power-on: Bumble would choose a file of its own.
         self.device.keystore = JsonKeyStore(None, keys) if keys else MemoryKeyStore()
         self.device.pairing_config_factory = self._pairing

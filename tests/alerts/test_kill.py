@@ -118,7 +118,7 @@ class Night:
         for line in (self.folder / "published").read_bytes().splitlines():
             with contextlib.suppress(ValueError):  # torn by a kill
                 topic, payload, retain = json.loads(line)
-                kept |= {topic: payload} if retain else {}
+                kept |= {topic: payload} if retain and "/alert/" in topic else {}
         return {topic.split("/")[-1] for topic, payload in kept.items() if payload}
 
 

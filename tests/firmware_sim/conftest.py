@@ -1,7 +1,5 @@
 """Simulated homes, and time that jumps to the next timer instead of waiting."""
 
-import asyncio
-import selectors
 from contextlib import asynccontextmanager
 
 import pytest
@@ -9,30 +7,11 @@ from bleak import BleakClient, BleakScanner
 
 from firmware_sim.service import simulation
 from gateway.bumble import BumbleClient, BumbleScanner, Central
+from tests import warp
 from vitals.config import Course, Sim, SimPerson, SimWearable
 from vitals.metrics import Metrics
 
 BLEAK = {"bluez": {"adapter": "air"}}
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps: an hour of telemetry in a second."""
-
-    def __init__(self):
-        self.jumped = 0.0
-        loop = self
-
-        class Selector(selectors.DefaultSelector):
-            def select(self, timeout=None):
-                ready = super().select(0 if timeout else timeout)
-                if timeout and not ready:
-                    loop.jumped += timeout
-                return ready
-
-        super().__init__(Selector())
-
-    def time(self):
-        return self.jumped
 
 
 @pytest.fixture(autouse=True)
@@ -47,15 +26,7 @@ def no_errors(caplog):
 def jump():
     """Run a coroutine in jumping time, with a limit in that time."""
 
-    def go(coroutine, limit_s=100_000.0):
-        async def bounded():
-            async with asyncio.timeout(limit_s):
-                return await coroutine
-
-        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-            return runner.run(bounded())
-
-    return go
+    return lambda coroutine, limit_s=100_000.0: warp.run(coroutine, limit_s)
 
 
 def sim_config(*wearables, course=(), **others):

@@ -53,7 +53,7 @@ def test_a_resting_day_is_unremarkable(seed):
     ("state", "what", "low", "high"),
     [
         ("racing", "hr", 149, 151),
-        ("exercise", "hr", 115, 145),
+        ("bradycardia", "hr", 33.9, 34.1),
         ("hypertension", "sys", 189, 191),
         ("hypertension", "dia", 117, 119),
         ("fever", "temp", 39.1, 39.3),
@@ -66,6 +66,68 @@ def test_a_state_sets_in_holds_and_passes(state, what, low, high):
     assert low <= value[110] <= high
     assert low <= value[159] <= high
     assert (value[99.9], value[165]) == (rest[99.9], rest[165])
+
+
+def test_exercise_takes_a_minute_to_set_in_and_two_thirds_of_it_one_to_wear_off():
+    course = Course(at_s=1000, for_s=600, state="exercise")
+    trained, resting = Person(7, [course]), Person(7)
+    more = {t: trained.at(t).hr - resting.at(t).hr for t in (999, 1020, 1060, 1600)}
+    assert more[999] == 0
+    assert more[1020] == pytest.approx(65 / 2, abs=3)
+    assert more[1060] == pytest.approx(65, abs=10)
+    assert more[1600] == pytest.approx(65, abs=0.1)
+    recovered = trained.at(1660).hr - resting.at(1660).hr
+    assert recovered == pytest.approx(65 / 3, abs=3)
+    assert trained.at(2200).hr == resting.at(2200).hr
+
+
+def test_activity_comes_in_bouts_the_same_each_time_and_leaves_rest_between():
+    course = Course(at_s=3600, for_s=6 * 3600, state="activity")
+    active, resting = Person(7, [course]), Person(7)
+    more = [active.at(t).hr - resting.at(t).hr for t in range(0, 8 * 3600, 10)]
+    assert more == [active.at(t).hr - resting.at(t).hr for t in range(0, 8 * 3600, 10)]
+    assert not any(more[:360])
+    assert not any(more[7 * 360 :])
+    busy = more[360 : 7 * 360]
+    assert 10 < max(busy) <= 30
+    assert 0.1 < sum(m > 5 for m in busy) / len(busy) < 0.6
+
+
+def test_the_heart_is_slowest_and_the_body_coolest_before_dawn():
+    for seed in range(5):
+        person = Person(seed, hour=12)
+        hours = {h: person.at((h - 12) % 24 * 3600) for h in (4, 5, 16, 17)}
+        assert hours[4].hr < hours[16].hr - 3
+        assert hours[5].temp < hours[17].temp - 0.4
+        assert hours[4].sys < hours[16].sys - 6
+
+
+def test_days_are_as_cheap_as_minutes():
+    person = Person(7, hour=0)
+    assert person.at(10 * 86_400 + 5).hr == pytest.approx(person.at(5).hr, abs=12)
+
+
+def test_fibrillation_makes_beats_irregular_and_unlike_their_neighbours():
+    def spread(course):
+        rr = beats(Heart(Person(7, course)), 600)
+        mean = sum(rr) / len(rr)
+        cv = (sum((b - mean) ** 2 for b in rr) / len(rr)) ** 0.5 / mean
+        pairs = sum((a - mean) * (b - mean) for a, b in pairwise(rr))
+        return cv, pairs / sum((b - mean) ** 2 for b in rr)
+
+    cv, likeness = spread([episode("fibrillation", -10, 10_000)])
+    assert 0.15 < cv < 0.3
+    assert abs(likeness) < 0.15
+    calm_cv, calm_likeness = spread([])
+    assert calm_cv < 0.06
+    assert calm_likeness > 0.3
+
+
+def test_a_fever_climbs_as_slowly_as_its_ramp():
+    course = Course(at_s=3600, for_s=7200, state="fever", ramp_s=3600)
+    person = Person(7, [course])
+    assert person.at(3600 + 1800).temp == pytest.approx(37.9, abs=0.4)
+    assert person.at(7300).temp == pytest.approx(39.2, abs=0.05)
 
 
 def test_states_set_in_smoothly():

@@ -3,10 +3,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.decode import DECODERS, Circumstance, decode
-from vitals import Flag, MalformedData
-from vitals.gatt import battery, blood_pressure, health_thermometer, heart_rate
+from gateway.timeline import Timeline
+from vitals import Flag, MalformedData, Reading
+from vitals.gatt import (
+    battery,
+    blood_pressure,
+    glucose,
+    health_thermometer,
+    heart_rate,
+    pulse_oximeter,
+)
 from vitals.gatt.date_time import DateTime
 from vitals.gatt.numbers import Special
+from vitals.wire import Message, encode, record_topic, unpack
 
 NOW = 1_800_000_000_000
 HERE = Circumstance(received=NOW)
@@ -128,6 +137,164 @@ def test_an_unknown_characteristic_carries_no_record():
     assert of("0000ffff-0000-1000-8000-00805f9b34fb", b"x") is None
 
 
+def spot(spo2=97, pulse=60, **fields):
+    return pulse_oximeter.SpotCheck(spo2, pulse, **fields).build()
+
+
+def continuous(spo2=97, pulse=60, **fields):
+    return pulse_oximeter.Continuous(spo2, pulse, **fields).build()
+
+
+def sugar(concentration=0.001, base=NOW - 3_600_000, **fields):
+    stamp = DateTime.of(base)
+    return glucose.GlucoseMeasurement(7, stamp, None, concentration, **fields).build()
+
+
+def test_a_saturation_has_its_pulse():
+    record = of(pulse_oximeter.CONTINUOUS, continuous())
+    assert (record.spo2, record.pulse, record.q, record.t) == (97, 60, (), NOW)
+    record = of(pulse_oximeter.SPOT_CHECK, spot(stamp=DateTime.of(NOW - 60_000)))
+    assert (record.spo2, record.t, record.device_t) == (97, NOW - 60_000, NOW - 60_000)
+
+
+@pytest.mark.parametrize("make", [spot, continuous])
+@pytest.mark.parametrize(
+    ("fields", "flag", "kept"),
+    [
+        ({"sensor": pulse_oximeter.SENSOR_OFF_USER}, Flag.OFF_BODY, False),
+        ({"sensor": pulse_oximeter.SENSOR_DISCONNECTED}, Flag.OFF_BODY, False),
+        ({"sensor": pulse_oximeter.SENSOR_MALFUNCTION}, Flag.ARTEFACT, False),
+        ({"status": pulse_oximeter.INVALID}, Flag.ARTEFACT, False),
+        ({"status": pulse_oximeter.DEMONSTRATION}, Flag.ARTEFACT, False),
+        ({"status": pulse_oximeter.CALIBRATING}, Flag.ARTEFACT, False),
+        ({"status": pulse_oximeter.QUESTIONABLE}, Flag.ARTEFACT, True),
+        ({"sensor": pulse_oximeter.LOW_PERFUSION}, Flag.ARTEFACT, True),
+        ({"sensor": pulse_oximeter.SIGNAL_ERRATIC}, Flag.ARTEFACT, True),
+        ({"spo2": Special.NRES}, Flag.NOT_AT_THIS_RESOLUTION, False),
+        ({"spo2": 108}, Flag.IMPLAUSIBLE, True),
+    ],
+)
+def test_an_oximeters_doubts_become_flags(make, fields, flag, kept):
+    characteristics = {
+        spot: pulse_oximeter.SPOT_CHECK,
+        continuous: pulse_oximeter.CONTINUOUS,
+    }
+    record = of(characteristics[make], make(**fields))
+    assert record.q == (flag,)
+    assert (record.spo2 is not None) == kept
+
+
+@pytest.mark.parametrize(
+    "status", [0, pulse_oximeter.FULLY_QUALIFIED | pulse_oximeter.ONGOING]
+)
+def test_an_oximeter_without_doubts_has_no_flags(status):
+    data = continuous(status=status, sensor=pulse_oximeter.EXTENDED_DISPLAY)
+    assert of(pulse_oximeter.CONTINUOUS, data).q == ()
+
+
+def test_a_stamp_of_a_clock_that_was_never_set_is_kept_and_not_believed():
+    # a real oximeter, Stack Overflow 71264072
+    data = bytes.fromhex("17 6100 6000 e107010101 2213 2000 200000")
+    record = of(pulse_oximeter.SPOT_CHECK, data)
+    assert (record.spo2, record.pulse, record.t) == (97, 96, NOW)
+    assert record.device_t == 1_483_234_459_000
+    assert set(record.q) == {Flag.ARTEFACT, Flag.CLOCK_UNSYNCED}
+
+
+def test_a_stored_spot_check_without_a_stamp_was_taken_nobody_knows_when():
+    data = spot(status=pulse_oximeter.FROM_STORAGE)
+    assert of(pulse_oximeter.SPOT_CHECK, data).q == (Flag.CLOCK_UNSYNCED,)
+
+
+@pytest.mark.parametrize(
+    ("concentration", "molar", "value"),
+    [(0.00119, False, 6.605), (0.0055, True, 5.5), (0.0, True, 0.0)],
+)
+def test_glucose_is_in_millimoles_per_litre(concentration, molar, value):
+    record = of(glucose.MEASUREMENT, sugar(concentration, molar=molar))
+    assert record.glucose == value
+    assert record.device_t == NOW - 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "flag"),
+    [
+        ({"sample": glucose.CONTROL_SOLUTION}, Flag.ARTEFACT),
+        ({"place": glucose.CONTROL_SOLUTION_PLACE}, Flag.ARTEFACT),
+        ({"status": glucose.RESULT_TOO_HIGH}, Flag.OUT_OF_RANGE),
+        ({"concentration": None}, Flag.NOT_A_NUMBER),
+        ({"concentration": Special.NAN}, Flag.NOT_A_NUMBER),
+    ],
+)
+def test_a_meters_number_that_is_none_of_the_patients_is_no_value(fields, flag):
+    record = of(glucose.MEASUREMENT, sugar(**fields))
+    assert (record.glucose, record.q) == (None, (flag,))
+
+
+def test_a_meters_faults_are_kept_with_the_value():
+    record = of(glucose.MEASUREMENT, sugar(status=glucose.STRIP_TYPE))
+    assert record.q == (Flag.ARTEFACT,)
+    assert record.glucose is not None
+    assert of(glucose.MEASUREMENT, sugar(status=glucose.BATTERY_LOW)).q == ()
+
+
+@pytest.mark.parametrize(("minutes", "ahead"), [(-90, -90), (60, 60), (None, 0)])
+def test_the_time_that_the_user_of_a_meter_sees_counts(minutes, ahead):
+    base = DateTime.of(NOW - 7_200_000)
+    said = glucose.GlucoseMeasurement(7, base, minutes, 0.001)
+    record = of(glucose.MEASUREMENT, said.build())
+    assert record.device_t == record.t == NOW - 7_200_000 + ahead * 60_000
+
+
+@pytest.mark.parametrize(
+    "fields", [{"offset": 0x7FFF}, {"offset": -0x8000}, {"status": glucose.TIME_FAULT}]
+)
+def test_a_meter_that_does_not_know_the_time_is_not_believed(fields):
+    base = DateTime.of(NOW - 7_200_000)
+    said = glucose.GlucoseMeasurement(7, base, concentration=0.001, **fields)
+    record = of(glucose.MEASUREMENT, said.build())
+    assert (record.t, record.device_t) == (NOW, NOW - 7_200_000)
+    assert record.q == (Flag.CLOCK_UNSYNCED,)
+
+
+def test_a_stamp_is_corrected_by_what_its_clock_was_ahead_and_kept_raw():
+    here = Circumstance(NOW, timeline=Timeline(ahead_ms=3_600_000))
+    record = of(blood_pressure.MEASUREMENT, bp(stamp=DateTime.of(NOW)), here)
+    assert (record.t, record.device_t, record.q) == (NOW - 3_600_000, NOW, ())
+
+
+def test_a_stamp_is_of_the_zone_that_wearables_live_in():
+    here = Circumstance(NOW, zone_offset_s=28_800)
+    stamp = DateTime.of(NOW - 60_000, 28_800)
+    record = of(blood_pressure.MEASUREMENT, bp(stamp=stamp), here)
+    assert (record.t, record.device_t) == (NOW - 60_000, NOW - 60_000)
+
+
+def test_before_our_own_clock_is_right_every_record_says_so():
+    here = Circumstance(NOW, synchronised=False)
+    beat = heart_rate.HeartRateMeasurement(72, True).build()
+    assert of(heart_rate.MEASUREMENT, beat, here).q == (Flag.CLOCK_UNSYNCED,)
+    stamped = bp(stamp=DateTime.of(NOW - 60_000))
+    record = of(blood_pressure.MEASUREMENT, stamped, here)
+    assert (record.t, record.device_t) == (NOW, NOW - 60_000)
+    assert record.q == (Flag.CLOCK_UNSYNCED,)
+
+
+@pytest.mark.parametrize("year", [0, 1582, 2199, 9999])
+def test_an_impossible_year_costs_no_measurement(year):
+    record = of(blood_pressure.MEASUREMENT, bp(stamp=DateTime(year, 1, 1)))
+    assert (record.sys, record.t, record.device_t) == (128, NOW, None)
+    assert record.q == (Flag.CLOCK_UNSYNCED,)
+
+
+@pytest.mark.parametrize(
+    "characteristic",
+    [health_thermometer.INTERMEDIATE, blood_pressure.INTERMEDIATE_CUFF_PRESSURE],
+)
+def test_what_a_sensor_reads_on_its_way_to_a_measurement_is_no_record(characteristic):
+    assert of(characteristic, bytes.fromhex("00 6c0100ff")) is None
+
+
 @given(st.sampled_from(sorted(DECODERS)), st.binary(max_size=24))
 def test_any_bytes_are_a_record_or_malformed(characteristic, data):
     try:
@@ -135,3 +302,6 @@ def test_any_bytes_are_a_record_or_malformed(characteristic, data):
     except MalformedData:
         return
     assert record.received == NOW
+    reading = Reading("p-1", "it", record)
+    again = unpack(Message(record_topic(reading), encode(record)))
+    assert again == [reading]  # whatever it is, ingest will take it

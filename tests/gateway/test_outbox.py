@@ -47,15 +47,18 @@ def test_numbers_go_on_after_a_restart_even_when_all_is_committed(tmp_path):
         outbox = Outbox(tmp_path / "gateway.db", "gw-1")
         [row] = outbox.add([notification()])
         assert row.seq == expected
-        outbox.release("strap-1", [(1, expected)])
+        outbox.release([row.id])
         outbox.close()
+        assert row.id == expected
 
 
-def test_only_a_commit_releases(outbox):
-    outbox.add([notification(t=i) for i in range(1, 6)])
-    assert outbox.release("strap-1", [(1, 2), (4, 4)]) == 3
+def test_what_is_released_is_gone_and_nothing_else(outbox):
+    rows = outbox.add([notification(t=i) for i in range(1, 6)])
+    outbox.release([rows[0].id, rows[1].id, rows[3].id])
+    assert outbox.count() == 2
     assert [row.seq for row in outbox.pending(0, 10)] == [3, 5]
-    assert outbox.release("other", [(1, 99)]) == 0
+    outbox.release([99])
+    assert [row.seq for row in outbox.pending(0, 10)] == [3, 5]
 
 
 def test_an_old_backup_never_takes_a_number_twice(tmp_path):
@@ -64,20 +67,32 @@ def test_an_old_backup_never_takes_a_number_twice(tmp_path):
     outbox.close()
     restored = Outbox(tmp_path / "gateway.db", "gw-1")  # ingest has seen up to 50
     restored.add([notification(t=2), notification(t=3)])
-    assert restored.reconcile("strap-1", 50) == 2
-    restored.release("strap-1", [(1, 50)])
+    assert restored.reconcile({"strap-1": 50}, renumber=True) == (2, 0)
     rows = restored.pending(0, 10)
-    assert [row.seq for row in rows] == [51, 52]
-    assert [(r.t, r.seq) for r in records(rows)] == [(2, 51), (3, 52)]
+    assert [(r.t, r.seq) for r in records(rows)] == [(1, 1), (2, 51), (3, 52)]
     assert restored.add([notification()])[0].seq == 53
+    assert restored.reconcile({"strap-1": 60, "new": 9}, renumber=False) == (0, 0)
+    assert [row.seq for row in restored.add([notification(), notification("new")])] == [
+        61,
+        10,
+    ]
     restored.close()
+
+
+@pytest.mark.parametrize("claim", [1 << 53, 1 << 41, 1 << 63])
+def test_nobody_is_believed_who_claims_numbers_that_no_gateway_can_reach(outbox, claim):
+    outbox.add([notification()])
+    claims = {"strap-1": claim, "other": claim}
+    assert outbox.reconcile(claims, renumber=True) == (0, 2)
+    numbers = [row.seq for row in outbox.add([notification(), notification("other")])]
+    assert numbers == [2, 1]
 
 
 def test_a_stamped_measurement_said_again_is_one_record(outbox, tmp_path):
     record = HeartRate(t=1000, received=1000, device_t=900, hr=72)
     stamped = Notification(Reading("p-7", "cuff-1", record), "2a35", b"stamp")
     assert len(outbox.add([stamped, stamped])) == 1
-    outbox.release("cuff-1", [(1, 1)])
+    outbox.release([1])
     assert outbox.add([stamped]) == []
     other = Notification(stamped.reading, "2a35", b"another stamp")
     assert [row.seq for row in outbox.add([other])] == [2]
@@ -90,11 +105,11 @@ def test_the_same_heart_rate_twice_is_two_records(outbox):
 def test_a_full_disk_gives_no_number_away(tmp_path):
     outbox = Outbox(tmp_path / "gateway.db", "gw-1")
     outbox.add([notification()])
-    outbox._db.execute("PRAGMA max_page_count=1")
+    outbox._file.execute("PRAGMA max_page_count=1")
     big = Notification(notification().reading, "2a37", bytes(100_000))
     with pytest.raises(sqlite3.Error):
         outbox.add([big])
-    outbox._db.execute("PRAGMA max_page_count=100000")
+    outbox._file.execute("PRAGMA max_page_count=100000")
     assert outbox.add([notification()])[0].seq == 2
     outbox.close()
 
@@ -107,19 +122,19 @@ class Life(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.path = pathlib.Path(self.folder.name) / "gateway.db"
         self.outbox = Outbox(self.path, "gw-1", synchronous="OFF")
-        self.given, self.committed = [], set()
+        self.given, self.ids, self.committed = [], [], set()
 
     @rule(count=st.integers(1, 5))
     def add(self, count):
         rows = self.outbox.add([notification(t=i + 1) for i in range(count)])
         self.given += [row.seq for row in rows]
+        self.ids += [row.id for row in rows]
 
     @rule(low=st.integers(1, 30), length=st.integers(0, 10))
     def commit(self, low, length):
         known = [s for s in self.given if low <= s <= low + length]
-        if known:
-            self.outbox.release("strap-1", [(low, max(known))])
-            self.committed.update(known)
+        self.outbox.release([self.ids[s - 1] for s in known])
+        self.committed.update(known)
 
     @rule()
     def crash(self):
@@ -131,6 +146,7 @@ class Life(RuleBasedStateMachine):
         waiting = [row.seq for row in self.outbox.pending(0, 10_000)]
         assert self.given == list(range(1, len(self.given) + 1))
         assert waiting == [s for s in self.given if s not in self.committed]
+        assert self.outbox.count() == len(waiting)
 
     def teardown(self):
         self.outbox.close()

@@ -1,13 +1,16 @@
 import asyncio
 import contextlib
+import time
 
 import pytest
 
+from gateway.flight import PATIENCE_S
 from gateway.outbox import Notification, Outbox, Row
 from gateway.recorder import Recorder
-from gateway.uplink import BATCH, PATIENCE_S, Progress, Uplink, messages
+from gateway.uplink import BATCH, Uplink, messages
 from vitals import Committed, HeartRate, Reading, wire
 from vitals.bus import MemoryBus
+from vitals.gatt import heart_rate
 from vitals.metrics import Metrics
 from vitals.wire import Message
 
@@ -27,30 +30,18 @@ def test_one_record_goes_alone_and_a_backlog_in_batches():
     assert [len(wire.unpack(m)) for m in many] == [BATCH, 1]
 
 
-def test_without_a_commit_it_publishes_again_ever_more_patiently(at):
-    progress = Progress()
-    progress.published([row(1), row(2)], at(0))
-    now = 0
-    for patience in PATIENCE_S:
-        assert not progress.impatient(at(now + patience - 0.1))
-        now += patience
-        assert progress.impatient(at(now))
-    progress.committed(2, at(now))
-    assert progress.disappointments == 0
-    assert not progress.impatient(at(now + 1000))
+class Broker(MemoryBus):
+    """A bus that can be away: what is published meanwhile waits, as paho lets it."""
 
-
-def test_a_rewind_begins_with_the_oldest():
-    progress = Progress()
-    progress.published([row(5)], 0)
-    progress.rewind()
-    assert (progress.cursor, progress.flying) == (0, 0)
+    async def publish(self, message):
+        await self.online.wait()
+        await super().publish(message)
 
 
 @contextlib.asynccontextmanager
-async def an_uplink(path, bus, clock, beside):
-    recorder = Recorder(Outbox(path, "gw-1"), Metrics())
-    uplink = Uplink("gw-1", recorder, bus, Metrics(), clock)
+async def an_uplink(path, bus, beside, metrics=None):
+    recorder = Recorder(Outbox(path, "gw-1"), Metrics(), group_s=0)
+    uplink = Uplink("gw-1", recorder, bus, metrics or Metrics())
     async with beside(recorder.run(), uplink.run()):
         yield recorder
     recorder.close()
@@ -59,11 +50,25 @@ async def an_uplink(path, bus, clock, beside):
 def put(recorder, t):
     record = HeartRate(t=t, received=t, hr=72)
     reading = Reading("p-7", "strap-1", record)
-    return recorder.put(Notification(reading, "2a37", b"", 1.0))
+    raw = b"\x00\x48"
+    return recorder.put(Notification(reading, heart_rate.MEASUREMENT, raw, 1.0))
 
 
-def commit(bus, *ranges):
-    word = Committed({"strap-1": list(ranges)})
+def fill(path, count):
+    outbox = Outbox(path, "gw-1")
+    for start in range(0, count, 5000):
+        outbox.add([one(t) for t in range(start, min(start + 5000, count))])
+    outbox.close()
+
+
+def one(t):
+    record = HeartRate(t=t + 1, received=t + 1, hr=72)
+    reading = Reading("p-7", "strap-1", record)
+    return Notification(reading, heart_rate.MEASUREMENT, b"\x00\x48")
+
+
+def commit(bus, *ranges, device="strap-1"):
+    word = Committed({device: list(ranges)})
     return bus.publish(Message(COMMITTED, wire.encode(word)))
 
 
@@ -75,14 +80,19 @@ async def take(inbox, count):
     return found
 
 
+async def becomes(true, seconds=5):
+    async with asyncio.timeout(seconds):
+        while not await true():
+            await asyncio.sleep(0.01)
+
+
 def test_a_record_is_on_disk_before_it_is_published_and_leaves_on_commit(
-    run, beside, tmp_path, at
+    run, beside, tmp_path
 ):
     async def main():
         bus = MemoryBus()
         inbox = bus.subscribe(TOPIC, f"{TOPIC}/batch")
-        path = tmp_path / "gateway.db"
-        async with an_uplink(path, bus, lambda: at(0), beside) as recorder:
+        async with an_uplink(tmp_path / "gateway.db", bus, beside) as recorder:
             await commit(bus)
             await put(recorder, 1)
             assert await recorder.ask(Outbox.count) == 1
@@ -97,31 +107,186 @@ def test_a_record_is_on_disk_before_it_is_published_and_leaves_on_commit(
 
 
 def test_what_was_not_committed_is_published_again_after_a_restart(
-    run, beside, tmp_path, at
+    run, beside, tmp_path
 ):
     async def main():
         bus = MemoryBus()
-        path = tmp_path / "gateway.db"
-        for _ in range(2):
+        for attempt in range(2):
             inbox = bus.subscribe(TOPIC, f"{TOPIC}/batch")
-            async with an_uplink(path, bus, lambda: at(0), beside) as recorder:
+            async with an_uplink(tmp_path / "gateway.db", bus, beside) as recorder:
                 await commit(bus)
-                if _ == 0:
+                if attempt == 0:
                     await asyncio.gather(*(put(recorder, t) for t in range(1, 8)))
                 assert await take(inbox, 7) == list(range(1, 8))
 
     run(main())
 
 
-@pytest.mark.parametrize("payload", [b"", b"x", b'{"devices":{"s":[[2]]}}', b"[]"])
-def test_a_malformed_commit_releases_nothing(run, beside, tmp_path, at, payload):
+def test_what_the_broker_lost_is_published_again_while_others_are_committed(
+    run, beside, tmp_path
+):
     async def main():
         bus = MemoryBus()
+        inbox = bus.subscribe(TOPIC, f"{TOPIC}/batch")
+        async with an_uplink(tmp_path / "gateway.db", bus, beside) as recorder:
+            await commit(bus)
+            await put(recorder, 1)  # nobody will ever commit this one
+            assert await take(inbox, 1) == [1]
+            start, t = time.monotonic(), 1
+            while True:
+                t += 1
+                await put(recorder, t)
+                seqs = await take(inbox, 1)
+                await commit(bus, (2, t))
+                if 1 in seqs:
+                    break
+                await asyncio.sleep(0.1)
+            assert time.monotonic() - start < PATIENCE_S[0] + 2
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"x", b'{"devices":{"s":[[2]]}}', b"[]", b'{"devices":{}}' * 99999]
+)
+def test_a_malformed_commit_releases_nothing(run, beside, tmp_path, payload):
+    async def main():
+        bus = MemoryBus()
+        metrics = Metrics()
         path = tmp_path / "gateway.db"
-        async with an_uplink(path, bus, lambda: at(0), beside) as recorder:
+        async with an_uplink(path, bus, beside, metrics) as recorder:
             await put(recorder, 1)
             await bus.publish(Message(COMMITTED, payload))
             await asyncio.sleep(0.05)
             assert await recorder.ask(Outbox.count) == 1
+            assert metrics.counters["gateway_refused_total"] == 1
+
+    run(main())
+
+
+def test_a_false_commit_releases_nothing_that_was_not_published(run, beside, tmp_path):
+    async def main():
+        bus = Broker()
+        inbox = bus.subscribe(TOPIC, f"{TOPIC}/batch")
+        async with an_uplink(tmp_path / "gateway.db", bus, beside) as recorder:
+            await commit(bus)
+            await put(recorder, 1)
+            assert await take(inbox, 1) == [1]
+            bus.online.clear()
+            await asyncio.gather(*(put(recorder, t) for t in range(2, 6)))
+            word = Committed({"strap-1": [(1, 1 << 40)]})
+            lie = Message(COMMITTED, wire.encode(word))
+            await MemoryBus.publish(bus, lie)  # past the broker that is away
+
+            async def one_left():
+                return await recorder.ask(Outbox.count) == 4
+
+            await becomes(one_left)
+            await asyncio.sleep(0.05)
+            assert await one_left()
+            bus.online.set()
+            assert await take(inbox, 4) == [2, 3, 4, 5]
+
+    run(main())
+
+
+def test_numbers_that_nobody_can_reach_are_not_believed_and_counted(
+    run, beside, tmp_path
+):
+    async def main():
+        bus, metrics = MemoryBus(), Metrics()
+        inbox = bus.subscribe(TOPIC, f"{TOPIC}/batch")
+        path = tmp_path / "gateway.db"
+        async with an_uplink(path, bus, beside, metrics) as recorder:
+            await commit(bus, (1, (1 << 53) - 1))
+            await commit(bus, (1, 5), device="x" * 65)
+            await put(recorder, 1)
+            assert await take(inbox, 1) == [1]
+            assert metrics.counters["gateway_refused_total"] >= 1
+
+    run(main())
+
+
+def test_after_a_backup_was_restored_new_records_get_later_numbers(
+    run, beside, tmp_path
+):
+    async def main():
+        bus = Broker()
+        bus.online.clear()
+        inbox = bus.subscribe(TOPIC, f"{TOPIC}/batch")
+        async with an_uplink(tmp_path / "gateway.db", bus, beside) as recorder:
+            await asyncio.gather(put(recorder, 1), put(recorder, 2))
+            word = Committed({"strap-1": [(1, 50)]})
+            await MemoryBus.publish(bus, Message(COMMITTED, wire.encode(word)))
+            await asyncio.sleep(0.05)
+            bus.online.set()
+            assert await take(inbox, 2) == [51, 52]
+
+    run(main())
+
+
+async def ingest(bus, inbox, stored):
+    """Commit as slowly as a busy database: 100 records in 20 ms."""
+    while True:
+        for delivery in await inbox.take():
+            readings = wire.unpack(delivery.message)
+            seqs = sorted(r.record.seq for r in readings)
+            stored.update(seqs)
+            await asyncio.sleep(0.0002 * len(seqs))
+            await commit(bus, *((s, s) for s in seqs))
+
+
+async def watch(inbox, seen):
+    """Note when each record was published first."""
+    while True:
+        for delivery in await inbox.take():
+            for reading in wire.unpack(delivery.message):
+                seen.setdefault(reading.record.seq, time.monotonic())
+
+
+def test_after_an_outage_live_records_do_not_wait_for_the_backlog(
+    run, beside, tmp_path
+):
+    backlog = 20_000
+    path = tmp_path / "gateway.db"
+    fill(path, backlog)
+
+    async def main():
+        bus, stored, seen, said = MemoryBus(), set(), {}, {}
+        inbox, live = bus.subscribe(TOPIC, f"{TOPIC}/batch"), bus.subscribe(TOPIC)
+        async with (
+            beside(ingest(bus, inbox, stored), watch(live, seen)),
+            an_uplink(path, bus, beside) as recorder,
+        ):
+            await commit(bus)
+            while len(stored) < backlog // 2:
+                said[backlog + 1 + len(said)] = time.monotonic()
+                await put(recorder, backlog + len(said))
+                await asyncio.sleep(0.05)
+
+            async def drained():
+                return await recorder.ask(Outbox.count) == 0
+
+            await becomes(drained, 25)
+        assert stored == set(range(1, backlog + len(said) + 1))
+        assert len(said) > 10
+        assert max(seen[seq] - at for seq, at in said.items()) < 1
+
+    run(main(), 50)
+
+
+def test_live_records_go_out_though_nobody_commits(run, beside, tmp_path):
+    path = tmp_path / "gateway.db"
+    fill(path, 12_000)
+
+    async def main():
+        bus = MemoryBus()
+        inbox = bus.subscribe(TOPIC, f"{TOPIC}/batch")
+        async with an_uplink(path, bus, beside) as recorder:
+            await commit(bus)
+            await take(inbox, 5000)  # a full window; ingest is away
+            await asyncio.sleep(0.1)
+            await put(recorder, 1)
+            assert 12_001 in await take(inbox, 1)
 
     run(main())

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"vitals {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_demo, _run, _record, _replay, _export, _doctor, _user):
+    for add in (_demo, _run, _sim, _record, _replay, _export, _doctor, _scan, _user):
         add(commands)
     return top
 
@@ -43,7 +43,7 @@ def _demo(commands: Parsers) -> None:
         "--wearables", type=int, default=4, metavar="N", help="4 to 100 (default: 4)"
     )
     demo.add_argument(
-        "--port", type=int, default=8000, help="of the page (default: 8000; 0: any)"
+        "--port", type=_port, default=8000, help="of the page (default: 8000; 0: any)"
     )
     demo.add_argument(
         "--speed", type=float, default=1.0, metavar="X", help="of simulated time"
@@ -79,6 +79,31 @@ def _run(commands: Parsers) -> None:
         help="level (default: INFO)",
     )
     run.set_defaults(command=_later("stages"))
+
+
+def _sim(commands: Parsers) -> None:
+    sim = commands.add_parser(
+        "sim",
+        help="simulated wearables, and what goes wrong with them",
+        description="Run simulated wearables on a simulated radio, which a gateway"
+        " reaches over TCP, with the people, events and faults of a configuration or of"
+        " a scenario.  --fault adds more: strap-1:silent@30+10 is silent from the 30th"
+        " second on for ten.",
+    )
+    which = sim.add_mutually_exclusive_group()
+    _config(which)
+    which.add_argument("--scenario", metavar="NAME", help="one of --list, or a file")
+    which.add_argument(
+        "--list", action="store_true", help="show the scenarios and the faults"
+    )
+    sim.add_argument(
+        "--fault", action="append", default=[], metavar="DEVICE:KIND@AT+FOR"
+    )
+    sim.add_argument("--speed", type=float, metavar="X", help="of simulated time")
+    sim.add_argument("--port", type=int, help="of the radio (0: any)")
+    sim.add_argument("--seconds", type=float, help="stop by itself after this long")
+    sim.add_argument("--ledger", metavar="FILE", help="note what became of every value")
+    sim.set_defaults(command=_later("sim"))
 
 
 def _record(commands: Parsers) -> None:
@@ -117,10 +142,46 @@ def _export(commands: Parsers) -> None:
 
 def _doctor(commands: Parsers) -> None:
     doctor = commands.add_parser(
-        "doctor", help="check configuration, broker, store, clock, disk, radio"
+        "doctor",
+        help="check configuration, broker, store, clock, disk, radio",
+        description="Check this installation and say what to do about each problem."
+        "  Exit code 1 when there is one.  Nothing is changed.",
     )
     _config(doctor)
+    doctor.add_argument(
+        "--seconds",
+        type=float,
+        default=10.0,
+        metavar="N",
+        help="to listen for wearables (default: 10)",
+    )
+    doctor.add_argument(
+        "--share",
+        action="store_true",
+        help="mask addresses, names and secrets, so that the text can be posted",
+    )
     doctor.set_defaults(command=_later("doctor"))
+
+
+def _scan(commands: Parsers) -> None:
+    scan = commands.add_parser(
+        "scan",
+        help="list the Bluetooth devices nearby",
+        description="List the Bluetooth devices nearby with name, address and signal,"
+        " and which of them are configured.  Nobody is connected.",
+    )
+    _config(scan)
+    scan.add_argument(
+        "--adapter", metavar="NAME", help="default: gateway.adapter, or BlueZ's first"
+    )
+    scan.add_argument(
+        "--seconds",
+        type=float,
+        default=10.0,
+        metavar="N",
+        help="to listen (default: 10)",
+    )
+    scan.set_defaults(command=_later("scan"))
 
 
 def _user(commands: Parsers) -> None:
@@ -145,7 +206,15 @@ def _user(commands: Parsers) -> None:
     listing.set_defaults(command=_later("people", "show"))
 
 
-def _config(command: argparse.ArgumentParser) -> None:
+def _port(text: str) -> int:
+    """Read a port; argparse says what is wrong."""
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+def _config(command: "argparse._ActionsContainer") -> None:
     command.add_argument(
         "--config",
         metavar="FILE",

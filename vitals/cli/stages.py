@@ -3,14 +3,15 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from vitals import Unavailable, VitalsError, config
+from vitals import Unavailable, VitalsError, config, sdnotify
 from vitals.clock import Clock, monotonic, now
 from vitals.metrics import Metrics
 from vitals.mqtt import MqttBus
@@ -37,6 +38,9 @@ class House(Struct):
     metrics: Metrics
     clock: Clock = now
     told_url: Callable[[str], None] = lambda url: log.info("the page is at %s", url)
+    path: Path | None = None  # of the configuration, to read it again
+    reload: asyncio.Event = field(default_factory=asyncio.Event)  # SIGHUP came
+    pulse: sdnotify.Pulse = field(default_factory=sdnotify.Pulse)
 
     @property
     def data(self) -> Path:
@@ -54,12 +58,20 @@ async def sim(house: House) -> None:
 async def gateway(house: House) -> None:
     """Read the wearables."""
     import gateway.service
+    from gateway.roster import Roll, Wearables
+
+    def read() -> Wearables:
+        path = house.path
+        return config.load(path).gateway.wearables if path else settings.wearables
 
     settings = house.config.gateway
+    roll = Roll(read, house.reload)
     will = gateway.service.will(settings.name, house.clock)
     name = f"vitals-gateway-{settings.name}"
     async with MqttBus(house.config.mqtt, name, will) as bus:
-        await gateway.service.run(bus, settings, house.data, house.metrics, house.clock)
+        await gateway.service.run(
+            bus, settings, house.data, house.metrics, house.clock, roll
+        )
 
 
 async def ingest(house: House) -> None:
@@ -132,7 +144,7 @@ def main(chosen: argparse.Namespace) -> int:
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=chosen.log, format=form, force=True)
     logging.getLogger("bumble").setLevel(logging.CRITICAL)  # warns of usual things
-    house = House(settings, Metrics())
+    house = House(settings, Metrics(), path=Path(chosen.config))
     try:
         house.data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -140,8 +152,21 @@ def main(chosen: argparse.Namespace) -> int:
     work = [run(house, chosen.stages)]
     if chosen.metrics:
         work.append(_print_metrics(house.metrics, Path(chosen.metrics)))
-    asyncio.run(until_told(_together(work)))
+    work.append(_tell_systemd(house.pulse))
+    asyncio.run(_hear(house, until_told(_together(work))))
     return 0
+
+
+async def _hear(house: House, work: Awaitable[None]) -> None:
+    """Take SIGHUP for the word to read the list of wearables again."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, house.reload.set)
+    await work
+
+
+async def _tell_systemd(pulse: sdnotify.Pulse) -> None:
+    notifier = sdnotify.Notifier(os.environ.get("NOTIFY_SOCKET", ""))
+    every_s = sdnotify.watchdog_s(os.environ, os.getpid())
+    await sdnotify.keep_told(notifier, pulse, every_s)
 
 
 async def _together(work: Iterable[Awaitable[None]]) -> None:
@@ -193,6 +218,7 @@ async def supervise(name: str, house: House) -> None:
     failures = 0
     while True:
         began = monotonic()
+        house.pulse.up(name)
         try:
             await STAGES[name](house)
         except VitalsError:
@@ -207,6 +233,7 @@ async def supervise(name: str, house: House) -> None:
             pause = AGAIN_S[min(failures, len(AGAIN_S) - 1)]
             log.exception("%s failed; starting it again in %d s", name, pause)
             house.metrics.count(f"{name}_failures_total")
+            house.pulse.down(name)
             failures += 1
             await asyncio.sleep(pause)
 

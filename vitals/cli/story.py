@@ -67,6 +67,7 @@ def write(  # noqa: PLR0913 - the demo's options
         mqtt=mqtt,
         gateway=Gateway(
             name="gw-demo",
+            group_ms=0,  # nothing wears out here, and every millisecond shows
             wearables=tuple(
                 Wearable(device=device(n, kind), subject=subject, address=address(n))
                 for n, (kind, subject, _) in enumerate(cast, 1)

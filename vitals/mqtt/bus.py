@@ -218,9 +218,14 @@ class MqttBus:
 
     def _failed(self, client: Client, _userdata: object) -> None:
         """Note that nobody listens there."""
-        if client is self._client:
-            advice = "start one (apt install mosquitto) or set mqtt.host and mqtt.port"
-            self._trouble(f"no MQTT broker at {self._where}; {advice}")
+        if client is not self._client:
+            return
+        if client.distrust:
+            advice = "`vitals doctor` says what to do"
+            self._trouble(f"no TLS with {self._where}: {client.distrust}; {advice}")
+            return
+        advice = "start one (apt install mosquitto) or set mqtt.host and mqtt.port"
+        self._trouble(f"no MQTT broker at {self._where}; {advice}")
 
     def _disconnected(
         self,

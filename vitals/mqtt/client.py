@@ -54,7 +54,24 @@ class BufferedSocket:
 
 
 class Client(paho.Client):
-    """paho's client on a buffered socket."""
+    """paho's client on a buffered socket.
+
+    Attributes
+    ----------
+    distrust
+        Why the last TLS handshake failed, "" when it did not.
+    """
+
+    distrust = ""
+
+    def _ssl_wrap_socket(self, tcp_sock: Any) -> Any:  # noqa: ANN401 - paho's
+        try:
+            secure = super()._ssl_wrap_socket(tcp_sock)
+        except OSError as error:
+            self.distrust = str(error.strerror or error)
+            raise
+        self.distrust = ""
+        return secure
 
     def _create_socket(self) -> Any:  # noqa: ANN401 - paho's SocketLike
         return BufferedSocket(super()._create_socket())  # type: ignore[arg-type]
@@ -93,7 +110,8 @@ def dress(
 def _secure(client: Client, settings: config.Mqtt) -> None:
     """Speak TLS and check the broker's certificate."""
     try:
-        client.tls_set(settings.ca, settings.certificate or None, settings.key or None)
+        key = config.located(settings.key)
+        client.tls_set(settings.ca, settings.certificate or None, key or None)
     except (OSError, ValueError) as error:
         raise ConfigError(f"mqtt: cannot use the certificates: {error}") from error
 

@@ -16,8 +16,11 @@ from vitals.gatt import (
     current_time,
     date_time,
     device_information,
+    glucose,
     health_thermometer,
     heart_rate,
+    pulse_oximeter,
+    record_access,
     uuid,
 )
 from vitals.gatt.battery import BatteryLevel
@@ -25,11 +28,19 @@ from vitals.gatt.blood_pressure import BloodPressureFeature, BloodPressureMeasur
 from vitals.gatt.current_time import CurrentTime, LocalTimeInformation
 from vitals.gatt.date_time import DateTime
 from vitals.gatt.device_information import SystemId
-from vitals.gatt.health_thermometer import TemperatureMeasurement, TemperatureType
+from vitals.gatt.glucose import GlucoseContext, GlucoseFeature, GlucoseMeasurement
+from vitals.gatt.health_thermometer import (
+    MeasurementInterval,
+    TemperatureMeasurement,
+    TemperatureType,
+)
 from vitals.gatt.heart_rate import HeartRateMeasurement
 from vitals.gatt.numbers import parse_float, parse_sfloat
+from vitals.gatt.pulse_oximeter import Continuous, PlxFeatures, SpotCheck
+from vitals.gatt.record_access import RecordAccess
 
 uint8, uint16 = st.integers(0, 0xFF), st.integers(0, 0xFFFF)
+uint4, uint24 = st.integers(0, 0xF), st.integers(0, 0xFFFFFF)
 sfloat = st.binary(min_size=2, max_size=2).map(parse_sfloat)
 float32 = st.binary(min_size=4, max_size=4).map(parse_float)
 stamp = st.builds(DateTime, uint16, uint8, uint8, uint8, uint8, uint8)
@@ -69,6 +80,49 @@ STRUCTURES = {
         LocalTimeInformation, st.integers(-128, 127), uint8
     ),
     BatteryLevel: st.builds(BatteryLevel, st.integers(0, 100)),
+    SpotCheck: st.builds(
+        SpotCheck,
+        sfloat,
+        sfloat,
+        maybe(stamp),
+        maybe(uint16),
+        maybe(uint24),
+        maybe(sfloat),
+        st.booleans(),
+    ),
+    Continuous: st.builds(
+        Continuous,
+        sfloat,
+        sfloat,
+        maybe(st.tuples(sfloat, sfloat)),
+        maybe(st.tuples(sfloat, sfloat)),
+        maybe(uint16),
+        maybe(uint24),
+        maybe(sfloat),
+    ),
+    PlxFeatures: st.tuples(uint16, maybe(uint16), maybe(uint24)).map(
+        lambda said: PlxFeatures(
+            said[0] & ~3 | (said[1] is not None) | 2 * (said[2] is not None), *said[1:]
+        )
+    ),
+    GlucoseMeasurement: st.one_of(
+        st.builds(
+            GlucoseMeasurement,
+            uint16,
+            stamp,
+            maybe(st.integers(-0x8000, 0x7FFF)),
+            sfloat,
+            st.booleans(),
+            uint4,
+            uint4,
+            maybe(uint16),
+            st.booleans(),
+        ),
+        st.builds(GlucoseMeasurement, uint16, stamp, status=maybe(uint16)),
+    ),
+    GlucoseFeature: st.builds(GlucoseFeature, uint16),
+    MeasurementInterval: st.builds(MeasurementInterval, uint16),
+    RecordAccess: st.builds(RecordAccess, uint8, uint8, st.binary(max_size=18)),
     SystemId: st.builds(SystemId, st.integers(0, 2**40 - 1), st.integers(0, 2**24 - 1)),
 }
 every_structure = pytest.mark.parametrize(
@@ -124,6 +178,9 @@ LENGTHS = {
     HeartRateMeasurement: (2, {0: 1, 3: 2}, {5, 6, 7}),
     BloodPressureMeasurement: (7, {1: 7, 2: 2, 3: 1, 4: 2}, {5, 6, 7}),
     TemperatureMeasurement: (5, {1: 7, 2: 1}, {3, 4, 5, 6, 7}),
+    SpotCheck: (5, {0: 7, 1: 2, 2: 3, 3: 2}, {5, 6, 7}),
+    Continuous: (5, {0: 4, 1: 4, 2: 2, 3: 3, 4: 2}, {5, 6, 7}),
+    GlucoseMeasurement: (10, {0: 2, 1: 3, 3: 2}, {5, 6, 7}),
 }
 
 
@@ -162,6 +219,8 @@ def test_every_flags_octet_asks_for_exactly_its_octets(structure):
     [
         (BloodPressureFeature, 2),
         (TemperatureType, 1),
+        (MeasurementInterval, 2),
+        (GlucoseFeature, 2),
         (DateTime, 7),
         (CurrentTime, 10),
         (LocalTimeInformation, 2),
@@ -185,25 +244,36 @@ def mutated(octet, data):
     return data[:at] + octet.randbytes(1 + at % 3) + data[at:]
 
 
-@pytest.mark.parametrize(
-    ("structure", "name"),
-    [
-        (HeartRateMeasurement, "heart_rate"),
-        (BloodPressureMeasurement, "blood_pressure"),
-        (TemperatureMeasurement, "health_thermometer"),
-    ],
-)
-def test_100_000_damaged_frames_parse_or_are_malformed(structure, name):
-    octet = random.Random(name)
-    seeds = [octets(param.values[0]) for param in vectors(name)]
-    good = bad = 0
-    for _ in range(100_000):
-        data = mutated(octet, mutated(octet, octet.choice(seeds)))
-        if parses(structure, data):
-            good += 1
-        else:
-            bad += 1
-    assert min(good, bad) > 10_000  # the fuzz reaches both sides
+FUZZED = [
+    (HeartRateMeasurement, "heart_rate", "vector"),
+    (BloodPressureMeasurement, "blood_pressure", "vector"),
+    (TemperatureMeasurement, "health_thermometer", "vector"),
+    (SpotCheck, "pulse_oximeter", "spot_check"),
+    (Continuous, "pulse_oximeter", "continuous"),
+    (GlucoseMeasurement, "glucose", "measurement"),
+    (GlucoseContext, "glucose", "context"),
+]
+
+
+def fuzz(structure, name, table, count):
+    octet = random.Random(f"{name}{table}")
+    seeds = [octets(param.values[0]) for param in vectors(name, table)]
+    damaged = (
+        mutated(octet, mutated(octet, octet.choice(seeds))) for _ in range(count)
+    )
+    good = sum(parses(structure, data) for data in damaged)
+    assert min(good, count - good) > count // 20  # the fuzz reaches both sides
+
+
+@pytest.mark.parametrize(("structure", "name", "table"), FUZZED)
+def test_20_000_damaged_frames_parse_or_are_malformed(structure, name, table):
+    fuzz(structure, name, table, 20_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("structure", "name", "table"), FUZZED)
+def test_200_000_damaged_frames_parse_or_are_malformed(structure, name, table):
+    fuzz(structure, name, table, 200_000)
 
 
 SERVICES = {
@@ -220,6 +290,15 @@ SERVICES = {
     "Temperature Type": health_thermometer.TYPE,
     "Intermediate Temperature": health_thermometer.INTERMEDIATE,
     "Measurement Interval": health_thermometer.INTERVAL,
+    "Pulse Oximeter": pulse_oximeter.SERVICE,
+    "PLX Spot-Check Measurement": pulse_oximeter.SPOT_CHECK,
+    "PLX Continuous Measurement Characteristic": pulse_oximeter.CONTINUOUS,
+    "PLX Features": pulse_oximeter.FEATURES,
+    "Glucose": glucose.SERVICE,
+    "Glucose Measurement": glucose.MEASUREMENT,
+    "Glucose Measurement Context": glucose.CONTEXT,
+    "Glucose Feature": glucose.FEATURE,
+    "Record Access Control Point": record_access.CONTROL_POINT,
     "Battery Service": battery.SERVICE,
     "Battery Level": battery.LEVEL,
     "Device Information": device_information.SERVICE,

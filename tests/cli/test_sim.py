@@ -1,0 +1,68 @@
+"""`vitals sim`: what there is, and what goes wrong with it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firmware_sim.faults import KINDS
+from firmware_sim.scenario import names
+from vitals import config
+from vitals.cli import parser, sim
+from vitals.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def asked(*words):
+    return sim.settings(parser().parse_args(["sim", *words]))
+
+
+def test_the_list_shows_every_scenario_and_every_fault(capsys):
+    sim.show()
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in names())
+    assert all(f"  {kind} " in shown for kind in KINDS)
+
+
+def test_faults_of_the_command_line_join_those_of_the_file():
+    faults = ["--fault", "strap-1:silent@30+10", "--fault", "all:lost*0.1"]
+    chosen = asked("--scenario", "link-drops", *faults, "--speed", "7")
+    [wearable] = chosen.wearables
+    assert [f.kind for f in wearable.faults[-2:]] == ["silent", "lost"]
+    assert len(wearable.faults) > 2
+    assert chosen.speed == 7
+
+
+def test_the_documented_sample_can_be_simulated():
+    chosen = asked("--config", str(ROOT / "deploy" / "vitals.toml"), "--port", "0")
+    assert chosen.port == 0
+    assert chosen.wearables
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--fault", "ring:lost"], "no such device; there is strap-1"),
+        (["--fault", "strap-1:loss"], "no such kind"),
+        (["--speed", "0"], "--speed"),
+    ],
+)
+def test_what_cannot_be_simulated_is_one_clear_line(words, says):
+    with pytest.raises(ConfigError, match=says):
+        asked("--scenario", "strap-off", *words)
+
+
+def test_it_runs_and_says_how_a_gateway_reaches_it(tmp_path):
+    ledger = tmp_path / "ledger.jsonl"
+    words = ["--scenario", "strap-off", "--port", "0", "--seconds", "1"]
+    command = [sys.executable, "-m", "vitals", "sim", *words, "--ledger", str(ledger)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=True
+    )
+    found = config.parse(done.stdout).gateway
+    assert found.adapter.startswith("tcp-client:127.0.0.1:")
+    assert [(w.device, w.subject) for w in found.wearables] == [("strap-1", "p-anna")]
+    assert [json.loads(line) for line in ledger.read_text().splitlines()] == []

@@ -1,0 +1,239 @@
+"""Confirmed means stored: power cuts and kills of the outbox, and controls that lose.
+
+A writer hands spot readings and beats to a real `Recorder`.  What its futures say is
+stored it writes into a file that the power cut spares, as number:seq; so a wearable
+would have been confirmed.  -number says that the record is committed and may go.
+"""
+
+import shutil
+import subprocess
+import sys
+from itertools import count
+
+import pytest
+
+from gateway.outbox import Outbox
+from tests.gateway.values import beat, cuff
+from tests.power import ROOT, Disk, needs_strace, scratch, trace
+from vitals import Unavailable, wire
+from vitals.wire import Message
+
+WRITER = """
+import asyncio, os, sys
+from pathlib import Path
+from gateway import outbox, recorder
+from gateway.outbox import Outbox
+from tests.gateway.values import beat, cuff
+from vitals.metrics import Metrics
+from vitals.wire import Message, unpack
+
+folder, synchronous, rounds, early = sys.argv[1:]
+outbox.FOLD, outbox.SWEEP, outbox.MARK = 60, 10, 7
+ack = os.open(folder + "/ack", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+
+async def main():
+    box = Outbox(Path(folder) / "gateway.db", "gw-1", synchronous=synchronous)
+    keeper = recorder.Recorder(box, Metrics(), group_s=0)
+    work = asyncio.ensure_future(keeper.run())
+    number = 0
+    for one in range(int(rounds)):
+        values = [beat(number + 1), beat(number + 2), cuff(number + 3)]
+        number += 3
+        stored = [keeper.put(value) for value in values]
+        if early == "early":
+            os.write(ack, b"%d:0 " % (number - 1))
+        await asyncio.gather(*stored)
+        rows = list(keeper.fresh)
+        keeper.fresh.clear()
+        for row in rows:
+            [reading] = unpack(Message(row.topic, row.payload))
+            os.write(ack, b"%d:%d " % (reading.record.t, row.seq))
+        if one % 3 == 2:
+            for row in rows:
+                [reading] = unpack(Message(row.topic, row.payload))
+                os.write(ack, b"-%d " % reading.record.t)
+            await keeper.ask(Outbox.release, [row.id for row in rows])
+    os._exit(0)
+
+asyncio.run(main())
+"""
+
+
+class Promises:
+    """What the writer has said so far."""
+
+    def __init__(self):
+        self.confirmed, self.released, self.highest = set(), set(), {}
+
+    def hear(self, said):
+        for word in said.decode().split():
+            number, _, seq = word.partition(":")
+            if not seq:
+                self.released.add(-int(number))
+                continue
+            self.confirmed.add(int(number))
+            device = device_of(int(number))
+            self.highest[device] = max(int(seq), self.highest.get(device, 0))
+
+    def broken_by(self, image):
+        """Open what a power cut left; give what was confirmed and is not there."""
+        try:
+            outbox = Outbox(image / "gateway.db", "gw-1")
+        except Unavailable:
+            return {"everything", *self.confirmed}
+        try:
+            rows = outbox.pending(0, 100_000)
+            numbers = [number_of(row) for row in rows]
+            assert len(set(numbers)) == len(numbers), "doubled"
+            assert len({(row.device, row.seq) for row in rows}) == len(rows)
+            assert outbox.count() == len(rows)
+            lost = self.confirmed - self.released - set(numbers)
+            if not lost:
+                last = max([0, *self.confirmed, *numbers])
+                self._goes_on(outbox, set(numbers), last)
+        finally:
+            outbox.close()
+        return lost
+
+    def _goes_on(self, outbox, there, last):
+        """No number comes twice; what is told again is new unless it is there."""
+        told = range(3, last + 4, 3)
+        fresh = outbox.add([cuff(t) for t in told])
+        again = {number_of(row) for row in fresh}
+        assert not again & there, "a reading told again is doubled"
+        missing = set(told) - there - self.released - again
+        assert not missing & self.confirmed, "a reading told again is forgotten"
+        assert set(told) - self.confirmed <= again | there
+        for row in fresh:
+            assert row.seq > self.highest.get(row.device, 0)
+
+
+def number_of(row):
+    [reading] = wire.unpack(Message(row.topic, row.payload))
+    return reading.record.t
+
+
+def device_of(number):
+    return "strap-1" if number % 3 else "cuff-1"
+
+
+def cut(folder, synchronous="FULL", rounds=60, early="", per_call=3):
+    """Cut the power at every call; give (images, confirmed readings lost)."""
+    disk, promises, images, lost = Disk(7), Promises(), 0, 0
+    arguments = synchronous, str(rounds), early
+    with scratch() as memory:
+        for call in trace(folder, WRITER, *arguments):
+            if call.name == "ack":
+                promises.hear(call.content)
+            else:
+                disk.apply(call)
+                if call.call not in ("pwrite64", "fdatasync", "ftruncate"):
+                    continue
+            for _ in range(per_call if call.name != "ack" else 1):
+                image = memory / "image"
+                image.mkdir()
+                disk.cut(image, disk.random.choice((0.0, 0.3, 0.7, 0.95, 1.0)))
+                lost += bool(promises.broken_by(image))
+                shutil.rmtree(image)
+                images += 1
+    assert not rounds or promises.highest["cuff-1"] == rounds
+    return images, lost
+
+
+@needs_strace
+@pytest.mark.slow
+def test_a_power_cut_takes_nothing_that_was_confirmed(tmp_path, record_property):
+    images, lost = cut(tmp_path)
+    record_property("images", images)
+    assert images >= 1000
+    assert lost == 0
+
+
+@needs_strace
+@pytest.mark.slow
+def test_a_control_that_does_not_sync_loses(tmp_path):
+    _, lost = cut(tmp_path, synchronous="NORMAL", rounds=15, per_call=1)
+    assert lost > 0
+
+
+@needs_strace
+@pytest.mark.slow
+def test_a_control_that_confirms_first_loses(tmp_path):
+    _, lost = cut(tmp_path, rounds=15, early="early", per_call=1)
+    assert lost > 0
+
+
+@needs_strace
+@pytest.mark.soak
+def test_a_hundred_thousand_power_cuts_take_nothing(tmp_path):
+    images, lost = cut(tmp_path, per_call=160)
+    assert images >= 100_000
+    assert lost == 0
+
+
+ADD = """
+import os, sys
+from pathlib import Path
+from gateway.outbox import Outbox
+from tests.gateway.values import beat, cuff
+
+folder, early = sys.argv[1:]
+ack = os.open(folder + "/ack", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+box = Outbox(Path(folder) / "gateway.db", "gw-1")
+box.release([1, 2, 3])
+os.getppid()
+if early:
+    os.write(ack, b"10:3 11:7 ")
+box.add([cuff(10), beat(11)])
+if not early:
+    os.write(ack, b"10:3 11:7 ")
+box.fold()
+os._exit(0)
+"""
+DISK = "openat,pwrite64,write,ftruncate,fsync,fdatasync,unlink,rename"
+
+
+def killed(folder, when, early=""):
+    """Kill a writer as it begins its n-th call on the file; give what then is lost.
+
+    None when the writer was faster.
+    """
+    folder.mkdir()
+    outbox, promises = Outbox(folder / "gateway.db", "gw-1"), Promises()
+    outbox.add([beat(1), beat(2), cuff(3), beat(4), beat(5), cuff(6), beat(7), beat(8)])
+    outbox.close()
+    promises.hear(b"1:1 2:2 3:1 4:3 5:4 6:2 7:5 8:6 -1 -2 -3 ")
+    files = [
+        folder / name for name in ("gateway.db", "gateway.db-wal", "gateway.db-shm")
+    ]
+    paths = [option for path in (folder, *files) for option in ("-P", path)]
+    inject = f"inject={DISK}:signal=KILL:when={when}"
+    what = "-e", f"trace={DISK}", "-e", inject
+    strace = ["strace", "-qq", "-o", "/dev/null", *paths, *what]
+    command = [*strace, sys.executable, "-c", ADD, folder, early]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True)
+    assert done.returncode in (0, -9, 137), done.stderr
+    promises.hear((folder / "ack").read_bytes())
+    lost = promises.broken_by(folder)
+    return None if done.returncode == 0 else lost
+
+
+@needs_strace
+@pytest.mark.slow
+def test_a_kill_at_any_call_on_the_disk_takes_nothing_that_was_confirmed(tmp_path):
+    for when in count(1):
+        lost = killed(tmp_path / str(when), when)
+        if lost is None:
+            break
+        assert not lost, when
+    assert when > 15
+
+
+@needs_strace
+@pytest.mark.slow
+def test_a_control_that_confirms_first_loses_when_it_is_killed(tmp_path):
+    for when in count(12):  # the file is open by then
+        lost = killed(tmp_path / str(when), when, "early")
+        assert lost is not None, "no kill lost anything"
+        if lost:
+            break

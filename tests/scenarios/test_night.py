@@ -1,0 +1,106 @@
+"""A night of faults through the real radio and the whole gateway, in jumping time."""
+
+import copy
+from collections import Counter
+
+import pytest
+
+from benchmarks import night
+from firmware_sim.faults import KINDS
+from tests import warp
+
+PEACE = {
+    "stream_lost_by_gateway": 0,
+    "stream_invented": 0,
+    "streams_in_order": 10,
+    "readings_lost": 0,
+    "readings_doubled": 0,
+}
+
+
+@pytest.mark.slow
+def test_a5_a13_in_a_night_of_faults_nothing_is_lost_but_on_the_air():
+    found = night.figures(hours=1 / 3)
+    assert PEACE.items() <= found.items(), found
+    assert found["stream_lost_on_air"] > 50
+    assert found["readings_retried"] > 5
+    assert found["attendant_failures"] == 0
+    assert found["recovery_p99_s"] <= 5, found
+
+
+@pytest.mark.soak
+def test_a5_a13_ten_hours_of_faults():
+    found = night.figures(hours=10)
+    assert PEACE.items() <= found.items(), found
+    assert found["recovery_p99_s"] <= 5, found
+
+
+def test_the_night_has_every_fault():
+    wearables = night.night(10).sim.wearables
+    counted = Counter(fault.kind for w in wearables for fault in w.faults)
+    assert set(counted) == set(KINDS)
+    assert min(counted.values()) >= 3
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """Five minutes of a night."""
+    scenario = night.night(1 / 12, seed=4)
+    folder = tmp_path_factory.mktemp("night")
+    lived = warp.run(night.live(scenario, folder))
+    return scenario, lived.store, lived.lines
+
+
+def judged(short, spoil):
+    scenario, store, lines = short
+    spoilt = copy.deepcopy(store.records)
+    spoil(spoilt)
+    store = copy.copy(store)
+    store.records = spoilt
+    return night.compare(scenario, store, lines)
+
+
+def renumbered(records):
+    return dict(enumerate(records, 1))
+
+
+def test_five_minutes_of_a_night_are_whole(short):
+    assert PEACE.items() <= judged(short, lambda records: None).items()
+
+
+def test_a_lost_beat_would_be_noticed(short):
+    def spoil(records):
+        beats = list(records["strap-1"].values())
+        del beats[len(beats) // 2]
+        records["strap-1"] = renumbered(beats)
+
+    assert judged(short, spoil)["stream_lost_by_gateway"] == 1
+
+
+def test_a_beat_out_of_order_would_be_noticed(short):
+    def spoil(records):
+        beats = list(records["strap-1"].values())
+        beats[10], beats[11] = beats[11], beats[10]
+        records["strap-1"] = renumbered(beats)
+
+    assert judged(short, spoil)["streams_in_order"] == 9
+
+
+def test_a_reading_lost_or_doubled_would_be_noticed(short):
+    def lose(records):
+        records["cuff-17"] = renumbered(list(records["cuff-17"].values())[:-1])
+
+    def double(records):
+        readings = list(records["cuff-17"].values())
+        records["cuff-17"] = renumbered([*readings, readings[-1]])
+
+    assert judged(short, lose)["readings_lost"] == 1
+    assert judged(short, double)["readings_doubled"] == 1
+
+
+def test_a_missing_number_would_be_noticed(short):
+    def spoil(records):
+        del records["strap-1"][5]
+
+    with pytest.raises(AssertionError, match="a number is missing"):
+        judged(short, spoil)
