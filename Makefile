@@ -19,7 +19,7 @@ demo: .venv/.demo
 	@$(BIN)/vitals demo $(ARGS)
 
 test: .venv/.test servers
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m "not soak and not bluez" $(ARGS)
 
 test-bluez: .venv/.test servers
 	$(BIN)/python -m pytest -m bluez tests/bluez $(ARGS)
@@ -28,7 +28,7 @@ check: .venv/.test
 	$(BIN)/python -m ruff format --check -q .
 	$(BIN)/python -m ruff check -q .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -q -m "not slow and not soak" $(ARGS)
+	$(BIN)/python -m pytest -q -m "not slow and not soak and not bluez" $(ARGS)
 
 fmt: .venv/.test
 	$(BIN)/python -m ruff format -q .
