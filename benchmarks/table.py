@@ -11,7 +11,7 @@ BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of figures -->"
 
 def rows(found):
     """Give (what, figure) for everything that has been measured."""
-    for part in (_demo, _heart, _kills, _gateways, _duels):
+    for part in (_demo, _heart, _kills, _gateways, _outbox, _duels):
         yield from part(found)
 
 
@@ -41,14 +41,25 @@ def _kills(found):
 
 
 def _gateways(found):
-    doors = [(f"{n} straps", one) for n, one in found.get("gateway", {}).items()]
-    if bluez := found.get("gateway_bluez"):
-        doors.append((f"{bluez['wearables']} straps through BlueZ", bluez))
-    for name, one in doors:
-        figures = f"{one['rss_mb']} MB / {one['cpu_percent']} %"
-        yield f"gateway process, {name} at 1 Hz: memory / CPU", figures
-        latency = slashed(one, "publish_p50_ms", "publish_p99_ms", unit=" ms")
-        yield f"its notification to MQTT publish, {name}, p50 / p99", latency
+    doors = {"gateway": "", "gateway_bluez": " through BlueZ"}
+    for door, words in doors.items():
+        for count, one in found.get(door, {}).items():
+            figures = f"{one['rss_mb']} MB / {one['cpu_percent']} %"
+            yield f"gateway process, {count} straps{words}: memory / CPU", figures
+            lost = slashed(one, "sent", "lost_before_disk")
+            yield f"its records sent / lost, {count} straps{words}", lost
+            latency = slashed(one, "publish_p50_ms", "publish_p99_ms", unit=" ms")
+            yield f"its notification to publish, {count} straps{words}", latency
+
+
+def _outbox(found):
+    if outbox := found.get("outbox"):
+        drained = f"{outbox['drained_per_s']} records/s"
+        yield f"a backlog of {outbox['records']} records drains at", drained
+        yield (
+            "the longest that a live reading waits meanwhile",
+            (f"{outbox['live_publish_max_ms']} ms"),
+        )
 
 
 def _duels(found):
