@@ -2,7 +2,8 @@
 
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
 is never edited by hand.  Without names everything runs (about eight minutes):
-duels, demo, recorded_heart, gateway, gateway_bluez, bluez_recovery, kills, outbox.
+duels, demo, recorded_heart, gateway, gateway_bluez, bluez_recovery, kills, outbox,
+night.
 """
 
 import argparse
@@ -52,6 +53,7 @@ MEASUREMENTS = {
     "gateway_bluez": module("gateway_bluez"),
     "bluez_recovery": module("bluez_recovery"),
     "kills": module("kills"),
+    "night": module("night"),
     "outbox": module("outbox"),
 }
 

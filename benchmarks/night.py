@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
 import gateway.service
 from benchmarks import results
 from firmware_sim import ledger
@@ -32,7 +34,7 @@ from vitals import wire
 from vitals.bus import MemoryBus
 from vitals.config import Sim, SimFault, SimPerson, SimWearable
 from vitals.errors import MalformedData
-from vitals.gatt import blood_pressure, health_thermometer, heart_rate
+from vitals.gatt import blood_pressure, glucose, health_thermometer, heart_rate
 from vitals.metrics import Metrics
 from vitals.model import KINDS, Committed
 
@@ -77,31 +79,38 @@ CHARACTERISTICS = {
     "2a37": heart_rate.MEASUREMENT,
     "2a35": blood_pressure.MEASUREMENT,
     "2a1c": health_thermometer.MEASUREMENT,
+    "2a18": glucose.MEASUREMENT,
 }
 ESSENCE = {  # what of a record its bytes alone decide
     "2a37": ("hr", "rr", "energy"),
     "2a35": ("sys", "dia", "map", "pulse", "user", "device_t"),
     "2a1c": ("temp", "site", "device_t"),
+    "2a18": ("glucose", "device_t"),
 }
-WORN = (("strap", 1.0, 10), ("thermometer", 10.0, 6), ("cuff", 60.0, 4))
+WORN = (  # how many of each
+    (9, {"kind": "strap"}),
+    (6, {"kind": "thermometer"}),
+    (3, {"kind": "cuff"}),
+    # These two measure for their memory; the cuff is found only after it has.
+    (1, {"kind": "cuff", "every_s": 300.0, "stored": 20, "window_s": 30.0}),
+    (1, {"kind": "glucose", "every_s": 400.0, "stored": 50}),
+)
+VALUES = {"strap": STREAM, "glucose": {}}
 
 
 def night(hours, seed=1):
     """Make the night: 20 wearables, each fault at random."""
     dice, for_s = random.Random(seed), hours * 3600
-    kinds = [(kind, every) for kind, every, count in WORN for _ in range(count)]
+    worn = [options for count, options in WORN for _ in range(count)]
     wearables = tuple(
         SimWearable(
-            kind=kind,
-            name=f"{kind}-{n}",
+            name=f"{options['kind']}-{n}",
             address=f"C0:00:00:00:01:{n:02X}",
             person=f"p-{n}",
-            every_s=every,
-            faults=faults(
-                dice, for_s - CALM_S, STREAM if kind == "strap" else INDICATED
-            ),
+            faults=faults(dice, for_s - CALM_S, VALUES.get(options["kind"], INDICATED)),
+            **options,
         )
-        for n, (kind, every) in enumerate(kinds, 1)
+        for n, options in enumerate(worn, 1)
     )
     people = tuple(SimPerson(name=w.person) for w in wearables)
     sim = Sim(people=people, wearables=wearables, seed=seed, hour=21.0, port=0)
@@ -135,9 +144,7 @@ def _windows(dice, until, lasts, apart):
 
 
 def _struck(fault, share):
-    return SimFault(
-        kind=fault.kind, at_s=fault.at_s, for_s=fault.for_s, probability=share
-    )
+    return replace(fault, probability=share)
 
 
 class Store:
@@ -146,6 +153,7 @@ class Store:
     def __init__(self, bus, name):
         self.bus, self.name = bus, name
         self.records = {}  # by device: by number
+        self.last = Counter()  # the highest number of each
         self.repeated = 0
         self._inbox = bus.subscribe(*wire.READINGS, *wire.BATCHES)
 
@@ -165,9 +173,10 @@ class Store:
         mine = self.records.setdefault(reading.device, {})
         self.repeated += reading.record.seq in mine
         mine[reading.record.seq] = reading.record
+        self.last[reading.device] = max(self.last[reading.device], reading.record.seq)
 
     async def _commit(self, devices):
-        ranges = {d: [(1, max(self.records[d]))] for d in devices}
+        ranges = {d: [(1, self.last[d])] for d in devices}
         topic = wire.gateway_topic(self.name, "committed")
         await self.bus.publish(wire.Message(topic, wire.encode(Committed(ranges))))
 
@@ -191,14 +200,7 @@ async def live(scenario, folder):
     def clock():
         return BEGIN + round(1000 * (loop.time() - began))
 
-    sim = scenario.sim
-    sim = Sim(
-        people=sim.people,
-        wearables=sim.wearables,
-        seed=sim.seed,
-        hour=sim.hour,
-        ledger=str(path),
-    )
+    sim = replace(scenario.sim, ledger=str(path))
     settings = scenario.gateway("air")
     store = Store(bus, settings.name)
     subscribed = {}
@@ -297,7 +299,7 @@ def recoveries(scenario, subscribed):
     """Give how long after it was back each wearable was subscribed to again, s."""
     found = []
     for wearable in scenario.sim.wearables:
-        faults = Faults(wearable.faults)
+        faults = Faults(() if wearable.window_s else wearable.faults)
         for _, back, _ in faults.unreachable():
             if not faults.active("hostile", now=back):  # nobody can talk to it
                 later = (t for t in subscribed[wearable.name] if t >= back)

@@ -47,9 +47,12 @@ class Air(LocalLink):  # type: ignore[misc]
     ----------
     latency_s
         From one end of a link to the other.
+    shut
+        Whether adapters over TCP are pulled out as soon as they are plugged in.
     """
 
     latency_s = 0.0
+    shut = False
 
     def __init__(self, seed: int = 1, metrics: Metrics | None = None) -> None:
         super().__init__()
@@ -82,10 +85,14 @@ class Air(LocalLink):  # type: ignore[misc]
         """Fall silent: no server, no HCI connection, no link, no advertisement."""
         for server in self._servers:
             server.close()
-        for port in list(self.ports):
-            port.transport.close()
+        self.unplug()
         for radio in list(self.controllers):
             radio.unplug()
+
+    def unplug(self) -> None:
+        """Pull all adapters over TCP out."""
+        for port in list(self.ports):
+            port.transport.close()
 
     def remove(self, radio: Radio) -> None:
         """Forget a radio that was unplugged."""
@@ -173,6 +180,8 @@ class Port(StreamPacketSource):  # type: ignore[misc]
         self.radio = self.controller()
         self.radio.set_packet_sink(StreamPacketSink(transport))
         self.set_packet_sink(self)
+        if self.air.shut:
+            transport.close()
 
     def controller(self) -> Radio:
         """Make the controller that answers here."""

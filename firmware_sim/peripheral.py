@@ -91,6 +91,7 @@ class Peripheral:
         self._hash = zlib.crc32(self.address.encode())
         self._sessions: asyncio.TaskGroup | None = None
         self._away = False
+        self._ending: set[asyncio.Future[None]] = set()  # links
         self._answering: asyncio.Task[None] | None = None
         self._told: set[bytes] = set()  # records that answers have carried
         self._server = Server(device, firmware, self._read_battery, self._on_write)
@@ -143,9 +144,22 @@ class Peripheral:
         """Hang up and power off."""
         self._transmitter.close()
         for link in list(self.device.connections.values()):
-            with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
-                await link.disconnect()
+            await self._hang_up(link)
         await self.device.power_off()
+
+    async def _hang_up(self, link: Connection) -> None:
+        """End a link.  Bumble must see the reply, so it runs to its end."""
+        ending = asyncio.ensure_future(link.disconnect())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ended)
+        with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
+            await asyncio.shield(ending)
+
+    def _ended(self, ending: "asyncio.Future[None]") -> None:
+        """Take note of the end, and of an error that nobody waits for any more."""
+        self._ending.discard(ending)
+        if not ending.cancelled():
+            ending.exception()
 
     # Who is listening.
 
@@ -186,8 +200,7 @@ class Peripheral:
                 last = now
                 tick = self._next_tick(tick, part.every_s)
         except TimeoutError:  # no confirmation: the session is over, and the link
-            with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
-                await link.disconnect()
+            await self._hang_up(link)
         finally:
             # Bumble keeps an entry for a confirmation that was given up.
             self.device.gatt_server.pending_confirmations.pop(link, None)
@@ -308,8 +321,7 @@ class Peripheral:
             async with stream.busy:
                 stream.end()
         for link in list(self.device.connections.values()):
-            with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
-                await link.disconnect()
+            await self._hang_up(link)
 
     # The battery.
 

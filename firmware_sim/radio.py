@@ -43,6 +43,7 @@ class Radio(Controller):  # type: ignore[misc]
     """
 
     fading = 0.0
+    hung = False  # it answers its host nothing, and hears nobody
     on_loss: Callable[[bytes], None] | None = None
     le_acl_data_packet_length = DATA_LENGTH
     supported_max_tx_octets = supported_max_rx_octets = DATA_LENGTH
@@ -95,6 +96,26 @@ class Radio(Controller):  # type: ignore[misc]
                 gone = theirs.controller.on_le_disconnected
                 loop.call_later(supervision_s, _if_there, gone, theirs, reason)
             self.on_le_disconnected(mine, reason)
+
+    def hang(self) -> None:
+        """Hang, as firmware does; the host hears of nothing, not even of lost links."""
+        self.hung = True
+        self.vanish()
+
+    def recover(self) -> None:
+        """Answer again."""
+        self.hung = False
+        self.appear()
+
+    def on_packet(self, packet: bytes) -> None:
+        """Take a packet of the host."""
+        if not self.hung:
+            super().on_packet(packet)
+
+    def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
+        """Say something to the host."""
+        if not self.hung:
+            super().send_hci_packet(packet)
 
     def lose(self, data: bytes) -> None:
         """Take note that a packet of ours arrived nowhere."""

@@ -18,8 +18,11 @@ from contextlib import asynccontextmanager
 from bumble.device import Device, DeviceConfiguration
 from bumble.hci import Address
 
+from firmware_sim.adapters import AdapterTrouble
+from firmware_sim.adapters import check as check_adapter
 from firmware_sim.air import Air
 from firmware_sim.cast import Cast, check, device_name
+from firmware_sim.faults import Faults
 from firmware_sim.ledger import Ledger
 from firmware_sim.pace import Pace
 from firmware_sim.peripheral import Peripheral
@@ -45,10 +48,13 @@ class Simulation:
         In the order of the configuration.
     """
 
-    def __init__(self, air: Air, wearables: tuple[Peripheral, ...]) -> None:
+    def __init__(
+        self, air: Air, wearables: tuple[Peripheral, ...], trouble: AdapterTrouble
+    ) -> None:
         self.air = air
         self.wearables = wearables
-        self._lives = [asyncio.ensure_future(w.run()) for w in wearables]
+        lives = [w.run() for w in wearables]
+        self._lives = [asyncio.ensure_future(one) for one in (*lives, trouble.run())]
 
     async def serve(self, host: str, port: int) -> int:
         """Offer the radio as HCI over TCP until the simulation ends; give the port.
@@ -97,8 +103,9 @@ async def simulation(
         The ledger cannot be opened.
     """
     check(config)
+    check_adapter(config.faults)
     air, pace = Air(config.seed, metrics), Pace(config.speed)
-    fates = any(wearable.faults for wearable in config.wearables)
+    fates = any((config.faults, *(wearable.faults for wearable in config.wearables)))
     with Ledger(metrics, clock, config.ledger, fates) as ledger:
         cast = Cast(config, clock, pace.now)
         wearables = tuple(
@@ -111,7 +118,8 @@ async def simulation(
             )
             for n in range(len(config.wearables))
         )
-        sim = Simulation(air, wearables)
+        trouble = AdapterTrouble(air, Faults(config.faults, config.seed), pace)
+        sim = Simulation(air, wearables, trouble)
         try:
             for wearable in wearables:
                 await wearable.start()

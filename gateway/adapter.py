@@ -1,4 +1,4 @@
-"""What bleak does not do with BlueZ: switch an adapter off and on, let go of links.
+"""What bleak does not do with BlueZ: switch an adapter off and on, find lost links.
 
 Each call has a bus connection of its own and a time limit; what goes wrong is an
 `OSError` with BlueZ's words.
@@ -38,11 +38,23 @@ async def power_cycle(name: str) -> None:
         await _switch(bus, path, on=True)
 
 
-async def let_go(name: str, addresses: Collection[str]) -> list[str]:
-    """End BlueZ's links to wearables that nobody holds any more; give their addresses.
+async def left_over(name: str, addresses: Collection[str]) -> dict[str, str | None]:
+    """Find links of BlueZ's to wearables that nobody holds; let go of broken ones.
 
     A link outlives the process that made it, and who is connected does not advertise.
-    Only links of the adapter are meant, or with "" those of any.
+
+    Parameters
+    ----------
+    name
+        Of the adapter whose links are meant; "" means those of any.
+    addresses
+        Of the wearables, in upper case.
+
+    Returns
+    -------
+    dict
+        By address: the path of a link that can be used, None where BlueZ could not
+        use it either, and has now ended it.
 
     Raises
     ------
@@ -50,16 +62,17 @@ async def let_go(name: str, addresses: Collection[str]) -> list[str]:
         BlueZ does not answer.
     """
     async with _bus(LEAVE_S) as bus:
-        left = {
-            path: str(device["Address"].value)
+        whole = {
+            path: bool(device["ServicesResolved"].value)
             for path, interfaces in (await _objects(bus)).items()
             if (device := interfaces.get(DEVICE)) and device["Connected"].value
+            if device["Address"].value.upper() in addresses
             if not name or path.startswith(f"/org/bluez/{name}/")
         }
-        ours = {path: a for path, a in left.items() if a.upper() in addresses}
-        calls = [Message("org.bluez", path, DEVICE, "Disconnect") for path in ours]
+        broken = [path for path, good in whole.items() if not good]
+        calls = [Message("org.bluez", path, DEVICE, "Disconnect") for path in broken]
         await asyncio.gather(*(_call(bus, call) for call in calls))
-    return list(ours.values())
+    return {_address(path): path if good else None for path, good in whole.items()}
 
 
 async def objects() -> Objects:
@@ -94,6 +107,11 @@ async def _objects(bus: MessageBus) -> Objects:
     [objects] = await _call(bus, call)
     found: Objects = objects
     return found
+
+
+def _address(path: str) -> str:
+    """Give the address in a device's path."""
+    return path.rpartition("/dev_")[2].replace("_", ":")
 
 
 def _path(objects: Objects, name: str) -> str:

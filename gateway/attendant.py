@@ -157,16 +157,20 @@ class Attendant:
         """
         if self._streams or self._link is None:
             return False
-        asked = next(filter(self._link.offers, ASKED), None)
+        try:
+            asked = next(filter(self._link.offers, ASKED), None)
+        except BleakError:  # the link has just been lost
+            return False
         if asked and not await self._link.answers(asked):
             return False
+        if asked:
+            self._radio.lives()
         self._active()
         return True
 
     def _active(self) -> None:
-        """Note that the wearable got through."""
+        """Begin to wait for the wearable's next sign."""
         self._active_at = asyncio.get_running_loop().time()
-        self._radio.lives()
 
     async def _do(self, command: Command) -> None:
         """Carry out a command of the session."""
@@ -264,6 +268,7 @@ class Attendant:
     def _note(self, record: Record) -> None:
         """Keep the wearable's state up to date."""
         self._session.forgive()
+        self._radio.lives()
         self._active()
         self._facts.last = record.received
         self._facts.kinds.add(KINDS[type(record)])

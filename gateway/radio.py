@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 CONNECT_S = 20.0
 ASK_S = 10.0
 AT_ONCE = 8  # connections being made
+# A link that BlueZ ends may live on in the controller, and Linux (6.1) not know it.
+ORPHAN_S = 15.0
 RESCAN_S = 30.0  # a scan that finds nobody begins anew: BlueZ forgets one at times
 
 FAILURES = (BleakError, OSError, TimeoutError, EOFError)
@@ -56,6 +58,7 @@ class Radio:
         self._wanted, self._sick = asyncio.Event(), asyncio.Event()
         self._health = Health()
         self._holders: set[Callable[[], None]] = set()
+        self._orphans: dict[str, float] = {}  # let go, and by then to be heard
         self.rssi: dict[str, int] = {}
         self.names: dict[str, str] = {}
         self.problem = ""
@@ -93,7 +96,7 @@ class Radio:
             await self._wanted.wait()
             try:
                 await self._well()
-                await self._let_go()
+                await self._take_over()
                 async with self._scanning():
                     await self._found()
             except Exception as error:  # bleak passes on whatever D-Bus throws
@@ -115,6 +118,9 @@ class Radio:
         until = loop.time() + RESCAN_S
         while self._seekers and not self._sick.is_set() and loop.time() < until:
             await asyncio.sleep(0.1)
+            if any(due < loop.time() for due in self._orphans.values()):
+                self._orphans.clear()
+                self._sick.set()
 
     async def _heal(self) -> None:
         """Switch the adapter off and on when it is sick, for ever."""
@@ -134,14 +140,21 @@ class Radio:
             self._sick.clear()
             self.drop()
 
-    async def _let_go(self) -> None:
-        """End links that BlueZ has kept of wearables that are sought."""
+    async def _take_over(self) -> None:
+        """Take the links that BlueZ has kept of wearables that are sought."""
         if not self.on_bluez:
             return
-        from gateway.adapter import let_go
+        from gateway.adapter import left_over
 
-        for address in await let_go(self._adapter, self._seekers.keys()):
+        due = asyncio.get_running_loop().time() + ORPHAN_S
+        left = await left_over(self._adapter, self._seekers.keys())
+        for address, path in left.items():
             log.info("BlueZ held a link to %s that nobody uses", address)
+            if path:
+                name, details = self.names.get(address), {"path": path}
+                self._give(address, BLEDevice(address, name, details))
+            else:
+                self._orphans[address] = due
 
     @property
     def _name(self) -> str:
@@ -179,14 +192,13 @@ class Radio:
             await _within(client.disconnect())
 
     async def _dial(self, client: BleakClient) -> None:
-        """Connect; that it works or not says something of the adapter."""
+        """Connect; if that fails, it may be the adapter."""
         try:
             async with self._connecting, asyncio.timeout(CONNECT_S + 5):
                 await client.connect()
         except Exception:
             self.suffers()
             raise
-        self.lives()
 
     @asynccontextmanager
     async def _scanning(self) -> AsyncIterator[None]:
@@ -207,6 +219,11 @@ class Radio:
         self.rssi[address] = advertisement.rssi
         if advertisement.local_name:
             self.names[address] = advertisement.local_name
+        self._orphans.pop(address, None)
+        self._give(address, device)
+
+    def _give(self, address: str, device: BLEDevice) -> None:
+        """Give a wearable to whoever seeks it."""
         future = self._seekers.get(address)
         if future and not future.done():
             future.set_result(device)

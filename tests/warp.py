@@ -52,6 +52,14 @@ class WarpLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._done)
         return future
 
+    async def shutdown_default_executor(self, *limit):
+        """Wait for the threads; time stands meanwhile, and no limit is reached."""
+        self.busy += 1
+        try:
+            await super().shutdown_default_executor(*limit)
+        finally:
+            self.busy -= 1
+
     def _done(self, _):
         self.busy -= 1
 

@@ -55,9 +55,7 @@ class Gateway(Section, frozen=True):
     name: Name = "gw-1"
     adapter: str = ""  # "" or "hci0": BlueZ; "tcp-client:HOST:PORT", "usb:0": Bumble
     silence_s: Positive = 20.0  # without a value; then a link must prove that it lives
-    group_ms: Annotated[int, Meta(ge=0, le=10_000)] = (
-        250  # streamed values share a write
-    )
+    group_ms: Annotated[int, Meta(ge=0, le=10_000)] = 0  # streams share a write so long
     keep_mb: Positive = 1024.0  # of records not yet committed; older streams go first
     keep_days: Positive = 30.0  # streamed records; spot readings are kept for ever
     time_zone: str = "UTC"  # of the wearables' own clocks: "Asia/Shanghai"
@@ -181,6 +179,7 @@ class Sim(Section, frozen=True):
     speed: Positive = 1.0
     hour: Annotated[float, Meta(ge=0, lt=24)] = 8.0  # of the day when it begins
     ledger: str = ""  # a file that is told every value handed to the radio
+    faults: tuple[SimFault, ...] = ()  # of the gateways' adapters: radio_gone, mute
     people: tuple[SimPerson, ...] = ()
     wearables: tuple[SimWearable, ...] = ()
 

@@ -18,6 +18,7 @@ from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
 from gateway.bumble import lean
+from gateway.bumble.exchange import to_its_end
 from gateway.bumble.guard import GuardedDevice
 from gateway.bumble.words import address_text
 
@@ -153,11 +154,11 @@ class Central:
         """Hear every advertisement for the length of a block."""
         self._listeners.append(listener)
         try:
-            await asyncio.shield(self._tune())  # an HCI command must see its reply
+            await to_its_end(self._tune())  # an HCI command must see its reply
             yield
         finally:
             self._listeners.remove(listener)
-            await asyncio.shield(self._tune())
+            await to_its_end(self._tune())
 
     async def _tune(self) -> None:
         """Scan exactly when somebody listens."""

@@ -17,7 +17,7 @@ from bumble.device import Connection, Peer
 from gateway.bumble.att import ConfirmingClient, Store
 from gateway.bumble.central import Central
 from gateway.bumble.discovery import discover
-from gateway.bumble.exchange import Exchanges
+from gateway.bumble.exchange import Exchanges, to_its_end
 
 MTU = 247  # octets: a value of 244 in one packet of 251
 
@@ -115,7 +115,7 @@ class BumbleClient(BaseBleakClient):
         """End the link; nothing if there is none."""
         if self._link:
             with suppress(core.BaseBumbleError, hci.HCI_Error):  # lost meanwhile
-                await asyncio.shield(self._link.disconnect())
+                await to_its_end(self._link.disconnect())
 
     async def pair(self, *_: object, **__: object) -> None:
         """Pair with LE Secure Connections."""

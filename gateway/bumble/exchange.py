@@ -13,6 +13,25 @@ from bumble import att, core, hci
 
 T = TypeVar("T")
 
+_AT_WORK: set["asyncio.Task[Any]"] = set()  # that nobody else holds
+
+
+def to_its_end(work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
+    """Give what can be waited for and given up, while the work goes on to its end.
+
+    An error that nobody waits for any more is nobody's.
+    """
+    task = asyncio.ensure_future(work)
+    _AT_WORK.add(task)
+    task.add_done_callback(_ended)
+    return asyncio.shield(task)
+
+
+def _ended(task: "asyncio.Task[Any]") -> None:
+    _AT_WORK.discard(task)
+    if not task.cancelled():
+        task.exception()
+
 
 class Exchanges:
     """The exchanges that are under way with one peer.

@@ -84,7 +84,7 @@ class Machine:
                 self.version = found[1]
                 self._ready.set()
             if found := re.search(r"DONE (.*)", line):
-                self._orders.pop(found[1]).set_result(None)
+                self._orders[found[1]].set()
         self._ready.set()
 
     async def ready(self):
@@ -94,9 +94,9 @@ class Machine:
 
     async def order(self, line):
         """Have the machine's shell do something, and wait until it has."""
-        done = self._orders[line] = asyncio.get_running_loop().create_future()
+        done = self._orders[line] = asyncio.Event()
         self._process.stdin.write(line.encode() + b"\n")
-        await asyncio.wait_for(done, 30)
+        await asyncio.wait_for(done.wait(), 30)
 
     async def _join(self, reader, writer):
         """Let a client of this machine onto the other's bus.

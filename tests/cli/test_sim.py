@@ -36,6 +36,14 @@ def test_faults_of_the_command_line_join_those_of_the_file():
     assert chosen.speed == 7
 
 
+def test_the_gateways_adapter_has_faults_of_its_own():
+    chosen = asked("--scenario", "strap-off", "--fault", "adapter:mute@3+5")
+    [fault] = chosen.faults
+    assert (fault.kind, fault.at_s, fault.for_s) == ("mute", 3, 5)
+    with pytest.raises(ConfigError, match="an adapter knows"):
+        asked("--scenario", "strap-off", "--fault", "adapter:nan")
+
+
 def test_the_documented_sample_can_be_simulated():
     chosen = asked("--config", str(ROOT / "deploy" / "vitals.toml"), "--port", "0")
     assert chosen.port == 0

@@ -1,11 +1,13 @@
 import pytest
 from dbus_fast import Message
 
-from gateway.adapter import let_go, power_cycle
+from gateway.adapter import left_over, power_cycle
 from gateway.agent import Agent
 
 
-@pytest.mark.parametrize("call", [lambda: power_cycle("hci0"), lambda: let_go("", [])])
+@pytest.mark.parametrize(
+    "call", [lambda: power_cycle("hci0"), lambda: left_over("", [])]
+)
 def test_without_a_bus_the_adapter_cannot_be_helped_and_that_is_said(
     run, tmp_path, monkeypatch, call
 ):

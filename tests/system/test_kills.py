@@ -35,6 +35,7 @@ port = {portal}
 [gateway]
 name = "gw-1"
 adapter = "tcp-client:127.0.0.1:{radio}"
+group_ms = 0  # what may be lost below is between radio and disk, not while grouping
 [sim]
 port = {radio}
 ledger = "{ledger}"

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from vitals import ConfigError, config
 from vitals.cli.stages import until_told
 from vitals.clock import now
-from vitals.config import Sim, SimWearable
+from vitals.config import Sim, SimFault, SimWearable
 from vitals.metrics import Metrics
 
 
@@ -26,7 +26,7 @@ def main(chosen: argparse.Namespace) -> int:
 
 def show() -> None:
     """Print the scenarios and the faults."""
-    from firmware_sim import faults, scenario
+    from firmware_sim import adapters, faults, scenario
 
     print("Scenarios, for --scenario NAME:")
     for name in scenario.names():
@@ -35,6 +35,10 @@ def show() -> None:
     print("(DEVICE may be `all`; times in simulated seconds) and for the file's")
     print("[[sim.wearables.faults]]:")
     for kind, what in faults.KINDS.items():
+        print(f"  {kind:22}{what}")
+    print(f"\nFaults of the gateway's radio (DEVICE is `{adapters.NAME}`,")
+    print("in the file [[sim.faults]]):")
+    for kind, what in adapters.KINDS.items():
         print(f"  {kind:22}{what}")
 
 
@@ -47,6 +51,8 @@ def settings(chosen: argparse.Namespace) -> Sim:
         There is no such file, scenario, device or fault.
     """
     from firmware_sim import scenario
+    from firmware_sim.adapters import NAME, check
+    from firmware_sim.faults import parse
 
     if chosen.speed is not None and chosen.speed <= 0:
         raise ConfigError("--speed takes a number above 0")
@@ -60,17 +66,23 @@ def settings(chosen: argparse.Namespace) -> Sim:
         port=sim.port if chosen.port is None else chosen.port,
         ledger=chosen.ledger or sim.ledger,
     )
-    return replace(sim, wearables=_troubled(sim.wearables, chosen.fault))
+    faults = [parse(word) for word in chosen.fault]
+    adapter = tuple(fault for device, fault in faults if device == NAME)
+    check(adapter)
+    others = [(device, fault) for device, fault in faults if device != NAME]
+    return replace(
+        sim,
+        faults=sim.faults + adapter,
+        wearables=_troubled(sim.wearables, others),
+    )
 
 
 def _troubled(
-    wearables: Sequence[SimWearable], words: Sequence[str]
+    wearables: Sequence[SimWearable], faults: Sequence[tuple[str, SimFault]]
 ) -> tuple[SimWearable, ...]:
     """Give each wearable its faults of the command line beside those of its file."""
     from firmware_sim.cast import device_name
-    from firmware_sim.faults import parse
 
-    faults = [parse(word) for word in words]
     named = {device_name(wearable) for wearable in wearables}
     for device, fault in faults:
         if device != "all" and device not in named:
