@@ -87,6 +87,7 @@ ESSENCE = {  # what of a record its bytes alone decide
     "2a1c": ("temp", "site", "device_t"),
     "2a18": ("glucose", "device_t"),
 }
+MISSING = {"not_a_number", "reserved"}  # why a value is not there
 WORN = (  # how many of each
     (9, {"kind": "strap"}),
     (6, {"kind": "thermometer"}),
@@ -292,7 +293,8 @@ def essence(code, frame):
 
 
 def essence_of(code, record):
-    return tuple(getattr(record, name) for name in ESSENCE[code])
+    said = tuple(getattr(record, name) for name in ESSENCE[code])
+    return (*said, *sorted(MISSING.intersection(record.q)))
 
 
 def recoveries(scenario, subscribed):

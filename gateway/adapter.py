@@ -38,7 +38,9 @@ async def power_cycle(name: str) -> None:
         await _switch(bus, path, on=True)
 
 
-async def left_over(name: str, addresses: Collection[str]) -> dict[str, str | None]:
+async def left_over(
+    name: str, addresses: Collection[str], useless: Collection[str] = ()
+) -> dict[str, str | None]:
     """Find links of BlueZ's to wearables that nobody holds; let go of broken ones.
 
     A link outlives the process that made it, and who is connected does not advertise.
@@ -49,12 +51,14 @@ async def left_over(name: str, addresses: Collection[str]) -> dict[str, str | No
         Of the adapter whose links are meant; "" means those of any.
     addresses
         Of the wearables, in upper case.
+    useless
+        Those of them whose links have been tried in vain.
 
     Returns
     -------
     dict
-        By address: the path of a link that can be used, None where BlueZ could not
-        use it either, and has now ended it.
+        By address: the path of a link that can be used, None where it could not, and
+        BlueZ has ended it now.
 
     Raises
     ------
@@ -63,7 +67,7 @@ async def left_over(name: str, addresses: Collection[str]) -> dict[str, str | No
     """
     async with _bus(LEAVE_S) as bus:
         whole = {
-            path: bool(device["ServicesResolved"].value)
+            path: device["ServicesResolved"].value and _address(path) not in useless
             for path, interfaces in (await _objects(bus)).items()
             if (device := interfaces.get(DEVICE)) and device["Connected"].value
             if device["Address"].value.upper() in addresses

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 CONNECT_S = 20.0
 ASK_S = 10.0
 AT_ONCE = 8  # connections being made
+# By Linux 6.1 one: making more, it half forgets some, which nobody can end then.
+AT_ONCE_BLUEZ = 1
 # A link that BlueZ ends may live on in the controller, and Linux (6.1) not know it.
 ORPHAN_S = 15.0
 RESCAN_S = 30.0  # a scan that finds nobody begins anew: BlueZ forgets one at times
@@ -54,7 +56,9 @@ class Radio:
         self._adapter, self._metrics = adapter, metrics or Metrics()
         self._options = options(adapter)
         self._seekers: dict[str, asyncio.Future[BLEDevice]] = {}
-        self._connecting = asyncio.Semaphore(AT_ONCE)
+        at_once = AT_ONCE_BLUEZ if self.on_bluez else AT_ONCE
+        self._connecting = asyncio.Semaphore(at_once)
+        self._useless: set[str] = set()  # whose last connection could not be made
         self._wanted, self._sick = asyncio.Event(), asyncio.Event()
         self._health = Health()
         self._holders: set[Callable[[], None]] = set()
@@ -147,7 +151,7 @@ class Radio:
         from gateway.adapter import left_over
 
         due = asyncio.get_running_loop().time() + ORPHAN_S
-        left = await left_over(self._adapter, self._seekers.keys())
+        left = await left_over(self._adapter, self._seekers.keys(), self._useless)
         for address, path in left.items():
             log.info("BlueZ held a link to %s that nobody uses", address)
             if path:
@@ -197,8 +201,10 @@ class Radio:
             async with self._connecting, asyncio.timeout(CONNECT_S + 5):
                 await client.connect()
         except Exception:
+            self._useless.add(client.address.upper())
             self.suffers()
             raise
+        self._useless.discard(client.address.upper())
 
     @asynccontextmanager
     async def _scanning(self) -> AsyncIterator[None]:
