@@ -1,6 +1,7 @@
 """What a store of records must do, and the door to the one that is configured."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -118,7 +119,11 @@ def open_store(settings: config.Store, data: Path) -> Store:
         The store's package or secret is not there.
     """
     if settings.kind == "influx":
-        return _influx(settings)
+        with _client():
+            from ingest.influx import InfluxStore
+            from ingest.influx_query import Influx
+
+        return InfluxStore(Influx(settings, config.secret(settings.authorization_file)))
     from ingest.sqlite import SqliteStore
 
     return SqliteStore(data / "store.db")
@@ -130,20 +135,24 @@ def open_history(settings: config.Store, data: Path) -> History:
     A store that is not there yet is an empty one until it is.
     """
     if settings.kind == "influx":
-        return _influx(settings)
+        with _client():
+            from ingest.influx_history import InfluxHistory
+            from ingest.influx_query import Influx
+
+        secret = config.secret(settings.authorization_file)
+        return InfluxHistory(Influx(settings, secret))
     from ingest.sqlite import SqliteHistory
 
     return SqliteHistory(data / "store.db")
 
 
-def _influx(settings: config.Store) -> Store:
-    """Open InfluxDB; its client weighs 42 MB, which only those who use it pay."""
+@contextmanager
+def _client() -> Iterator[None]:
+    """Import InfluxDB's client; it weighs 42 MB, which only those who use it pay."""
     try:
-        from ingest.influx import InfluxStore
+        yield
     except ImportError as error:
         raise ConfigError(
             "store.kind = 'influx' needs influxdb-client:"
             f" pip install 'vitals[influx]' ({error})"
         ) from error
-    secret = config.secret(settings.authorization_file)
-    return InfluxStore(settings, secret)
