@@ -16,7 +16,7 @@ from ingest.influx_history import InfluxHistory
 from ingest.influx_query import Influx, reason
 from ingest.lines import lines
 from ingest.store import Written
-from vitals import Reading
+from vitals import Instant, Reading
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ class InfluxStore(InfluxHistory):
             batch = readings[place : place + BATCH]
             self._post(batch, [lines(r).encode() for r in batch], refused)
         return Written(len(readings) - len(refused), 0, refused)
+
+    def tend(self, now: Instant) -> None:
+        """Nothing waits."""
 
     def _post(
         self,

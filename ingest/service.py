@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from ingest.dead import Letter, Numbered, malformed, numbered, refused
 from ingest.ledger import Ledger
+from ingest.pace import Pace
 from ingest.ranges import Range, runs
 from ingest.store import Store, Written
 from vitals import Committed, GatewayStatus, MalformedData, Reading, Unavailable, wire
@@ -34,25 +35,32 @@ T = TypeVar("T")
 
 
 async def run(
-    bus: Bus, store: Store, ledger: Ledger, metrics: Metrics, clock: Clock
+    bus: Bus,
+    store: Store,
+    ledger: Ledger,
+    metrics: Metrics,
+    clock: Clock,
+    pace: Pace | None = None,
 ) -> None:
     """Store every record, until cancelled; `store` and `ledger` stay the caller's."""
+    pace = pace or Pace()
     inbox = bus.subscribe(*wire.READINGS, *wire.BATCHES, wire.GATEWAY_STATUSES)
     teller = Teller(bus, ledger)
     intake = Intake(store, ledger, metrics, clock)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(teller.run())
-            while True:
+            while not pace.closing:
                 # What arrives while this is written is the next batch: one record
                 # when all is well, thousands after an outage.
-                for group in _groups(await inbox.take(DELIVERIES)):
+                for group in _groups(await pace.take(inbox, DELIVERIES)):
                     mail = await _finish(Mail, [d.message for d in group])
                     teller.publish(await intake.keep(mail))
                     teller.tell(mail.numbered())
                     teller.greet(mail.online)
                     for delivery in group:
                         delivery.ack()
+            raise asyncio.CancelledError
     finally:
         bus.unsubscribe(inbox)
 

@@ -109,6 +109,12 @@ class Store(History, Protocol):
             again.
         """
 
+    def tend(self, now: Instant) -> None:
+        """Do what can wait, for a short while: drop what is too old, roll what is due.
+
+        To be called again and again; it may raise `Unavailable` as well.
+        """
+
 
 def open_store(settings: config.Store, data: Path) -> Store:
     """Open the configured store for writing; SQLite lies in `data`.
@@ -117,6 +123,8 @@ def open_store(settings: config.Store, data: Path) -> Store:
     ------
     ConfigError
         The store's package or secret is not there.
+    Unavailable
+        The file cannot be opened, or is a newer version's.
     """
     if settings.kind == "influx":
         with _client():
@@ -126,7 +134,9 @@ def open_store(settings: config.Store, data: Path) -> Store:
         return InfluxStore(Influx(settings, config.secret(settings.authorization_file)))
     from ingest.sqlite import SqliteStore
 
-    return SqliteStore(data / "store.db")
+    store = SqliteStore(data / "store.db", settings)
+    store.open()
+    return store
 
 
 def open_history(settings: config.Store, data: Path) -> History:
@@ -141,7 +151,7 @@ def open_history(settings: config.Store, data: Path) -> History:
 
         secret = config.secret(settings.authorization_file)
         return InfluxHistory(Influx(settings, secret))
-    from ingest.sqlite import SqliteHistory
+    from ingest.sqlite_history import SqliteHistory
 
     return SqliteHistory(data / "store.db")
 
