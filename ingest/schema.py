@@ -130,8 +130,8 @@ def complaint(path: Path, found: int) -> str:
     """Say what to do about a file that is not of this version."""
     if found > VERSION:
         return (
-            f"{path} was written by a newer version of vitals (schema {found}, this one knows"
-            f" {VERSION}): install that, or restore a backup made before it"
+            f"{path} was written by a newer version of vitals (schema {found}, this"
+            f" one knows {VERSION}): install that, or restore a backup made before it"
         )
     return (
         f"{path} was written by an older version of vitals (schema {found}):"

@@ -159,15 +159,21 @@ class SqliteStore(SqliteHistory):
         """Open the file for writing, or go on with it."""
         if self._db is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(
+            db = sqlite3.connect(
                 self._path, timeout=30, isolation_level=None, check_same_thread=False
             )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            # FULL: a commit is on the disk.  NORMAL loses all recent ones with the
-            # power.
-            self._db.execute("PRAGMA synchronous = FULL")
-            upgrade.bring_up(self._db, self._path)
-            self._kept = expiry.kept(self._db)
+            try:
+                upgrade.refuse_newer(db, self._path)
+                db.execute("PRAGMA journal_mode = WAL")
+                # FULL: a commit is on the disk.  NORMAL loses all recent ones with
+                # the power.
+                db.execute("PRAGMA synchronous = FULL")
+                upgrade.bring_up(db, self._path)
+                self._kept = expiry.kept(db)
+            except BaseException:
+                db.close()
+                raise
+            self._db = db
         return self._db
 
     def _forget(self) -> None:

@@ -21,21 +21,24 @@ REPORT = 1_000_000  # records between two lines in the log
 MOVED = ("record", "stream", "minute", "hour")  # tables that are laid out anew
 
 
-def bring_up(db: sqlite3.Connection, path: Path) -> None:
-    """Make the tables of a new file, or those of an old one anew.
+def refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+    """Leave a newer program's file as it is.
 
     Raises
     ------
     Unavailable
-        The file is a newer program's.
+        It is one.
     """
+    if (found := schema.version(db)) > schema.VERSION:
+        raise Unavailable(schema.complaint(path, found))
+
+
+def bring_up(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables of a new file, or those of an old one anew."""
     if schema.version(db) == schema.VERSION:
         return
     db.execute("BEGIN EXCLUSIVE")
     found = schema.version(db)
-    if found > schema.VERSION:
-        db.execute("ROLLBACK")
-        raise Unavailable(schema.complaint(path, found))
     if found == 1:
         log.warning("%s is an older version's; bringing it up to date", path)
         _from_first(db)
