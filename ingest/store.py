@@ -117,7 +117,7 @@ class Store(History, Protocol):
 
 
 def open_store(settings: config.Store, data: Path) -> Store:
-    """Open the configured store for writing; SQLite lies in `data`.
+    """Open the configured store for writing; what is ours of it lies in `data`.
 
     Raises
     ------
@@ -128,10 +128,12 @@ def open_store(settings: config.Store, data: Path) -> Store:
     """
     if settings.kind == "influx":
         with _client():
+            from ingest.due import Due
             from ingest.influx import InfluxStore
             from ingest.influx_query import Influx
 
-        return InfluxStore(Influx(settings, config.secret(settings.authorization_file)))
+        influx = Influx(settings, config.secret(settings.authorization_file))
+        return InfluxStore(influx, Due(data / "rollups.db"))
     from ingest.sqlite import SqliteStore
 
     store = SqliteStore(data / "store.db", settings)

@@ -192,6 +192,7 @@ class Store(Section, frozen=True):
     kind: Literal["sqlite", "influx"] = "sqlite"
     url: str = "http://127.0.0.1:8086"
     database: str = "vitals"  # 2.x and 3: the bucket
+    rollup_database: str = ""  # with a retention of its own; "" = database
     organisation: str = ""  # 2.x; "" writes by /write, else by /api/v2/write
     authorization_file: str = ""  # its first line is the Authorization header
     commit_s: Annotated[float, Meta(ge=0, le=60)] = 5.0  # SQLite: at most one so often
