@@ -44,9 +44,9 @@ class InfluxStore(InfluxHistory):
             self._write_all(readings, refused)
         return Written(len(readings) - len(refused), 0, refused)
 
-    def tend(self, now: Instant) -> None:
+    def tend(self, now: Instant) -> bool:
         """Roll some of the hours that are over."""
-        self._rollups.roll(now)
+        return self._rollups.roll(now)
 
     def close(self) -> None:
         """Close the connections."""

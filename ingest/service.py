@@ -17,6 +17,7 @@ from ingest.ledger import Ledger
 from ingest.pace import Pace
 from ingest.ranges import Range, runs
 from ingest.store import Store, Written
+from ingest.threads import finish
 from vitals import Committed, GatewayStatus, MalformedData, Reading, Unavailable, wire
 from vitals.bus import Bus, Delivery, Inbox, matches
 from vitals.clock import Clock
@@ -70,7 +71,7 @@ async def _drain(inbox: Inbox, pace: Pace, intake: "Intake", teller: "Teller") -
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S if pace.closing else None):
                 for group in _groups(deliveries):
-                    mail = await _finish(Mail, [d.message for d in group])
+                    mail = await finish(Mail, [d.message for d in group])
                     teller.publish(await intake.keep(mail))
                     teller.tell(mail.numbered())
                     teller.greet(mail.online)
@@ -170,7 +171,7 @@ class Intake:
         failed = 0
         while True:
             try:
-                result = await _finish(attempt, *args, **kwargs)
+                result = await finish(attempt, *args, **kwargs)
             except Unavailable as error:
                 if not failed:
                     log.warning("cannot store, will keep trying: %s", error)
@@ -314,13 +315,3 @@ def _groups(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
             group, octets = [], len(delivery.message.payload)
         group.append(delivery)
     yield group
-
-
-async def _finish(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do blocking work in a thread; when cancelled, let it finish before we leave."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

@@ -65,15 +65,17 @@ class SqliteStore(SqliteHistory):
                 raise Unavailable(f"{self._path}: {error}") from error
         return Written(len(fresh), len(kept) - len(fresh), refused, fresh)
 
-    def tend(self, now: Instant) -> None:
+    def tend(self, now: Instant) -> bool:
         """Drop what is older than its rung is kept."""
         with self._lock:
             try:
-                if expiry.drop(self._writer(), self._settings, now):
+                moved = expiry.drop(self._writer(), self._settings, now)
+                if moved:
                     self._kept = expiry.kept(self._writer())
             except sqlite3.Error as error:
                 self._forget()
                 raise Unavailable(f"{self._path}: {error}") from error
+        return moved
 
     def close(self) -> None:
         """Let go of the file."""

@@ -109,10 +109,11 @@ class Store(History, Protocol):
             again.
         """
 
-    def tend(self, now: Instant) -> None:
+    def tend(self, now: Instant) -> bool:
         """Do what can wait, for a short while: drop what is too old, roll what is due.
 
-        To be called again and again; it may raise `Unavailable` as well.
+        Gives whether there was anything to do, and so may be more.  It may raise
+        `Unavailable` as well.
         """
 
 
