@@ -1,9 +1,9 @@
 """python -m benchmarks [NAME ...]: run the measurements, print them, keep them.
 
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
-is never edited by hand.  Without names everything runs (about eight minutes):
+is never edited by hand.  Without names everything runs (about a quarter of an hour):
 duels, demo, recorded_heart, gateway, gateway_bluez, bluez_recovery, kills, outbox,
-night.
+store, night.
 """
 
 import argparse
@@ -55,6 +55,7 @@ MEASUREMENTS = {
     "kills": module("kills"),
     "night": module("night"),
     "outbox": module("outbox"),
+    "store": module("store"),
 }
 
 

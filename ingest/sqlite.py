@@ -16,7 +16,7 @@ from ingest.samples import samples
 from ingest.schema import COUNT, INSERT, ROLL, RUNG_SLOTS, RUNGS
 from ingest.sqlite_history import SqliteHistory
 from ingest.store import Written
-from ingest.trend import gather
+from ingest.trend import HOUR, MINUTE, coarser, gather
 from vitals import Instant, Reading, Unavailable
 from vitals.config import Store as Settings
 
@@ -128,16 +128,16 @@ class SqliteStore(SqliteHistory):
             subjects.setdefault(reading.subject, []).append(reading)
         rows: dict[str, list[tuple[object, ...]]] = {rung: [] for rung in RUNGS}
         for subject, readings in subjects.items():
-            found = [sample for r in readings for sample in samples(r)]
-            for rung, width in RUNGS.items():
-                rows[rung] += (
-                    (
-                        *(t // (width * RUNG_SLOTS),),
-                        self._series_id(db, subject, metric.value),
-                        *(t, b.n, b.low, b.high, b.total, b.seen),
-                    )
-                    for (metric, t), b in gather(found, width).items()
-                )
+            found = (sample for reading in readings for sample in samples(reading))
+            minutes = gather(found, MINUTE)
+            for rung, buckets in zip(
+                RUNGS, (minutes, coarser(minutes, HOUR)), strict=True
+            ):
+                slot = RUNGS[rung] * RUNG_SLOTS
+                for (metric, t), b in buckets.items():
+                    series = self._series_id(db, subject, metric.value)
+                    sums = b.n, b.low, b.high, b.total, b.seen
+                    rows[rung].append((t // slot, series, t, *sums))
         for rung in RUNGS:
             db.executemany(ROLL.format(rung=rung), rows[rung])
 

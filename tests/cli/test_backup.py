@@ -134,12 +134,14 @@ def test_everything_beside_the_store_comes_along(tmp_path):
 def test_what_was_there_is_set_aside(tmp_path, capsys):
     data = everything(tmp_path / "data")
     main(["backup", str(tmp_path / "backup"), "--data", str(data)])
-    (data / "later.db").write_bytes(b"")
+    shutil.copy(data / "people.db", data / "later.db")
+    (data / "mosquitto.db").write_bytes(b"not ours")
     restored(tmp_path / "backup", data)
     (aside,) = data.glob("before-restore-*")
     assert said(aside, "people.db") == said(data, "people.db") == "people.db"
     assert (aside / "later.db").exists()
     assert not (data / "later.db").exists()
+    assert (data / "mosquitto.db").exists()
     assert str(aside) in capsys.readouterr().out
 
 

@@ -25,6 +25,7 @@ from vitals.clock import now
 FIRST = ("gateway.db", "dsp.npz", "ledger.db")
 LAST = ("people.db", "alerts.db", "rollups.db", "store.db")
 MANIFEST = "manifest.json"
+MAGIC = b"SQLite format 3\0"
 SIDES = ("", "-wal", "-shm")  # the files of one database in use
 
 
@@ -88,11 +89,16 @@ def restore(chosen: argparse.Namespace) -> None:
 
 def _names(data: Path) -> Iterator[str]:
     """Give the files to back up, in the order that makes them fit."""
-    found = {path.name for path in data.glob("*.db")} | {"dsp.npz"}
-    middle = sorted(found.difference(FIRST, LAST))
-    for name in (*FIRST, *middle, *LAST):
+    others = {path.name for path in data.glob("*.db") if _is_sqlite(path)}
+    for name in (*FIRST, *sorted(others.difference(FIRST, LAST)), *LAST):
         if (data / name).is_file():
             yield name
+
+
+def _is_sqlite(path: Path) -> bool:
+    """Tell whether a file is SQLite's; mosquitto calls its own `.db` as well."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def _copy(source: Path, target: Path) -> str:
