@@ -70,8 +70,7 @@ class SqliteStore(SqliteHistory):
         with self._lock:
             try:
                 moved = expiry.drop(self._writer(), self._settings, now)
-                if moved:
-                    self._kept = expiry.kept(self._writer())
+                self._kept = expiry.kept(self._writer())  # another may have moved them
             except sqlite3.Error as error:
                 self._forget()
                 raise Unavailable(f"{self._path}: {error}") from error
