@@ -38,7 +38,7 @@ class InfluxHistory:
         stop: Instant,
         points: int,
     ) -> list[Point]:
-        """Give a trend, gathered by InfluxDB."""
+        """Give a trend, gathered by InfluxDB from its rungs and its records."""
         if stop <= start:
             return []
         span = window(start, stop, points)
@@ -113,18 +113,14 @@ class InfluxHistory:
         self, subject: str, metric: Metric, span: Window
     ) -> Iterator[dict[Key, Bucket]]:
         """Give a trend in parts: from the coarsest rung where it is complete."""
-        start, stop = span.start, span.start
-        for rung, width in RUNGS.items():
-            if span.width % width == 0:
-                start, stop = rolled(self._influx, metric, subject)
-                fits = rung
+        fits = [rung for rung, width in RUNGS.items() if span.width % width == 0]
+        start, stop = rolled(self._influx, metric, subject) if fits else (0, 0)
         start, stop = max(start, span.start), min(stop, span.stop)
         if start >= stop:
             yield from_records(self._influx, metric, [subject], span)
             return
-        yield from_rung(
-            self._influx, fits, metric, subject, Window(start, stop, span.width)
-        )
+        part = Window(start, stop, span.width)
+        yield from_rung(self._influx, fits[-1], metric, subject, part)
         for first, last in ((span.start, start), (stop, span.stop)):
             if first < last:
                 part = Window(first, last, span.width)
