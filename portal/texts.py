@@ -127,6 +127,8 @@ ENGLISH = {
     # what a condition is called, and what it means to a patient
     "condition.device_off_body": "Not worn",
     "condition.device_silent": "No data",
+    "condition.device_battery_low": "Battery low",
+    "condition.device_battery_critical": "Battery nearly empty",
     "condition.systolic_high": "Systolic pressure high",
     "condition.systolic_low": "Systolic pressure low",
     "condition.diastolic_high": "Diastolic pressure high",

@@ -20,6 +20,7 @@ from vitals.model import Limit, Name
 CREDENTIALS = "/etc/credstore"
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
 Address = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -201,6 +202,9 @@ class Dsp(Section, frozen=True):
     silence_s: dict[str, Positive] = field(default_factory=dict)  # by kind
     off_body_s: Positive = 60.0
     late_s: Positive = 600.0  # older evidence wakes nobody
+    battery_low: Percent = 20.0  # at or below it somebody is told
+    battery_critical: Percent = 10.0  # and told again
+    battery_margin: Percent = 5.0  # so far above a level it is charged
     tick_s: Positive = 1.0
     baseline_beats: Positive = 3600.0  # samples the personal baseline remembers
     baseline_z: Positive = 6.0  # deviations that count as unusual
