@@ -17,7 +17,7 @@ from gateway.radio import Radio
 from gateway.recorder import Recorder
 from gateway.roster import Change, Reloader, Roll, Roster, Wearables
 from gateway.uplink import Uplink
-from vitals import DeviceStatus, GatewayStatus, __version__, config, wire
+from vitals import DeviceStatus, GatewayStatus, Instant, __version__, config, wire
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.metrics import Metrics
@@ -114,12 +114,15 @@ class Reporter:
         self._attendants, self._metrics, self._clock = attendants, metrics, clock
         self._told: dict[str, object] = {}
         self._disk = ""  # what we have said of it
+        self._since: Instant | None = None  # online
+        self._waiting: dict[str, int] | None = None  # records by device
 
     async def run(self) -> None:
         """Report at connection, on change, and from time to time; for ever."""
         due = 0.0
         while True:
             await self._bus.online.wait()
+            self._since = self._since or self._clock()
             due -= 0.5
             if due <= 0 or self._disk != self._recorder.problem:
                 due = REPORT_S
@@ -129,11 +132,12 @@ class Reporter:
                 await self._device(attendant)
             await asyncio.sleep(0.5)
             if not self._bus.online.is_set():
-                due = 0.0  # the last will has spoken for us meanwhile
+                due, self._since = 0.0, None  # our last will has spoken for us
 
     async def _own(self) -> Message:
         self._disk = self._recorder.problem
         queued = await self._recorder.ask(Outbox.count)
+        self._waiting = await self._recorder.ask(Outbox.waiting)
         self._metrics.gauge("gateway_queued", queued)
         counters = self._metrics.counters
         status = GatewayStatus(
@@ -146,6 +150,7 @@ class Reporter:
             malformed=counters["gateway_malformed_total"],
             adapter_resets=counters["gateway_adapter_resets_total"],
             problem=next((a.problem for a in self._attendants if a.problem), ""),
+            since=self._since,
         )
         return _status(self._gateway, status)
 
@@ -160,9 +165,13 @@ class Reporter:
             await self.tell(attendant)
 
     def _status(self, attendant: Attendant) -> DeviceStatus:
-        """Give a wearable's status, and which of its records had to go."""
-        lost = self._recorder.lost(attendant.device.device)
-        return replace(attendant.status(self._gateway), dropped=lost)
+        """Give a wearable's status, and what became of its records."""
+        device, count = attendant.device.device, self._waiting
+        return replace(
+            attendant.status(self._gateway),
+            dropped=self._recorder.lost(device),
+            waiting=None if count is None else count.get(device, 0),
+        )
 
     async def tell(self, attendant: Attendant) -> None:
         """Tell how a wearable is."""

@@ -79,6 +79,22 @@ class Board:
         """Give the state of a patient's wearables."""
         return dict(sorted(self._devices.get(subject, {}).items()))
 
+    def worn(
+        self, gateway: str, subjects: Iterable[str]
+    ) -> list[tuple[str, str, DeviceStatus]]:
+        """Give the wearables of a gateway: whose, which and how."""
+        return [
+            (subject, device, status)
+            for subject in sorted(subjects)
+            for device, status in self.devices(subject).items()
+            if status.gateway == gateway
+        ]
+
+    def heard(self, gateway: str) -> bool:
+        """Tell whether a gateway is online and has reported lately."""
+        status = self.gateways[gateway]
+        return status.online and self._clock() - status.t <= MUTE_MS
+
     def open_alerts(self, subjects: Iterable[str]) -> list[Alert]:
         """Give open alerts: unseen first, then by urgency, then the oldest."""
         wanted = frozenset(subjects)
@@ -141,8 +157,7 @@ class Board:
         """
         levels = wire.levels(message.topic)
         if levels[0] == "gateway":
-            status = wire.read(GatewayStatus, message.payload)
-            self.gateways[levels[1]] = status
+            self._take_gateway(levels[1], message.payload)
         elif levels[0] == "stage":
             self._stages[levels[1]] = wire.read(StageStatus, message.payload)
         elif levels[2] == "alert":
@@ -209,6 +224,16 @@ class Board:
             self._plans[subject] = wire.read(Plan, payload)
         else:
             self._plans.pop(subject, None)
+
+    def _take_gateway(self, name: str, payload: bytes) -> None:
+        """Keep a gateway's state; an empty payload forgets it."""
+        if not payload:
+            self.gateways.pop(name, None)
+            return
+        status, known = wire.read(GatewayStatus, payload), self.gateways.get(name)
+        if known and not status.online:  # a last will is as old as its connection
+            status = replace(status, t=max(known.t, status.t))
+        self.gateways[name] = status
 
     def _take_device(self, subject: str, device: str, payload: bytes) -> None:
         """Keep a device's state; an empty payload forgets it."""

@@ -200,6 +200,7 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
     disk: str = ""  # what keeps the gateway from storing, and so from confirming
     adapter_resets: int = 0  # since it started: the radio was switched off and on
     problem: str = ""  # what keeps the radio from hearing anybody
+    since: Time | None = None  # online; None: it is not, or does not say
 
 
 class StageStatus(Struct, frozen=True, kw_only=True):
@@ -225,6 +226,7 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     clock_ahead_ms: int | None = None  # of ours; None: it shows no clock
     information: dict[str, str] = field(default_factory=dict)  # Device Information
     dropped: tuple[tuple[int, int], ...] = ()  # newest ranges of `seq` that had to go
+    waiting: int | None = None  # records on disk, not yet committed; None: not counted
 
 
 class Committed(Struct, frozen=True):
