@@ -9,6 +9,7 @@ from functools import partial
 
 from bleak.exc import BleakError
 
+from gateway.cadence import Cadence
 from gateway.decode import DECODERS, decode
 from gateway.outbox import Notification
 from gateway.policy import Policy
@@ -77,7 +78,7 @@ class Attendant:
         self._site: int | None = None
         self._facts = Facts()
         self._visit = Visit(wearable.device, recorder, policy, metrics, clock)
-        self._stillness = Stillness()
+        self._stillness, self._cadence = Stillness(), Cadence()
 
     @property
     def device(self) -> config.Wearable:
@@ -108,6 +109,7 @@ class Attendant:
             off_body=facts.off_body,
             malformed=facts.malformed,
             reconnects=max(0, facts.connections - 1),
+            lost_frames=self._cadence.lost,
             clock_ahead_ms=self._visit.watch.ahead_ms,
             information=facts.information,
         )
@@ -241,6 +243,7 @@ class Attendant:
 
     async def _hang_up(self) -> None:
         self._link = None
+        self._cadence.ended(asyncio.get_running_loop().time())
         held, self._held = self._held, AsyncExitStack()
         await held.aclose()
         while not self._events.empty():  # of the old link
@@ -249,6 +252,8 @@ class Attendant:
     def _hear(self, characteristic: str, data: bytes) -> "asyncio.Future[None]":
         """Take a value; the future ends once it is on disk (or was refused)."""
         heard, received = monotonic(), self._clock()
+        if characteristic in STREAMING:
+            self._cadence.heard(asyncio.get_running_loop().time())
         try:
             now = self._visit.circumstance(received, self._site)
             record = decode(characteristic, data, now)

@@ -7,7 +7,7 @@ from portal.ages import lasting
 from portal.board import Board
 from portal.cards import title
 from portal.texts import Texts
-from portal.views import lost
+from portal.views import dropped
 from vitals.model import Alert, DeviceStatus, GatewayStatus
 
 SECOND_MS = 1000  # a clock that is ahead by less is right
@@ -67,7 +67,7 @@ def _worn(
         if alert.kind == "technical"
         and (alert.subject, alert.evidence.get("device")) == (subject, device)
     )
-    gone = [texts("fleet.lost", n=lost(status))] if status.dropped else []
+    gone = [texts("fleet.lost", n=dropped(status))] if status.dropped else []
     notes = (*dict.fromkeys(open_here), *gone, *_clock(status, texts))
     return Worn(subject, device, status, tuple(_facts(status, texts)), notes)
 
@@ -82,6 +82,8 @@ def _facts(status: DeviceStatus, texts: Texts) -> Iterable[str]:
         yield texts("fleet.waiting", n=status.waiting)
     if status.reconnects:
         yield texts("fleet.reconnects", n=status.reconnects)
+    if status.lost_frames:
+        yield texts("fleet.lost_frames", n=status.lost_frames)
     if status.malformed:
         yield texts("fleet.malformed", n=status.malformed)
 

@@ -66,6 +66,7 @@ ENGLISH = {
     "fleet.waiting": "{n} waiting",
     "fleet.reconnects": "{n} reconnections",
     "fleet.malformed": "{n} malformed",
+    "fleet.lost_frames": "{n} frames lost on the air",
     "fleet.lost": "{n} readings lost",
     "fleet.ahead": "clock {time} ahead",
     "fleet.behind": "clock {time} behind",

@@ -77,7 +77,8 @@ class DeviceView(Struct, frozen=True, kw_only=True):
     information: dict[str, str]
     malformed: int
     reconnects: int
-    lost: int  # numbers of records that had to go
+    lost_frames: int  # streamed values that never came, by the stream's own rhythm
+    dropped: int  # numbers of records that had to go
     waiting: int | None  # records not yet committed; None: too many to be counted
     clock_ahead_ms: int | None  # of the gateway's; None: it shows none
 
@@ -261,13 +262,14 @@ def of_device(subject: str, device: str, status: DeviceStatus) -> DeviceView:
         information=status.information,
         malformed=status.malformed,
         reconnects=status.reconnects,
-        lost=lost(status),
+        lost_frames=status.lost_frames,
+        dropped=dropped(status),
         waiting=status.waiting,
         clock_ahead_ms=status.clock_ahead_ms,
     )
 
 
-def lost(status: DeviceStatus) -> int:
+def dropped(status: DeviceStatus) -> int:
     """Count the numbers of a wearable's records that had to go."""
     return sum(last - first + 1 for first, last in status.dropped)
 

@@ -223,6 +223,7 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     off_body: bool = False
     malformed: int = 0
     reconnects: int = 0
+    lost_frames: int = 0  # streamed values that never came, by the stream's own rhythm
     clock_ahead_ms: int | None = None  # of ours; None: it shows no clock
     information: dict[str, str] = field(default_factory=dict)  # Device Information
     dropped: tuple[tuple[int, int], ...] = ()  # newest ranges of `seq` that had to go

@@ -41,7 +41,8 @@ DEVICE = {
     "information": {"manufacturer": "Acme"},
     "malformed": 0,
     "reconnects": 2,
-    "lost": 0,
+    "lost_frames": 3,
+    "dropped": 0,
     "waiting": 1,
     "clock_ahead_ms": None,
 }

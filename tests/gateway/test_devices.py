@@ -5,6 +5,7 @@ outbox on disk between.  Names say which row of the table of gateways they show.
 """
 
 import asyncio
+import json
 from collections import Counter
 from contextlib import asynccontextmanager
 
@@ -34,7 +35,7 @@ from vitals.gatt.numbers import Special
 from vitals.gatt.pulse_oximeter import SpotCheck
 from vitals.gatt.record_access import CONTROL_POINT
 from vitals.metrics import Metrics
-from vitals.model import Battery, Committed
+from vitals.model import Battery, Committed, DeviceStatus
 
 BEGIN = 1_800_000_000_000
 ADDRESS = "C0:00:00:00:02:01"
@@ -89,7 +90,8 @@ async def a_house(folder, kind, course=(), commits=True, delete=False, **options
         delete_stored=delete,
         wearables=(Wearable(device="it", subject="p-1", address=ADDRESS),),
     )
-    sim = Sim(people=(person,), wearables=(it,))
+    ledger = str(folder / "ledger.jsonl")
+    sim = Sim(people=(person,), wearables=(it,), ledger=ledger)
     async with simulation(sim, metrics, clock) as running:
         central = await Central.plug("air", running.air.host("gateway"))
         house = House(running, bus, metrics, commits)
@@ -206,6 +208,32 @@ def test_a4_what_is_no_number_arrives_as_no_value_with_its_reason(tmp_path, kind
     records = warped(main())
     assert [getattr(r, field) for r in records] == [None] * 5
     assert [r.q for r in records] == [(flag,) for flag in SPECIALS.values()]
+
+
+def test_a1_a_strap_is_connected_to_and_each_of_its_values_is_a_record(live):
+    house = live("strap", 60)
+    rates = house.of("heart_rate")
+    assert len(rates) >= 55
+    assert whole([*rates, *house.of("battery")])
+    assert all(40 < record.hr < 120 for record in rates)
+    beats_ms = sum(rr for record in rates for rr in record.rr)
+    assert beats_ms == pytest.approx(rates[-1].t - rates[0].t, abs=2500)
+
+
+def test_a5_frames_that_the_air_lost_are_counted_in_the_status(tmp_path):
+    async def main():
+        faults = (SimFault(kind="lost", at_s=60, for_s=900, probability=0.1),)
+        async with a_house(tmp_path, "strap", faults=faults) as house:
+            told = house.bus.subscribe(wire.of("p-1", "it", "status"))
+            await asyncio.sleep(1000)
+        return [wire.read(DeviceStatus, d.message.payload) for d in await told.take()]
+
+    last = warped(main(), 1e5)[-1]
+    entries = map(json.loads, (tmp_path / "ledger.jsonl").read_text().splitlines())
+    lost = sum(entry.get("fate") == "lost" for entry in entries)
+    assert lost > 60
+    assert last.lost_frames == lost
+    assert last.dropped == ()
 
 
 def test_a_pulse_oximeter_gives_a_stream_and_spot_checks(live):

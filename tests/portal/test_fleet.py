@@ -50,6 +50,7 @@ def test_a22_a_program_is_told_of_gateways_and_their_wearables(place, story):
             waiting=2,
             clock_ahead_ms=None,
             reconnects=4,
+            lost_frames=17,
         )
         await say_gateway(
             place, since=now - 60_000, queued=7, dropped=4, malformed=1, version="0.1.0"
@@ -66,7 +67,8 @@ def test_a22_a_program_is_told_of_gateways_and_their_wearables(place, story):
         [strap] = box["devices"]
         assert (strap["subject"], strap["device"]) == ("p-1", "strap-1")
         assert (strap["battery"], strap["rssi"]) == (81, -61)
-        assert (strap["lost"], strap["waiting"], strap["reconnects"]) == (4, 2, 4)
+        assert (strap["dropped"], strap["lost_frames"]) == (4, 17)
+        assert (strap["waiting"], strap["reconnects"]) == (2, 4)
         assert strap["last"].endswith("Z")
 
     run(place, scene)
