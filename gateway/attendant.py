@@ -10,7 +10,7 @@ from functools import partial
 from bleak.exc import BleakError
 
 from gateway.cadence import Cadence
-from gateway.decode import DECODERS, decode
+from gateway.decode import DECODERS, belated, decode
 from gateway.outbox import Notification
 from gateway.policy import Policy
 from gateway.radio import Link, Radio
@@ -69,6 +69,7 @@ class Attendant:
         self._wearable, self._radio, self._recorder = wearable, radio, recorder
         self._metrics, self._clock = metrics, clock
         self._silence_s, self._active_at = policy.silence_s, 0.0
+        self._late_ms = policy.late_ms
         self._address = wearable.address.upper()
         self._session = Session()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
@@ -263,6 +264,7 @@ class Attendant:
             return _done()
         if isinstance(record, HeartRate):
             record = self._stillness.judge(record)
+        record = belated(record, self._late_ms)
         self._note(record)
         reading = Reading(self._wearable.subject, self._wearable.device, record)
         said = Notification(reading, characteristic, data, heard)

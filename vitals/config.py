@@ -59,6 +59,7 @@ class Gateway(Section, frozen=True):
     group_ms: Annotated[int, Meta(ge=0, le=10_000)] = 0  # streams share a write so long
     keep_mb: Positive = 1024.0  # of records not yet committed; older streams go first
     keep_days: Positive = 30.0  # streamed records; spot readings are kept for ever
+    late_s: Positive = 600.0  # a reading older than this when it comes is flagged late
     time_zone: str = "UTC"  # of the wearables' own clocks: "Asia/Shanghai"
     delete_stored: bool = False  # on the wearable, once ingest has committed it
     home_assistant: bool = False  # announce the wearables to Home Assistant
