@@ -92,7 +92,7 @@ class Peripheral:
         self._away = False
         self._ending: set[asyncio.Future[None]] = set()  # links
         self._answering: asyncio.Task[None] | None = None
-        self._told: set[bytes] = set()  # records that answers have carried
+        self._told: dict[bytes, bytes] = {}  # records, and what answers said of each
         self._server = Server(device, firmware, self._read_battery, self._on_write)
         self._streams = [Stream(*pair) for pair in self._server.streams]
         for stream in self._streams:
@@ -282,12 +282,12 @@ class Peripheral:
         self, link: Connection, characteristic: Characteristic, value: bytes
     ) -> None:
         """Notify a record; it is entered in the ledger the first time only."""
-        if value in self._told:
-            self._transmitter.retried(value)
-            await self._notify(link, characteristic, value)
+        if said := self._told.get(value):
+            self._transmitter.retried(said)
+            await self._notify(link, characteristic, said)
             return
-        self._told.add(value)
-        await self._transmitter.notify(link, characteristic, value)
+        said = self._told[value] = self._transmitter.sense(characteristic, value)
+        await self._transmitter.notify(link, characteristic, said)
 
     # Living on, connected or not.
 

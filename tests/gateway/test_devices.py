@@ -217,6 +217,15 @@ def test_a4_what_is_no_number_arrives_as_no_value_with_its_reason(tmp_path, kind
     assert [r.q for r in records] == [(flag,) for flag in SPECIALS.values()]
 
 
+def test_a4_a_meters_memory_may_hold_records_without_a_number(live):
+    faults = (SimFault(kind="nan", probability=0.5),)
+    records = live("glucose", 60, stored=40, faults=faults).of("glucose")
+    assert len(records) == 40
+    assert 5 < sum(record.glucose is None for record in records) < 35
+    for record in records:
+        assert (record.glucose is None) == (Flag.NOT_A_NUMBER in record.q)
+
+
 def test_a1_a_strap_is_connected_to_and_each_of_its_values_is_a_record(live):
     house = live("strap", 60)
     rates = house.of("heart_rate")
