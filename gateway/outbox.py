@@ -27,7 +27,6 @@ __all__ = ["Full", "Keep", "Notification", "Outbox", "Row"]
 HEARD = 100_000  # values remembered, to know one that is said again
 SWEEP = 256  # released records that are deleted together
 MARK = 1000  # records that may be ahead of `sequence`
-COUNTED = 10_000  # records that are counted by device; of more only the sum is told
 FOLD = 500  # pages in the write-ahead log, about, before they go where they belong
 
 
@@ -206,16 +205,6 @@ class Outbox:
         """Give the number of records waiting for their commit."""
         self._sweep()
         return max(0, self._file.tally.waiting - len(self._released))
-
-    def waiting(self) -> dict[str, int] | None:
-        """Give the number by device; None while it would mean reading too much."""
-        if self.count() > COUNTED:
-            return None
-        found = self._file.execute(
-            "SELECT device, count(*) FROM record JOIN stream ON stream.id = stream"
-            " GROUP BY device"
-        )
-        return dict(found.fetchall())
 
     @property
     def dropped(self) -> Mapping[str, tuple[Range, ...]]:

@@ -115,7 +115,6 @@ class Reporter:
         self._told: dict[str, object] = {}
         self._disk = ""  # what we have said of it
         self._since: Instant | None = None  # online
-        self._waiting: dict[str, int] | None = None  # records by device
 
     async def run(self) -> None:
         """Report at connection, on change, and from time to time; for ever."""
@@ -137,7 +136,6 @@ class Reporter:
     async def _own(self) -> Message:
         self._disk = self._recorder.problem
         queued = await self._recorder.ask(Outbox.count)
-        self._waiting = await self._recorder.ask(Outbox.waiting)
         self._metrics.gauge("gateway_queued", queued)
         counters = self._metrics.counters
         status = GatewayStatus(
@@ -165,13 +163,9 @@ class Reporter:
             await self.tell(attendant)
 
     def _status(self, attendant: Attendant) -> DeviceStatus:
-        """Give a wearable's status, and what became of its records."""
-        device, count = attendant.device.device, self._waiting
-        return replace(
-            attendant.status(self._gateway),
-            dropped=self._recorder.lost(device),
-            waiting=None if count is None else count.get(device, 0),
-        )
+        """Give a wearable's status, and which of its records had to go."""
+        lost = self._recorder.lost(attendant.device.device)
+        return replace(attendant.status(self._gateway), dropped=lost)
 
     async def tell(self, attendant: Attendant) -> None:
         """Tell how a wearable is."""

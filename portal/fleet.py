@@ -68,7 +68,8 @@ def _worn(
         and (alert.subject, alert.evidence.get("device")) == (subject, device)
     )
     gone = [texts("fleet.lost", n=dropped(status))] if status.dropped else []
-    notes = (*dict.fromkeys(open_here), *gone, *_clock(status, texts))
+    owners = [texts("fleet.waiting", n=status.waiting)] if status.waiting else []
+    notes = (*dict.fromkeys(open_here), *owners, *gone, *_clock(status, texts))
     return Worn(subject, device, status, tuple(_facts(status, texts)), notes)
 
 
@@ -78,8 +79,6 @@ def _facts(status: DeviceStatus, texts: Texts) -> Iterable[str]:
         yield f"{texts('battery_level')} {status.battery:.0f} %"
     if status.rssi is not None:
         yield f"{texts('fleet.signal')} {status.rssi} dBm"
-    if status.waiting:
-        yield texts("fleet.waiting", n=status.waiting)
     if status.reconnects:
         yield texts("fleet.reconnects", n=status.reconnects)
     if status.lost_frames:

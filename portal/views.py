@@ -79,7 +79,7 @@ class DeviceView(Struct, frozen=True, kw_only=True):
     reconnects: int
     lost_frames: int  # streamed values that never came, by the stream's own rhythm
     dropped: int  # numbers of records that had to go
-    waiting: int | None  # records not yet committed; None: too many to be counted
+    waiting: int  # readings of which nobody knows whose they are
     clock_ahead_ms: int | None  # of the gateway's; None: it shows none
 
 
@@ -91,7 +91,8 @@ class GatewayView(Struct, frozen=True, kw_only=True):
     since: str | None  # online
     t: str  # of its last word
     version: str
-    queued: int
+    queued: int  # records not yet committed
+    waiting: int  # readings of which nobody knows whose they are
     dropped: int
     malformed: int
     disk: str  # what keeps it from storing; "" nothing

@@ -195,6 +195,7 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
     t: Time
     version: str = ""
     queued: int = 0  # records on disk, not yet committed
+    waiting: int = 0  # readings on disk of which nobody knows whose they are
     dropped: int = 0  # records that had to go, for want of room or of a disk that works
     malformed: int = 0  # notifications that broke their specification
     disk: str = ""  # what keeps the gateway from storing, and so from confirming
@@ -227,7 +228,7 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     clock_ahead_ms: int | None = None  # of ours; None: it shows no clock
     information: dict[str, str] = field(default_factory=dict)  # Device Information
     dropped: tuple[tuple[int, int], ...] = ()  # newest ranges of `seq` that had to go
-    waiting: int | None = None  # records on disk, not yet committed; None: not counted
+    waiting: int = 0  # readings of which nobody knows whose they are
 
 
 class Committed(Struct, frozen=True):

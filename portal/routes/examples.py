@@ -43,7 +43,7 @@ DEVICE = {
     "reconnects": 2,
     "lost_frames": 3,
     "dropped": 0,
-    "waiting": 1,
+    "waiting": 0,
     "clock_ahead_ms": None,
 }
 GATEWAYS = {
@@ -55,6 +55,7 @@ GATEWAYS = {
             "t": "2026-11-21T07:30:00.000Z",
             "version": "0.1.0",
             "queued": 1,
+            "waiting": 0,
             "dropped": 0,
             "malformed": 0,
             "disk": "",

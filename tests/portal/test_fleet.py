@@ -53,7 +53,13 @@ def test_a22_a_program_is_told_of_gateways_and_their_wearables(place, story):
             lost_frames=17,
         )
         await say_gateway(
-            place, since=now - 60_000, queued=7, dropped=4, malformed=1, version="0.1.0"
+            place,
+            since=now - 60_000,
+            queued=7,
+            waiting=2,
+            dropped=4,
+            malformed=1,
+            version="0.1.0",
         )
         answer = await ask(place, story, "/api/v1/gateways")
         [box], none = answer.json()["items"], answer.json()["next"]
@@ -61,8 +67,8 @@ def test_a22_a_program_is_told_of_gateways_and_their_wearables(place, story):
         assert box["gateway"] == "gw-1"
         assert (box["online"], box["version"]) == (True, "0.1.0")
         assert box["since"].endswith("Z")
-        counts = ("queued", "dropped", "malformed", "adapter_resets")
-        assert [box[count] for count in counts] == [7, 4, 1, 0]
+        counts = ("queued", "waiting", "dropped", "malformed", "adapter_resets")
+        assert [box[count] for count in counts] == [7, 2, 4, 1, 0]
         assert (box["disk"], box["problem"]) == ("", "")
         [strap] = box["devices"]
         assert (strap["subject"], strap["device"]) == ("p-1", "strap-1")
@@ -164,7 +170,7 @@ def test_a22_the_page_says_what_is_wrong_in_words(place, story):
             "Battery low",
             "1200 readings lost",
             "clock 1 h behind",
-            "12 waiting",
+            "12 readings of unknown persons",
             "3 malformed",
             "2 min ago",
         ):
