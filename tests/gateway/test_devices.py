@@ -252,6 +252,21 @@ def test_a5_frames_that_the_air_lost_are_counted_in_the_status(tmp_path):
     assert last.dropped == ()
 
 
+def test_a16_signal_and_link_statistics_are_published(tmp_path):
+    async def main():
+        faults = (SimFault(kind="drop", at_s=60, for_s=20, every_s=100),)
+        async with a_house(tmp_path, "strap", faults=faults) as house:
+            told = house.bus.subscribe(wire.of("p-1", "it", "status"))
+            await asyncio.sleep(240)
+        return [wire.read(DeviceStatus, d.message.payload) for d in await told.take()]
+
+    said = warped(main(), 1e5)
+    assert {status.connected for status in said} == {True, False}
+    assert said[-1].reconnects == 2
+    assert -100 < said[-1].rssi < -20
+    assert said[-1].malformed == 0
+
+
 def test_a_pulse_oximeter_gives_a_stream_and_spot_checks(live):
     off = [{"at_s": 60, "for_s": 30, "state": "off_body"}]
     house = live("oximeter", 200, course=off)
