@@ -29,7 +29,8 @@ class BatteryWatch:
     """All wearables whose battery somebody should charge or change.
 
     A grade begins at or below its level, and ends above it by the margin: a level that
-    goes to and fro by a percent calls once.  A battery has one grade at a time.
+    goes to and fro by a percent calls once.  A battery has one grade at a time; that it
+    runs down further within its grade is no news.
     """
 
     def __init__(self, settings: Dsp, saved: Sequence[Draining] = ()) -> None:
@@ -48,7 +49,7 @@ class BatteryWatch:
         return [
             (i, anomaly)
             for i, reading in enumerate(readings)
-            if fresh[i] and isinstance(reading.record, Battery)
+            if isinstance(reading.record, Battery) and fresh[i]
             for anomaly in self._take(reading, reading.record)
         ]
 
@@ -62,12 +63,14 @@ class BatteryWatch:
             return
         was = self._draining.pop((reading.subject, reading.device), None)
         now = self._next(was, reading, record.level)
-        if was and (now is None or now.grade != was.grade):
-            yield self._tell(was, reading, record.level, over=True)
         if now:
             self._draining[reading.subject, reading.device] = now
-            if was is None or (now.grade, now.worst) != (was.grade, was.worst):
-                yield self._tell(now, reading, record.level, over=False)
+        if was and now and was.grade == now.grade:
+            return
+        if was:
+            yield self._tell(was, reading, record.level, over=True)
+        if now:
+            yield self._tell(now, reading, record.level, over=False)
 
     def _next(
         self, was: Draining | None, reading: Reading, level: float
@@ -92,7 +95,7 @@ class BatteryWatch:
     def _tell(
         self, found: Draining, reading: Reading, level: float, *, over: bool
     ) -> Anomaly:
-        """Make the anomaly of a grade that begins, falls further or is over."""
+        """Make the anomaly of a grade that begins or is over."""
         condition = f"device_battery_{found.grade}"
         whose = found.subject, "battery", condition, found.device, found.begin
         bound = self._levels[found.grade]

@@ -2,11 +2,11 @@
 
 A notification bears no number, so what the air has lost nobody says.  But a strap
 speaks once a second: three seconds between two values are two that are missing.  Only
-time on a link counts; while there is none, nobody has sent anything.
+time on a link counts; while there is none, nobody has sent anything.  A stream that
+slows down seems to lose some, until the rhythm has followed.
 """
 
 from collections import deque
-from statistics import median
 
 REMEMBERED = 61  # intervals that the rhythm is the median of
 LEAST = 5  # intervals, before there is one
@@ -42,5 +42,6 @@ class Cadence:
         """Give how many times the rhythm fits since the last value."""
         if self._last is None or len(self._intervals) < LEAST:
             return 0.0
-        period = median(self._intervals)
+        # Importing `statistics` would cost a megabyte of the gateway's memory.
+        period = sorted(self._intervals)[len(self._intervals) // 2]
         return (now - self._last) / period if period > 0 else 0.0

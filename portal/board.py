@@ -41,7 +41,7 @@ TOPICS = (
     wire.STAGE_STATUSES,
 )
 URGENCY = {"high": 0, "medium": 1, "low": 2}
-MUTE_MS = 90_000  # after which an engine that said nothing does not work
+MUTE_MS = 90_000  # after which an engine or a gateway that said nothing does not work
 AHEAD_MS = 60_000  # a reading from later than this has a broken clock
 
 
@@ -54,6 +54,7 @@ class Board:
         self._clock = clock
         self._meanwhile: dict[str, Alert | None] | None = None  # while a book is read
         self.gateways: dict[str, GatewayStatus] = {}
+        self._came: dict[str, Instant] = {}  # their latest words, by our own clock
         self._stages: dict[str, StageStatus] = {}
         self._latest: dict[str, dict[tuple[str, Kind], Reading]] = {}
         self._devices: dict[str, dict[str, DeviceStatus]] = {}
@@ -92,8 +93,8 @@ class Board:
 
     def heard(self, gateway: str) -> bool:
         """Tell whether a gateway is online and has reported lately."""
-        status = self.gateways[gateway]
-        return status.online and self._clock() - status.t <= MUTE_MS
+        online = self.gateways[gateway].online
+        return online and self._clock() - self._came[gateway] <= MUTE_MS
 
     def open_alerts(self, subjects: Iterable[str]) -> list[Alert]:
         """Give open alerts: unseen first, then by urgency, then the oldest."""
@@ -233,7 +234,7 @@ class Board:
         status, known = wire.read(GatewayStatus, payload), self.gateways.get(name)
         if known and not status.online:  # a last will is as old as its connection
             status = replace(status, t=max(known.t, status.t))
-        self.gateways[name] = status
+        self.gateways[name], self._came[name] = status, self._clock()
 
     def _take_device(self, subject: str, device: str, payload: bytes) -> None:
         """Keep a device's state; an empty payload forgets it."""

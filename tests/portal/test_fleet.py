@@ -193,6 +193,15 @@ def test_a22_a_gateway_that_is_away_or_mute_is_said_to_be_so(place, story):
     run(place, scene)
 
 
+def test_a22_a_gateway_whose_clock_is_slow_is_not_called_away(place, story):
+    async def scene():
+        await say_gateway(place, t=place.clock() - 3_600_000)
+        await story.until(lambda: place.board.gateways)
+        assert place.board.heard("gw-1")
+
+    run(place, scene)
+
+
 def test_a22_a_last_will_does_not_make_the_last_word_older(place, story):
     async def scene():
         began = place.clock()
