@@ -279,7 +279,8 @@ def of_gateway(
     name: str, status: GatewayStatus, worn: Iterable[tuple[str, str, DeviceStatus]]
 ) -> GatewayView:
     """Show one gateway with some of its wearables."""
-    fields = msgspec.structs.asdict(status)
+    shown = GatewayView.__struct_fields__
+    fields = {k: v for k, v in msgspec.structs.asdict(status).items() if k in shown}
     fields |= {"t": rfc3339(status.t), "since": when(status.since)}
     return GatewayView(
         gateway=name, devices=[of_device(*one) for one in worn], **fields
