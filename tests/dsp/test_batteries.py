@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsp.ward import Ward
@@ -110,6 +110,7 @@ levels = st.lists(st.integers(0, 100) | st.none(), max_size=30)
 
 
 @given(levels, st.data())
+@settings(max_examples=50, deadline=None)
 def test_a15_neither_blocks_nor_a_restart_change_what_is_said(levels, data):
     whole = play(Ward(Dsp()), *levels)
     readings = [battery(hour, level) for hour, level in enumerate(levels)]
