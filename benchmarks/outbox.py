@@ -216,7 +216,7 @@ async def outage(path, mosquitto, records):
         took = time.perf_counter() - start
         await asyncio.sleep(2)
         talk.cancel()
-        await asyncio.sleep(2)
+        await asyncio.sleep(config.Store().commit_s + 3)  # ingest may wait so long
         figures["left"] = await recorder.ask(Outbox.count)
         for task in tasks:
             task.cancel()

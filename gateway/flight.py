@@ -11,7 +11,8 @@ from gateway.notification import Row
 from gateway.tally import Range
 
 WINDOW = 5000  # records on their way
-PATIENCE_S = (5, 10, 20, 30, 60, 120, 300, 600)  # without a commit, we publish again
+PATIENCE_S = (10, 10, 20, 30, 60, 120, 300, 600)  # without a commit, we publish again
+"""The least is above what ingest may wait with a commit: `config.Store.commit_s`."""
 
 
 class Flight:
