@@ -98,7 +98,7 @@ def measure(count, seconds):
                     used = (cpu_s(child.pid) - before) / (time.monotonic() - start)
                     figures = {"rss_mb": round(rss_mb(child.pid), 1)}
                     figures["cpu_percent"] = round(used * 100, 1)
-                time.sleep(6)  # what the wearables said last is committed, and told
+                time.sleep(12)  # what was said last is committed, and told
             figures |= latencies(folder)
             figures |= ledger(folder)
     return {"wearables": count, **figures}

@@ -72,7 +72,7 @@ def measure(count, seconds):
             with radio(folder, config, port, address) as bluez:
                 pids = {"bluez": bluez.pid, "dbus": daemon.pid}
                 figures = watch(folder, count, seconds, child.pid, pids)
-            time.sleep(6)  # what the wearables said last is committed, and told
+            time.sleep(12)  # what was said last is committed, and told
             figures |= gateway.latencies(folder) | gateway.ledger(folder)
     return {"wearables": count, **figures}
 
