@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from gateway.notification import Row
 from gateway.tally import Range
+from vitals import Committed
 
 WINDOW = 5000  # records on their way
 PATIENCE_S = (5, 10, 20, 30, 60, 120, 300, 600)  # without a commit, we publish again
@@ -66,6 +67,17 @@ class Flight:
         found = [ids.pop(seq) for seq in landed]
         for number in found:
             del self._rows[number]
+        return found
+
+    def hear(self, word: Committed) -> list[int]:
+        """Take ingest's word; give the ids of what it releases, see `Committed`."""
+        found: list[int] = []
+        for device, ranges in word.devices.items():
+            if device not in word.subjects:
+                found += self.land(device, ranges)
+        for device, whose in word.subjects.items():
+            for subject, ranges in whose.items():
+                found += self.land(device, ranges, subject)
         return found
 
     def overdue(self, now: float) -> int | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from gateway.attendant import Attendant
-from gateway.commands import Commands
+from gateway.commands import Commands, Handler
 from gateway.discovery import Discovery
 from gateway.outbox import Keep, Outbox
 from gateway.policy import policy
@@ -76,8 +76,12 @@ async def run(
     withdrawals = Withdrawals(settings.name, bus, recorder, metrics)
     known = settings.name, bus, recorder, metrics, clock
     registrar = Registrar(*known, told=withdrawals.look)
-    handlers = {"reload": reloader.ask} if reloader else {}
-    handlers |= {"check_in": registrar.check_in, "assign": registrar.assign}
+    handlers: dict[str, Handler] = {
+        "check_in": registrar.check_in,
+        "assign": registrar.assign,
+    }
+    if reloader:
+        handlers["reload"] = reloader.ask
     commands = Commands(bus, settings.name, handlers, metrics)
     try:
         async with asyncio.TaskGroup() as group:

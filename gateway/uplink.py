@@ -8,7 +8,7 @@ outage has left behind.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from gateway.flight import Flight
@@ -167,19 +167,10 @@ class Uplink:
             self._metrics.count("gateway_refused_total")
             return
         await self._go_on_behind(noun)
-        ids = list(self._landed(noun))
+        ids = self._flight.hear(noun)
         await self._recorder.ask(Outbox.release, ids)
         self._metrics.count("gateway_committed_total", len(ids))
         self._news.set()
-
-    def _landed(self, noun: Committed) -> Iterator[int]:
-        """Give what is committed of what is under way; see `Committed`."""
-        for device, ranges in noun.devices.items():
-            if device not in noun.subjects:
-                yield from self._flight.land(device, ranges)
-        for device, found in noun.subjects.items():
-            for subject, ranges in found.items():
-                yield from self._flight.land(device, ranges, subject)
 
     async def _go_on_behind(self, noun: Committed) -> None:
         """See to it that no number is given that ingest already has."""
