@@ -114,7 +114,8 @@ class Recorder:
     @property
     def unassigned(self) -> dict[str, int]:
         """By device, the readings of which nobody knows whose they are."""
-        return {d: n for d, n in self._outbox.unassigned.items() if n}
+        counts = dict(self._outbox.unassigned)  # at once: its thread may add to it
+        return {device: n for device, n in counts.items() if n}
 
     def waiting(self, device: str) -> int:
         """Count the readings of a device of which nobody knows whose they are."""

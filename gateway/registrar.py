@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from gateway.outbox import Outbox, Row
 from gateway.recorder import Recorder
 from gateway.roster import Wearables
@@ -64,15 +66,7 @@ class Registrar:
         said = wire.read(CheckIn, message.payload)
         await self._refuse(said.id, self._against_check_in(said))
         minutes = said.minutes or self._wearables[said.device].minutes
-        whole = CheckIn(
-            device=said.device,
-            subject=said.subject,
-            by=said.by,
-            t=said.t or self._clock(),
-            minutes=minutes,
-            why=said.why,
-            id=said.id,
-        )
+        whole = replace(said, t=said.t or self._clock(), minutes=minutes)
         text = f"{said.device} measures {said.subject} for {minutes:g} minutes"
         await self._carry_out(whole, Outbox.check_in, text)
 

@@ -114,10 +114,11 @@ class Ledger:
             return promised
 
     def sift(self, readings: Sequence[Reading]) -> tuple[list[Reading], list[Reading]]:
-        """Part readings into those to be kept and those that were withdrawn."""
-        with self._lock:
-            self._open()
-            return self._withdrawn.sift(readings)
+        """Part readings into those to be kept and those that were withdrawn.
+
+        It is asked of memory, which knows what the file says; it does not block.
+        """
+        return self._withdrawn.sift(readings)
 
     def wearers(self, gateway: str, device: str) -> Wearers:
         """Give who has numbers of a device; nobody: an older ledger did not say."""

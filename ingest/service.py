@@ -101,7 +101,7 @@ class Kept(NamedTuple):
 
     dead: list[Message]  # letters to publish
     promised: list[Numbered]  # durable, whatever was before
-    withdrawn: list[Reading]  # as was asked
+    withdrawn: list[Reading]  # as they were asked to be
 
 
 class Intake:
@@ -115,7 +115,7 @@ class Intake:
 
     async def keep(self, mail: Mail) -> Kept:
         """Return once everything is durable."""
-        readings, away = await self._insist(self._ledger.sift, mail.readings)
+        readings, away = self._ledger.sift(mail.readings)
         written = Written(0, 0)
         if readings:
             written = await self._insist(self._store.write, readings)
@@ -133,7 +133,9 @@ class Intake:
         self._metrics.count("ingest_malformed_total", len(mail.letters))
         self._metrics.gauge("ingest_lost", self._ledger.tally()[0])
         dead = [wire.dead(m, letter.reason, self._clock()) for m, letter in letters]
-        return Kept(dead, promised.granted, mail.withdrawn)
+        disputed = set(promised.disputed)
+        done = [r for r in mail.withdrawn if disputed.isdisjoint(numbered([r]))]
+        return Kept(dead, promised.granted, done)
 
     async def _promise(
         self,

@@ -11,7 +11,7 @@ from gateway.commands import Commands
 from gateway.outbox import Outbox
 from gateway.recorder import Recorder
 from gateway.registrar import Registrar
-from tests.gateway.test_sharing import NOON, measured
+from tests.gateway.values import NOON, measured
 from vitals import broker, config
 from vitals.cli.assigning import text
 from vitals.clock import now

