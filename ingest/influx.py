@@ -229,6 +229,8 @@ class InfluxStore:
         try:
             self._call("POST", db=self._settings.database, q=statement)
         except ApiException as error:
+            if (error.status or 500) >= 500:
+                raise self._away(error) from error
             log.info("InfluxDB deletes nothing: %s", _reason(error))
         except HTTPError as error:
             raise self._away(error) from error
