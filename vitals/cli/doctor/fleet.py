@@ -27,12 +27,14 @@ def _gateway(name: str, status: GatewayStatus, now: Instant) -> Finding:
     if now - status.t > QUIET_MS:
         advice = "does it hang? are the clocks right?"
         return warning("gateway", f"{name}: last heard {last}; {advice}")
-    if status.waiting:
-        advice = "`vitals assignments` lists them, docs/assignment.md tells more"
-        words = f"{name}: {status.waiting} readings of nobody knows whom"
-        return warning("gateway", f"{words}; {advice}")
     text = f"{name}: {status.queued} waiting, {status.dropped} dropped"
     text += f", {status.malformed} malformed"
     if status.queued > MANY:
         return warning("gateway", f"{text}; does ingest run, is its store there?")
+    if status.waiting:
+        advice = "`vitals assignments` lists them, docs/assignment.md tells more"
+        words = (
+            f"{name}: {status.waiting} readings wait: nobody has said whose they are"
+        )
+        return warning("gateway", f"{words}; {advice}")
     return ok("gateway", text)
