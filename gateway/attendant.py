@@ -266,7 +266,10 @@ class Attendant:
             record = self._stillness.judge(record)
         record = belated(record, self._late_ms)
         self._note(record)
-        reading = Reading(self._wearable.subject, self._wearable.device, record)
+        if isinstance(record, Battery) and self._wearable.subject is None:
+            return _done()  # nobody's; it is in the device's status
+        subject = self._wearable.subject or ""  # "": the outbox finds out
+        reading = Reading(subject, self._wearable.device, record)
         said = Notification(reading, characteristic, data, heard)
         stored = self._recorder.put(said)
         self._visit.heard(characteristic, data, record, stored)

@@ -244,6 +244,7 @@ def test_who_could_not_be_listened_for_is_not_called_missing():
         ({"t": NOON - 300_000}, "warning", "last heard 5 min ago"),
         ({"queued": 20_000}, "warning", "does ingest run"),
         ({"disk": "cannot write"}, "PROBLEM", "cannot write"),
+        ({"waiting": 3}, "warning", "3 readings wait: nobody has said whose"),
         ({"problem": "cannot scan with hci0"}, "PROBLEM", "cannot scan"),
     ],
 )
