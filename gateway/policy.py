@@ -41,7 +41,7 @@ def policy(settings: Gateway) -> Policy:
         silence_s=settings.silence_s,
         delete_stored=settings.delete_stored,
         zone=zone,
-        synchronised=for_adapter(settings.adapter),
+        synchronised=for_adapter(settings.adapters[0]),
     )
 
 

@@ -6,6 +6,8 @@
 The adapter is a Bumble transport: "tcp-client:HOST:PORT" (the simulation's radio),
 "usb:0", "serial:/dev/ttyACM0", or any name that a host of this process was plugged in
 under with `Central.plug`.  All scanners and clients of one adapter share one `Central`.
+`bluez={"bonds": path}` names the file of its bonds, and `BleakClient(pairing=...)` says
+whom a link is made to: only such a client pairs by itself, when a value needs it.
 
 **Confirmed means stored.**  bleak hands keyword arguments of `start_notify` that it
 does not know to the backend (its BlueZ backend ignores them), so:

@@ -61,8 +61,11 @@ def private(settings: config.Config) -> Iterator[tuple[str, str]]:
         yield wearable.address, f"<address-{place}>"
         yield wearable.device, f"<device-{place}>"
         yield wearable.subject, f"<subject-{place}>"
+        yield from ((s, "<secret>") for s in (wearable.passkey, wearable.irk))
+        yield _secret(wearable.passkey_file), "<secret>"
+    for adapter in gateway.adapters:
+        yield adapter.partition(":")[2].rpartition(":")[0], "<radio-host>"
     yield gateway.name, "<gateway>"
-    yield gateway.adapter.partition(":")[2].rpartition(":")[0], "<radio-host>"
     yield mqtt.host, "<broker>"
     yield mqtt.username, "<login>"
     yield store.database, "<database>"
