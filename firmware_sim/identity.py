@@ -96,13 +96,14 @@ class Hiding:
     async def change(self) -> None:
         """Advertise under another address; a link keeps the one that it began with."""
         device, address = self._device, private_address(self._device.irk, self._dice)
-        advertised = device.is_advertising
-        if advertised:
+        # Who is connected is silent, though Bumble says that it advertises.
+        advertises = device.is_advertising and not device.connections
+        if advertises:
             await device.stop_advertising()
         command = hci.HCI_LE_Set_Random_Address_Command(random_address=address)
         await device.send_sync_command(command)
         device.random_address = address
-        if advertised and not device.connections:
+        if (advertises or self._restarts) and not device.connections:
             await device.start_advertising(auto_restart=self._restarts)
 
 

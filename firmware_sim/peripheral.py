@@ -124,7 +124,7 @@ class Peripheral:
         await self.device.power_on()
         if self._hiding:
             await self._hiding.change()
-        if self.firmware.window_s is None:
+        if self.firmware.window_s is None and not self.device.is_advertising:
             await self.device.start_advertising(auto_restart=True)
 
     async def run(self) -> None:

@@ -27,6 +27,9 @@ What Bumble does not forgive, and where it is dealt with:
   `exchange` tells the two apart.
 - A cancelled `connect_le` leaves the controller connecting: `Central.dial` never does.
 - One connection attempt at a time, and an absent peer would hold it: it is heard first.
+- Who has given us its resolving key is listened for, without end, under a private
+  address: `bonds.Resolver` tells who it is, and it is dialled as it was heard.
+- A bond is filed under the address that the peer claims: `Bonds.keep`.
 - An exception in a subscriber keeps back the confirmation: callbacks run on their own.
 - It is heavy to import, and formats logs that are off: `lean`.
 """

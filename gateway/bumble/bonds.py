@@ -93,6 +93,29 @@ class Bonds(KeyStore):  # type: ignore[misc]
         new.replace(self._path)
 
 
+class Resolver:
+    """Tells Bumble who has been connected to."""
+
+    def __init__(self, bonds: Bonds) -> None:
+        """Take the bonds, whose keys tell."""
+        self._bonds = bonds
+
+    def can_resolve_to(self, _: hci.Address) -> bool:
+        """Say no: Bumble would listen, without end, for a private address.
+
+        Who has given us its key need not hide, and is dialled as it was heard.
+        """
+        return False
+
+    def resolve(self, address: hci.Address) -> hci.Address | None:
+        """Give the identity address behind a private one, if we know it."""
+        heard = _plain(str(address))
+        identity = self._bonds.identities.of(heard)
+        if identity == heard:
+            return None
+        return hci.Address(identity, hci.Address.RANDOM_IDENTITY_ADDRESS)
+
+
 def authenticated(keys: PairingKeys) -> bool:
     """Tell whether a passkey has made these keys."""
     ltk = keys.ltk or keys.ltk_central

@@ -13,13 +13,12 @@ from bleak.exc import (
 from bumble import core, hci
 from bumble.device import Advertisement, Connection
 from bumble.host import Host
-from bumble.keys import PairingKeys
 from bumble.pairing import PairingConfig
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
 from gateway.bumble import lean
-from gateway.bumble.bonds import Bonds
+from gateway.bumble.bonds import Bonds, Resolver
 from gateway.bumble.delegate import Answers
 from gateway.bumble.exchange import to_its_end
 from gateway.bumble.guard import GuardedDevice
@@ -122,6 +121,7 @@ class Central:
         self.device.irk = bonds.irk
         # Before power-on: Bumble would choose a file of its own.
         self.device.keystore = self.bonds = bonds
+        self.device.address_resolver = Resolver(bonds)
         self.device.pairing_config_factory = self._pairing
         self.device.on("advertisement", self._on_advertisement)
         self.passkeys: dict[int, str] = {}
@@ -164,11 +164,6 @@ class Central:
             delegate=Answers(passkey),
             identity_address_type=PairingConfig.AddressType.RANDOM,
         )
-
-    async def keep(self, who: str, keys: PairingKeys) -> None:
-        """Keep a new bond; from now on its private addresses are known."""
-        self.bonds.keep(who, keys)
-        await self.device.refresh_resolving_list()
 
     def name(self, address: hci.Address) -> str:
         """Give the address that somebody is known by, as bleak writes it."""

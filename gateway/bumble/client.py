@@ -137,9 +137,7 @@ class BumbleClient(BaseBleakClient):
             await self._ask(link.encrypt())
         except BleakError as error:
             if not (passkey and self._link):
-                raise NotPaired(
-                    f"it does not have the key of our bond ({error})"
-                ) from error
+                raise NotPaired("it does not have the key of our bond") from error
             return  # a passkey will tell who it is
         self._central.secured.add(self._who)
 
@@ -191,7 +189,7 @@ class BumbleClient(BaseBleakClient):
         keys = await made
         if passkey and not authenticated(keys):
             raise NotPaired("pairing failed: it does not ask for the passkey")
-        await self._central.keep(self._who, keys)
+        self._central.bonds.keep(self._who, keys)
         self._central.secured.add(self._who)
 
     async def unpair(self) -> None:

@@ -51,6 +51,7 @@ KINDS = {
     "thermometer": Kind.BODY_TEMPERATURE,
 }
 ADDRESSES = {kind: f"C0:00:00:00:00:0{n}" for n, kind in enumerate(KINDS, 1)}
+STRANGER = "C0:00:00:00:00:99"
 SECRET = heart_rate.BODY_SENSOR_LOCATION
 GONE = Course(at_s=6, for_s=4, state="gone")
 SIM = Sim(
@@ -297,7 +298,11 @@ def test_a_protected_value_is_read_where_our_agent_consents(
                 return bytes(await client.read_gatt_char(SECRET))
 
     async def main():
-        agents = [Agent([known]).run()] if known else []
+        agent = Agent()
+        agent.know(
+            [config.Wearable(device="it", subject="p-1", address=known or STRANGER)]
+        )
+        agents = [agent.run()] if known else []
         async with daemon(tmp_path, bus), secret(bus), beside(*agents):
             if value:
                 assert await read() == value
