@@ -204,7 +204,8 @@ class Radio:
         await self._dial(client)
         self._holders.add(lost)
         try:
-            bonded = await self._bonded(device, pairing.identity)
+            async with asyncio.timeout(ASK_S):
+                bonded = await self._bonded(device, pairing.identity)
             link = Link(client, self._options["confirms"], bonded)
             if pairing.required and not link.bonded:
                 await link.pair()

@@ -12,12 +12,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from bumble.core import ProtocolError
 
 import gateway.service
 from firmware_sim.identity import irk
 from firmware_sim.service import simulation
 from gateway.bumble import Central
-from gateway.identity import Identities, resolvable
+from gateway.identity import Identities, _encrypt, _expand, resolvable
 from tests.warp import run as warped
 from vitals import wire
 from vitals.bus import MemoryBus
@@ -26,6 +27,10 @@ from vitals.metrics import Metrics
 
 BEGIN = 1_800_000_000_000
 ADDRESS, OTHER = "C0:00:00:00:02:01", "C0:00:00:00:02:02"
+
+
+PLAIN = "00112233445566778899aabbccddeeff"
+CIPHER = "69c4e0d86a7b0430d8cdb78070b4c55a"
 
 
 class Box:
@@ -255,6 +260,53 @@ def test_a18_the_address_without_a_bond_is_believed_where_none_was_made(live):
     assert links(live(simulated()).of()) == {"open"}
 
 
+def test_a18_a_wearable_cannot_take_another_ones_bond(tmp_path):
+    """It pairs, and says that it is the other one; the bond is filed as its own."""
+
+    async def main():
+        both = [simulated(address=a, security="encrypted") for a in (ADDRESS, OTHER)]
+        async with air(*both) as sim:
+            liar = sim.wearables[1]
+            liar.radio.vanish()
+            mine = worn(), worn("other", OTHER)
+            async with box(sim, tmp_path, *mine) as it:
+                await asyncio.sleep(10)
+                before = bonds(tmp_path)
+                liar.device.static_address = sim.wearables[0].device.static_address
+                liar.radio.appear()
+                await asyncio.sleep(10)
+                after = bonds(tmp_path)
+        assert before == {ADDRESS: after[ADDRESS]}
+        assert after.keys() == {ADDRESS, OTHER}
+        return it
+
+    assert len(warped(main(), 1e5).of("other")) > 5
+
+
+def bonds(folder):
+    return json.loads((folder / "bonds-1.json").read_text())["bonds"]
+
+
+def test_a18_who_begins_to_pair_with_us_is_refused(tmp_path):
+    refusals = []
+
+    async def main():
+        async with air(simulated()) as sim, box(sim, tmp_path, worn()) as it:
+            await asyncio.sleep(5)
+            device = sim.wearables[0].device
+            (link,) = device.connections.values()
+            try:
+                await device.smp_manager.pair(link)
+            except ProtocolError as error:
+                refusals.append(error)
+            await asyncio.sleep(5)
+        return it
+
+    assert links(warped(main(), 1e5).of()) == {"open"}
+    assert len(refusals) == 1
+    assert not (tmp_path / "bonds-1.json").exists()
+
+
 # -- A19: private addresses ----------------------------------------------------------
 
 
@@ -265,6 +317,12 @@ def test_a19_the_sample_of_the_specification_is_resolved():
     assert known.of("70:81:94:0D:FB:AA") == ADDRESS
     assert known.of("70:81:94:0D:FB:AB") == "70:81:94:0D:FB:AB"
     assert known.of(OTHER) == OTHER
+
+
+def test_a19_aes_is_that_of_the_standard():
+    """FIPS 197 appendix C.1."""
+    key, block = bytes(range(16)), bytes.fromhex(PLAIN)
+    assert _encrypt(_expand(key), block).hex() == CIPHER
 
 
 def hiding(**options):
