@@ -73,6 +73,7 @@ class Radio:
         self._health = Health()
         self._holders: set[Callable[[], None]] = set()
         self._orphans: dict[str, float] = {}  # let go, and by then to be heard
+        self._ours: set[str] = set()  # whom anybody has sought
         self.rssi: dict[str, int] = {}
         self.names: dict[str, str] = {}
         self.identities = Identities({})
@@ -178,6 +179,7 @@ class Radio:
 
     async def seen(self, address: str) -> BLEDevice:
         """Wait for a wearable's next advertisement."""
+        self._ours.add(address)
         future = self._seekers.get(address)
         if future is None or future.done():
             future = asyncio.get_running_loop().create_future()
@@ -256,6 +258,8 @@ class Radio:
     def _hear(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         """Take an advertisement."""
         address = self.identities.of(device.address.upper())
+        if address not in self._ours:
+            return  # there is no end of telephones that change their addresses
         self.rssi[address] = advertisement.rssi
         if advertisement.local_name:
             self.names[address] = advertisement.local_name

@@ -82,8 +82,9 @@ class Roaming:
     ) -> AsyncIterator[Link]:
         """Hold a link for the time of a block; `lost` is called when it breaks."""
         radio, device = sighting
+        pairing = self._pairing()
         self._failed = radio  # until it has worked
-        async with radio.connected(device, self._pairing(), lost) as link:
+        async with radio.connected(device, pairing, lost) as link:
             self._failed = None
             try:
                 yield link

@@ -91,6 +91,11 @@ class Bonds(KeyStore):  # type: ignore[misc]
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 class Resolver:

@@ -26,6 +26,7 @@ from gateway.bumble.words import address_text
 
 OPEN_S = 10.0  # for the adapter to answer
 FRESH_S = 10.0  # since last heard; longer ago is heard again before it is dialled
+CROWD = 1000  # that are remembered
 DIAL_S = 3.0  # for a peer that was heard to answer
 
 Listener = Callable[[Advertisement], None]
@@ -44,6 +45,8 @@ class Central:
         To pair with, by handle of the link; a link without one pairs Just Works.
     secured
         Wearables with a link that a bond's key encrypts.
+    doubted
+        Wearables that did not have that key, and are asked for their passkey next.
     """
 
     _open: ClassVar[
@@ -126,6 +129,7 @@ class Central:
         self.device.on("advertisement", self._on_advertisement)
         self.passkeys: dict[int, str] = {}
         self.secured: set[str] = set()
+        self.doubted: set[str] = set()
         self._transport = transport
         self._heard: dict[str, tuple[hci.Address, float]] = {}
         self._listeners: list[Listener] = []
@@ -196,6 +200,9 @@ class Central:
             now = asyncio.get_running_loop().time()
             who = self.name(advertisement.address)
             self._heard[who] = advertisement.address, now
+            if len(self._heard) > CROWD:  # telephones change their addresses
+                fresh = {k: v for k, v in self._heard.items() if now - v[1] < FRESH_S}
+                self._heard = fresh
         for listener in list(self._listeners):
             listener(advertisement)
 

@@ -133,12 +133,15 @@ class BumbleClient(BaseBleakClient):
         keys = await self._central.bonds.get(str(link.peer_address))
         if keys is None or (passkey and not authenticated(keys)):
             return
+        if self._who in self._central.doubted:
+            self._central.doubted.discard(self._who)
+            return
         try:
             await self._ask(link.encrypt())
         except BleakError as error:
-            if not (passkey and self._link):
-                raise NotPaired("it does not have the key of our bond") from error
-            return  # a passkey will tell who it is
+            if passkey:  # it will tell next time whether this is still who it was
+                self._central.doubted.add(self._who)
+            raise NotPaired("it does not have the key of our bond") from error
         self._central.secured.add(self._who)
 
     def _on_security_request(self) -> None:

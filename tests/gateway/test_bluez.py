@@ -423,6 +423,12 @@ def test_a18_a19_one_that_hides_behind_a_passkey_is_bonded_through_bluez(
                     addresses.add(str(device.random_address))
                     sim.wearables[0].radio.drop_links()
                     await asyncio.sleep(2)  # for another address
+                # Somebody else, with its address, its name and its passkey:
+                device.keystore = MemoryKeyStore()
+                sim.wearables[0].radio.drop_links()
+                before = len(heard)
+                await asyncio.sleep(5)
+                assert len(heard) == before
         assert {record.link for record in heard} == {"bonded"}
         assert len(addresses) == 2
         assert counters["gateway_pairings_failed_total"] == 0

@@ -218,6 +218,7 @@ def test_a18_without_its_file_of_bonds_a_wearable_pairs_anew(tmp_path):
     first, second = (warped(life(), 1e5) for _ in range(2))
     assert len(first.of()) > 10
     assert links(second.of()) == {"bonded"}  # the passkey tells who it is
+    assert second.count("pairings_failed") == 1
 
 
 # -- Who pretends --------------------------------------------------------------------
