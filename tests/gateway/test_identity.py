@@ -464,3 +464,26 @@ def test_a8_a_wearable_that_one_gateway_holds_is_not_taken_by_another(tmp_path):
     for it in boxes:
         numbers = sorted(record.seq for record in it.of())
         assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize(
+    "options", [{"security": "encrypted"}, {"security": "passkey", "passkey": "012345"}]
+)
+def test_a8_a_bonded_wearable_is_bonded_by_each_adapter(tmp_path, options):
+    async def main():
+        async with air(simulated(**options)) as sim:
+            mine = worn(passkey=options.get("passkey", ""))
+            async with box(sim, tmp_path, mine, adapters=PAIR) as it:
+                for _ in range(3):
+                    await asyncio.sleep(20)
+                    first = holder(sim)
+                    antenna(sim, first).vanish()
+                    await asyncio.sleep(20)
+                    assert holder(sim) not in (first, None)
+                    antenna(sim, first).appear()
+        return it
+
+    it = warped(main(), 1e5)
+    assert links(it.of()) == {"bonded"}
+    assert len(it.of()) > 90
+    assert it.count("pairings_failed") == 0
