@@ -9,7 +9,8 @@ from functools import partial
 
 from bleak.exc import BleakError
 
-from gateway.decode import DECODERS, decode
+from gateway.cadence import Cadence
+from gateway.decode import DECODERS, belated, decode
 from gateway.link import Link
 from gateway.outbox import Notification
 from gateway.pairing import NotPaired
@@ -70,6 +71,7 @@ class Attendant:
         self._wearable, self._radio, self._recorder = wearable, radio, recorder
         self._metrics, self._clock = metrics, clock
         self._silence_s, self._active_at = policy.silence_s, 0.0
+        self._late_ms = policy.late_ms
         self._address = wearable.address.upper()
         self._session = Session()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
@@ -79,7 +81,7 @@ class Attendant:
         self._site: int | None = None
         self._facts = Facts()
         self._visit = Visit(wearable.device, recorder, policy, metrics, clock)
-        self._stillness = Stillness()
+        self._stillness, self._cadence = Stillness(), Cadence()
 
     @property
     def device(self) -> config.Wearable:
@@ -110,6 +112,7 @@ class Attendant:
             off_body=facts.off_body,
             malformed=facts.malformed,
             reconnects=max(0, facts.connections - 1),
+            lost_frames=self._cadence.lost,
             clock_ahead_ms=self._visit.watch.ahead_ms,
             information=facts.information,
         )
@@ -250,6 +253,7 @@ class Attendant:
 
     async def _hang_up(self) -> None:
         self._link = None
+        self._cadence.ended(asyncio.get_running_loop().time())
         held, self._held = self._held, AsyncExitStack()
         await held.aclose()
         while not self._events.empty():  # of the old link
@@ -260,6 +264,8 @@ class Attendant:
     ) -> "asyncio.Future[None]":
         """Take a value; the future ends once it is on disk (or was refused)."""
         heard, received = monotonic(), self._clock()
+        if characteristic in STREAMING:
+            self._cadence.heard(asyncio.get_running_loop().time())
         try:
             now = self._visit.circumstance(received, self._site, link.bonded)
             record = decode(characteristic, data, now)
@@ -269,6 +275,7 @@ class Attendant:
             return _done()
         if isinstance(record, HeartRate):
             record = self._stillness.judge(record)
+        record = belated(record, self._late_ms)
         self._note(record)
         reading = Reading(self._wearable.subject, self._wearable.device, record)
         said = Notification(reading, characteristic, data, heard)
