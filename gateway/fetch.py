@@ -6,8 +6,8 @@
 import asyncio
 import logging
 
+from gateway.link import Link
 from gateway.outbox import Outbox
-from gateway.radio import Link
 from gateway.recorder import Recorder
 from gateway.stored import Shelf
 from vitals import MalformedData

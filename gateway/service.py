@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
 from gateway.attendant import Attendant
 from gateway.commands import Commands, Handler
 from gateway.discovery import Discovery
+from gateway.identity import Identities, keys_of
 from gateway.outbox import Keep, Outbox
 from gateway.policy import policy
 from gateway.radio import Radio
 from gateway.recorder import Recorder
 from gateway.registrar import Registrar
+from gateway.roaming import Roaming
 from gateway.roster import Change, Reloader, Roll, Roster, Wearables
 from gateway.uplink import Uplink
 from gateway.withdrawals import Withdrawals
@@ -32,6 +34,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REPORT_S = 10.0
+
+
+class Working(Protocol):
+    """Has something to do for as long as the gateway runs."""
+
+    async def run(self) -> None:
+        """Do it, for ever."""
 
 
 def will(gateway: str, clock: Clock) -> Message:
@@ -56,17 +65,21 @@ async def run(
     """
     outbox = Outbox(data / "gateway.db", settings.name, _keep(settings))
     recorder = Recorder(outbox, metrics, settings.group_ms / 1000)
-    radio, rules = Radio(settings.adapter, metrics), policy(settings)
+    radios, rules = _radios(settings, data, metrics), policy(settings)
     uplink = Uplink(settings.name, recorder, bus, metrics)
-    agent = _agent(settings, radio) if radio.on_bluez else None
+    agent = _agent(radios)
 
     def hire(wearable: config.Wearable) -> Attendant:
+        radio = Roaming(wearable, radios)
         return Attendant(wearable, radio, recorder, metrics, clock, rules)
 
     def apply(wearables: Wearables) -> Change:
         if agent:
-            agent.know([wearable.address for wearable in wearables])
+            agent.know(wearables)
         registrar.follow(wearables)
+        identities = Identities(keys_of({w.address: w.irk for w in wearables}))
+        for radio in radios:
+            radio.identities = identities
         return roster.apply(wearables, group)
 
     roster = Roster(hire, lambda attendant: reporter.tell(attendant))
@@ -83,14 +96,13 @@ async def run(
     if reloader:
         handlers["reload"] = reloader.ask
     commands = Commands(bus, settings.name, handlers, metrics)
+    crew: list[Working] = [recorder, uplink, reporter, commands, registrar]
+    crew += [withdrawals, *radios]
+    crew += [one for one in (reloader, agent) if one]
     try:
         async with asyncio.TaskGroup() as group:
-            for work in (
-                *(recorder, radio, uplink, reporter, commands, reloader, agent),
-                *(registrar, withdrawals),
-            ):
-                if work:
-                    group.create_task(work.run())
+            for work in crew:
+                group.create_task(work.run())
             group.create_task(discovery.run(bus, roster.attendants))
             apply(settings.wearables)
     finally:
@@ -110,11 +122,32 @@ def _keep(settings: config.Gateway) -> Keep:
     )
 
 
-def _agent(settings: config.Gateway, radio: Radio) -> "Agent":
+def _radios(settings: config.Gateway, data: Path, metrics: Metrics) -> list[Radio]:
+    """Make a radio of each adapter.
+
+    The file of its bonds goes by its place: a dongle that is replaced keeps them.
+    """
+    return [
+        Radio(adapter, metrics, data / f"bonds-{place}.json")
+        for place, adapter in enumerate(settings.adapters, 1)
+    ]
+
+
+def _agent(radios: Sequence[Radio]) -> "Agent | None":
     """Make who answers BlueZ; only BlueZ needs D-Bus."""
+    served = [radio for radio in radios if radio.on_bluez]
+    if not served:
+        return None
     from gateway.agent import Agent
 
-    return Agent([w.address for w in settings.wearables], radio.drop)
+    def died() -> None:
+        for radio in served:
+            radio.drop()
+
+    def whose(path: str) -> str | None:
+        return next((r.paths[path] for r in served if path in r.paths), None)
+
+    return Agent(whose, died)
 
 
 class Reporter:

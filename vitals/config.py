@@ -24,6 +24,8 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 Address = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
 Slot = Annotated[int, Meta(ge=0, le=254)]  # 255: the device does not know who it was
 Port = Annotated[int, Meta(ge=0, le=65535)]
+Passkey = Annotated[str, Meta(pattern=r"^([0-9]{6})?$")]
+Irk = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{32})?$")]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,6 +54,9 @@ class Wearable(Section, frozen=True):
     users: dict[Slot, Name] = {}  # by the device's own user slots
     shared: tuple[Name, ...] = ()  # whoever of these has checked in
     minutes: Positive = 10.0  # that a check-in lasts when it does not say
+    passkey: Passkey = ""  # to pair with; then nothing is taken over an open link
+    passkey_file: str = ""  # or a file whose first line it is
+    irk: Irk = ""  # resolves its private addresses before there is a bond
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -64,7 +69,9 @@ class Gateway(Section, frozen=True):
     """The box beside the wearables."""
 
     name: Name = "gw-1"
-    adapter: str = ""  # "" or "hci0": BlueZ; "tcp-client:HOST:PORT", "usb:0": Bumble
+    # "" or "hci0": BlueZ; "tcp-client:HOST:PORT", "usb:0": Bumble.  Of several any may
+    # take a wearable.
+    adapter: str | tuple[str, ...] = ""
     silence_s: Positive = 20.0  # without a value; then a link must prove that it lives
     group_ms: Annotated[int, Meta(ge=0, le=10_000)] = 0  # streams share a write so long
     keep_mb: Positive = 1024.0  # of records not yet committed; older streams go first
@@ -75,6 +82,12 @@ class Gateway(Section, frozen=True):
     delete_stored: bool = False  # on the wearable, once ingest has committed it
     home_assistant: bool = False  # announce the wearables to Home Assistant
     wearables: tuple[Wearable, ...] = ()
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Give the adapters; there is always one."""
+        named = (self.adapter,) if isinstance(self.adapter, str) else self.adapter
+        return named or ("",)
 
 
 class Course(Section, frozen=True):
@@ -180,6 +193,10 @@ class SimWearable(Section, frozen=True):
     clock_off_s: Annotated[float, Meta(ge=-4e9, le=4e9)] = 0.0
     # Its Current Time Service: it lets itself be read, be set, or only pretends to.
     current_time: Literal["none", "read", "write", "ignore"] = "none"
+    # What its values need: nothing, an encrypted link, or one that a passkey made.
+    security: Literal["open", "encrypted", "passkey"] = "open"
+    passkey: Passkey = ""  # that it shows
+    private_s: Positive | None = None  # it hides, and changes its address so often
     faults: tuple[SimFault, ...] = ()
 
 
@@ -192,6 +209,7 @@ class Sim(Section, frozen=True):
     speed: Positive = 1.0
     hour: Annotated[float, Meta(ge=0, lt=24)] = 8.0  # of the day when it begins
     ledger: str = ""  # a file that is told every value handed to the radio
+    bonds: str = ""  # a file that keeps the wearables' bonds; "" forgets them
     faults: tuple[SimFault, ...] = ()  # of the gateways' adapters: radio_gone, mute
     people: tuple[SimPerson, ...] = ()
     wearables: tuple[SimWearable, ...] = ()
@@ -301,6 +319,10 @@ def _complaints(found: Config) -> Iterator[str]:
                 f"gateway.wearables[{place}].subject: whose is {wearable.device}?"
                 " give it a subject, or users, or shared: one of them"
             )
+        if wearable.passkey and wearable.passkey_file:
+            yield f"gateway.wearables[{place}].passkey: there is a passkey_file too"
+    if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
+        yield "gateway.adapter: one is there twice"
     yield from _unknown("dsp.limits", found.dsp.limits, [m.value for m in Metric])
     yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
@@ -335,6 +357,20 @@ def secret(path: str) -> str:
         raise ConfigError(f"{path}: cannot read the secret in it: {error}") from error
 
 
+def passkey(wearable: Wearable) -> str:
+    """Give the six digits to pair with; "" where none are configured.
+
+    Raises
+    ------
+    ConfigError
+        The secret's file cannot be read, or holds something else.
+    """
+    found = wearable.passkey or secret(wearable.passkey_file)
+    if found and not (len(found) == 6 and found.isascii() and found.isdigit()):
+        raise ConfigError(f"{wearable.passkey_file}: a passkey has six digits")
+    return found
+
+
 def _plain(error: str) -> str:
     """Say msgspec's words in ours: `gateway.nmae: unknown key`."""
     what, _, where = error.replace("`key` in ", "").partition(" - at `$.")
@@ -343,8 +379,12 @@ def _plain(error: str) -> str:
     where = where.rstrip("`")
     if "matching regex '^[a-z0-9_-]" in what:
         what = "takes 1 to 64 of a-z, 0-9, _ and -"
-    if "matching regex '^([0-9A-Fa-f]" in what:
+    if "matching regex '^([0-9A-Fa-f]{2}" in what:
         what = "takes an address such as C0:00:00:00:00:01"
+    if "matching regex '^([0-9]{6}" in what:
+        what = "takes six digits, in quotes"
+    if "matching regex '^([0-9A-Fa-f]{32" in what:
+        what = "takes 32 hexadecimal digits"
     if what.startswith("Object contains unknown field"):
         key = what.split("`")[1]
         return f"{f'{where}.{key}' if where else key}: unknown key"

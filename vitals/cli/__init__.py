@@ -101,6 +101,14 @@ def _sim(commands: Parsers) -> None:
     sim.add_argument(
         "--fault", action="append", default=[], metavar="DEVICE:KIND@AT+FOR"
     )
+    sim.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="DEVICE:KEY=VALUE",
+        help="change a wearable: strap-1:private_s=900",
+    )
+    sim.add_argument("--bonds", metavar="FILE", help="keep the wearables' bonds")
     sim.add_argument("--speed", type=float, metavar="X", help="of simulated time")
     sim.add_argument("--port", type=int, help="of the radio (0: any)")
     sim.add_argument("--seconds", type=float, help="stop by itself after this long")
