@@ -1,7 +1,28 @@
 import asyncio
 import contextlib
+import os
+import signal
 
 import pytest
+
+from tests.leftovers import MARK, leftovers
+from tests.sharing import share
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    share(items)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_behind():
+    """Whatever the tests started has ended with them, whether they passed or not."""
+    run = os.environ[MARK] = str(os.getpid())
+    yield
+    found = leftovers(run, 5.0)
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+    assert not found, f"left running: {found}"
 
 
 @pytest.fixture
