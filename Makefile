@@ -9,7 +9,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Many tests wait more than they compute: more workers than cores.
-SHARED := -n $(or $(WORKERS),4) --dist loadgroup --no-loadscope-reorder
+SHARED := -n $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-bluez check fmt bench soak lock servers clean

@@ -6,12 +6,11 @@ import signal
 import pytest
 
 from tests.leftovers import MARK, leftovers
-from tests.sharing import share
+from tests.sharing import order
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    share(items)
+    order(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

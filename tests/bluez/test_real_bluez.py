@@ -8,11 +8,7 @@ from tests.bluez.house import KINDS, WORN, until
 from vitals import Kind
 from vitals.gatt import blood_pressure, health_thermometer, heart_rate
 
-pytestmark = [
-    pytest.mark.bluez,
-    pytest.mark.slow,
-    pytest.mark.xdist_group("bluez"),  # one machine, one after the other
-]
+pytestmark = [pytest.mark.bluez, pytest.mark.slow]
 
 SPOKEN = {
     "strap": (Kind.HEART_RATE, heart_rate.MEASUREMENT),
