@@ -12,7 +12,7 @@ BIN := .venv/bin
 SHARED := -n $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bluez check fmt bench soak lock servers clean
+.PHONY: help demo test test-bluez lint check fmt bench soak lock servers clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -26,10 +26,12 @@ test: .venv/.test servers
 test-bluez: .venv/.test servers
 	$(BIN)/python -m pytest -m bluez tests/bluez $(ARGS)
 
-check: .venv/.test
+lint: .venv/.test
 	$(BIN)/python -m ruff format --check -q .
 	$(BIN)/python -m ruff check -q .
 	$(BIN)/python -m mypy
+
+check: lint
 	$(BIN)/python -m pytest -q -m "not slow and not soak" $(SHARED) $(ARGS)
 
 fmt: .venv/.test
