@@ -4,9 +4,17 @@ import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.leftovers import MARK, leftovers
 from tests.sharing import order
+
+# Tests share the cores: how long one takes says nothing of it.
+PATIENCE_S = 120.0  # what hangs for so long hangs for ever
+settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared")
 
 
 def pytest_collection_modifyitems(items):
@@ -34,7 +42,7 @@ def at():
 def run():
     """Run a coroutine with a time limit, so that a hung test says so."""
 
-    def go(coroutine, timeout=20):
+    def go(coroutine, timeout=PATIENCE_S):
         async def bounded():
             async with asyncio.timeout(timeout):
                 return await coroutine

@@ -28,7 +28,7 @@ def doctor(*arguments, **environment):
         command,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         cwd=ROOT,
         env=os.environ | environment,
     )

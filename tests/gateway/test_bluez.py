@@ -78,7 +78,7 @@ async def process(*command, says=""):
     )
     try:
         if says:
-            line = await asyncio.wait_for(child.stdout.readline(), 10)
+            line = await asyncio.wait_for(child.stdout.readline(), 60)
             assert line.startswith(says.encode()), line
         yield child
     finally:
@@ -112,7 +112,7 @@ def gateway(folder, port):
     return process(*command, "--config", str(path))
 
 
-async def until(true, what, seconds=20):
+async def until(true, what, seconds=60):
     try:
         async with asyncio.timeout(seconds):
             while not true():
@@ -194,7 +194,7 @@ def test_every_value_arrives_through_bluez_and_a_lost_link_comes_back(
             assert seqs == set(range(1, len(seqs) + 1)), device
             assert heard.statuses[device].name == f"my {device}"
 
-    run(main(), 60)
+    run(main())
 
 
 def links(sim):
@@ -341,7 +341,7 @@ def test_a_new_bluez_is_taken_up(run, beside, bus, tmp_path, end, devices):
                 async with bluez(bus, radio):
                     await go_on(heard, devices)
 
-    run(main(), 80)
+    run(main())
 
 
 async def go_on(heard, devices):
