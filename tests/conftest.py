@@ -10,7 +10,7 @@ from tests.leftovers import MARK, leftovers
 from tests.sharing import order
 
 # Tests share the cores: how long one takes says nothing of it.
-PATIENCE_S = 120.0  # what hangs for so long hangs for ever
+PATIENCE_S = 240.0  # what hangs for so long hangs for ever
 settings.register_profile(
     "shared", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
