@@ -6,12 +6,22 @@ from pathlib import Path
 from benchmarks.results import PATH
 
 README = Path(__file__).parent.parent / "README.md"
+FAULTS = {
+    "link_lost": "all links lost for 2 s",
+    "daemon_restarted": "bluetoothd killed, restarted at once",
+    "daemon_away": "bluetoothd killed, back after 10 s",
+    "daemon_hung": "bluetoothd stopped for 6 s",
+    "adapter_unplugged": "adapter unplugged for 5 s",
+    "powered_off": "adapter powered off and left so",
+    "powered_off_and_on": "adapter powered off, on after 2 s",
+    "controller_frozen": "controller frozen",
+}
 BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of figures -->"
 
 
 def rows(found):
     """Give (what, figure) for everything that has been measured."""
-    for part in (_demo, _heart, _kills, _gateways, _outbox, _duels):
+    for part in (_demo, _heart, _kills, _gateways, _recovery, _outbox, _duels):
         yield from part(found)
 
 
@@ -50,6 +60,14 @@ def _gateways(found):
             yield f"its records sent / lost, {count} straps{words}", lost
             latency = slashed(one, "publish_p50_ms", "publish_p99_ms", unit=" ms")
             yield f"its notification to publish, {count} straps{words}", latency
+
+
+def _recovery(found):
+    if measured := found.get("bluez_recovery"):
+        for name, one in measured["faults"].items():
+            what = f"real BlueZ, {FAULTS[name]}: recovered after that, median / worst"
+            times = "after_its_end_s", "worst_after_its_end_s"
+            yield what, slashed(one, *times, unit=" s")
 
 
 def _outbox(found):

@@ -47,7 +47,8 @@ SIM = Sim(
         for (name, address), kind in zip(WORN.items(), KINDS, strict=True)
     ),
 )
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0  # a machine that has more to do is slower, not broken
+FAREWELL_S = 10.0
 CCCD = "00002902-0000-1000-8000-00805f9b34fb"
 
 
@@ -141,9 +142,7 @@ class House:
 
     async def close(self):
         for child in reversed(self._children):
-            if child.returncode is None:
-                child.terminate()
-            await child.wait()
+            await end(child)
         self._listener.cancel()
 
     # The wearables.
@@ -205,6 +204,17 @@ class House:
 
         await until(spoke, f"{devices} speaking", self)
         return time.monotonic() - begin
+
+
+async def end(child):
+    """Ask a process to end; whoever does not listen is made to."""
+    if child.returncode is None:
+        child.terminate()
+        try:
+            await asyncio.wait_for(child.wait(), FAREWELL_S)
+        except TimeoutError:
+            child.kill()
+    await child.wait()
 
 
 async def until(true, what, house, seconds=PATIENCE_S):

@@ -81,7 +81,7 @@ def test_it_runs_and_says_how_a_gateway_reaches_it(tmp_path):
     words = ["--scenario", "strap-off", "--port", "0", "--seconds", "1"]
     command = [sys.executable, "-m", "vitals", "sim", *words, "--ledger", str(ledger)]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=True
+        command, capture_output=True, text=True, timeout=180, cwd=ROOT, check=True
     )
     found = config.parse(done.stdout).gateway
     assert found.adapter.startswith("tcp-client:127.0.0.1:")
