@@ -17,6 +17,7 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -42,6 +43,8 @@ BEGIN = 1_709_280_000_000
 CALM_S = 150.0  # without faults at the end: what was not confirmed comes through
 APART_S = 90.0  # at least, between two faults of one wearable's link
 COMMIT_S = 1.0
+GAP_MS = 1500  # between two values of a strap, which speaks every second
+NEAR_MS = 50  # from leaving the wearable to the gateway's clock
 
 LINK = {  # how long each lasts, s
     "drop": (5, 90),
@@ -193,8 +196,12 @@ async def beside(*coroutines):
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def live(scenario, folder):
-    """Live the night; give what there is to judge it by."""
+async def live(scenario, folder, look=lambda running: None):
+    """Live the night; give what there is to judge it by.
+
+    look
+        Is shown the simulation before anybody connects.
+    """
     loop, metrics, bus = asyncio.get_running_loop(), Metrics(), MemoryBus()
     path, began = folder / "ledger.jsonl", loop.time()
 
@@ -209,6 +216,7 @@ async def live(scenario, folder):
         for wearable in running.wearables:
             note = partial(_note, subscribed.setdefault(wearable.name, []), loop, began)
             wearable.device.gatt_server.on("characteristic_subscription", note)
+        look(running)
         central = await Central.plug("air", running.air.host("gateway"))
         box = gateway.service.run(bus, settings, folder, metrics, clock)
         async with beside(store.run(), box):
@@ -253,8 +261,9 @@ def compare(scenario, store, lines):
 
 def stream(entries, records):
     """Every frame that was not lost on the air is there, in its order, once."""
-    frames = [e.heard for e in entries for _ in range(e.frames)]
-    expected = [seen for f in frames if (seen := essence("2a37", f))]
+    frames = [(e.t, e.heard) for e in entries for _ in range(e.frames)]
+    expected = [(t, seen) for t, f in frames if (seen := essence("2a37", f))]
+    times, said = [t for t, _ in expected], [seen for _, seen in expected]
     got = [essence_of("2a37", r) for r in records]
     told = sum(2 if e.fate == "doubled" else 1 for e in entries)
     return {
@@ -263,16 +272,31 @@ def stream(entries, records):
         "stream_lost_on_air": told - len(frames),
         "stream_garbled_refused": len(frames) - len(expected),
         "stream_records": len(got),
-        "stream_lost_by_gateway": len(Counter(expected) - Counter(got)),
-        "stream_invented": sum((Counter(got) - Counter(expected)).values()),
-        "streams_in_order": int(got == expected),
+        "stream_lost_by_gateway": len(Counter(said) - Counter(got)),
+        "stream_invented": sum((Counter(got) - Counter(said)).values()),
+        "streams_in_order": int(got == said),
+        "stream_gaps": len(gaps(times)),
+        "stream_gaps_shown": len(gaps([r.t for r in records])),
+        "streams_with_their_gaps": int(alike(times, [r.t for r in records])),
     }
+
+
+def gaps(times):
+    """Give where a stream says nothing for longer than it should, ms."""
+    return [(a, b) for a, b in pairwise(times) if b - a > GAP_MS]
+
+
+def alike(left, right):
+    """Tell whether two streams have their gaps at the same places."""
+    pairs = zip_longest(gaps(left), gaps(right), fillvalue=(0, 0))
+    return all(abs(a - b) <= NEAR_MS for x in pairs for a, b in zip(*x, strict=True))
 
 
 def indicated(entries, records):
     """Every reading is there exactly once, however often it was indicated."""
-    expected = Counter({essence(e.characteristic, e.value): 1 for e in entries})
     code = entries[0].characteristic
+    # Its bytes are what tells a reading; two may say the same of what we compare.
+    expected = Counter(essence(code, value) for value in {e.value for e in entries})
     got = Counter(essence_of(code, r) for r in records)
     return {
         "readings": len(expected),
