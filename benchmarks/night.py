@@ -55,6 +55,7 @@ LINK = {  # how long each lasts, s
     "weak_signal": (60, 300),
 }
 UNHEARD = 0.8  # of the advertisements, where the signal is weak
+GARBLED = (None, 0x02, 0x10, 0x08, 0x04, 0x0A, 0x12, 0x1B)  # ATT; None: everything
 STREAM = {  # the share of values that each strikes
     "lost": 0.1,
     "late": 0.1,
@@ -123,10 +124,7 @@ def night(hours, seed=1):
 
 def faults(dice, until, values):
     """Draw one wearable's night: its link fails now and then, its values meanwhile."""
-    weak = {"weak_signal": UNHEARD}
-    drawn = [
-        _struck(f, weak.get(f.kind, 1.0)) for f in _windows(dice, until, LINK, 400)
-    ]
+    drawn = [_on_link(f, dice) for f in _windows(dice, until, LINK, 400)]
     for kind, share in values.items():
         windows = _windows(dice, until, {kind: (60, 240)}, 700)
         drawn += [_struck(fault, share) for fault in windows]
@@ -145,6 +143,12 @@ def _windows(dice, until, lasts, apart):
             return
         yield SimFault(kind=kind, at_s=round(at, 1), for_s=round(for_s, 1))
         at += for_s + APART_S + dice.expovariate(1 / apart)
+
+
+def _on_link(fault, dice):
+    if fault.kind == "hostile":
+        return replace(fault, amount=dice.choice(GARBLED))
+    return _struck(fault, UNHEARD if fault.kind == "weak_signal" else 1.0)
 
 
 def _struck(fault, share):

@@ -41,12 +41,14 @@ def test_who_is_cancelled_as_the_link_is_lost_is_cancelled(run):
 
 
 def test_whose_time_is_up_as_the_link_is_lost_has_a_timeout(run):
-    async def main():
+    async def limited():
         exchanges = Exchanges()
+        async with asyncio.timeout(0.01) as limit:
+            asyncio.get_running_loop().call_at(limit.when(), exchanges.cut_off)
+            await exchanges.run(never())
+
+    async def main():
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01) as limit:
-                running = exchanges.run(never())
-                asyncio.get_running_loop().call_at(limit.when(), exchanges.cut_off)
-                await running
+            await limited()
 
     run(main())
