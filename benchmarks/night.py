@@ -337,6 +337,11 @@ def recoveries(scenario, subscribed):
     return sorted(found)
 
 
+def rounded(seconds):
+    """Give what JSON can say; None for ever."""
+    return None if seconds == math.inf else round(seconds, 2)
+
+
 def figures(hours, seed=1):
     """Live a night, and give everything that is worth telling of it."""
     scenario = night(hours, seed)
@@ -353,9 +358,10 @@ def figures(hours, seed=1):
         "faults": sum(len(w.faults) for w in scenario.sim.wearables),
         **compare(scenario, lived.store, lived.lines),
         "recoveries": len(back),
-        "recovery_p50_s": round(back[len(back) // 2], 2),
-        "recovery_p99_s": round(back[int(0.99 * len(back))], 2),
-        "recovery_worst_s": round(back[-1], 2),
+        "never_back": back.count(math.inf),
+        "recovery_p50_s": rounded(back[len(back) // 2]),
+        "recovery_p99_s": rounded(back[int(0.99 * len(back))]),
+        "recovery_worst_s": rounded(back[-1]),
         "silences_cycled": counters["gateway_silences_total"],
         "connections": counters["gateway_connections_total"],
         "attendant_failures": counters["gateway_attendant_failures_total"],

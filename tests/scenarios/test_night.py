@@ -21,6 +21,8 @@ PEACE = {
     "streams_with_their_gaps": 9,
     "readings_lost": 0,
     "readings_doubled": 0,
+    "attendant_failures": 0,
+    "never_back": 0,
 }
 
 
@@ -31,7 +33,6 @@ def test_a5_a13_in_a_night_of_faults_nothing_is_lost_but_on_the_air():
     assert found["stream_lost_on_air"] > 50
     assert found["stream_gaps"] == found["stream_gaps_shown"] > 50
     assert found["readings_retried"] > 5
-    assert found["attendant_failures"] == 0
     assert found["recovery_p99_s"] <= 5, found
 
 
