@@ -63,7 +63,7 @@ QUICK = {
     "gateway": program("gateway", "--seconds", "30"),
     "gateway_bluez": program("gateway_bluez", "--seconds", "30"),
     "power": program("power", "--kills", "10"),
-    "outbox_week": lambda: None,
+    "outbox_week": lambda: print("left out"),
     "night": program("night", "--hours", "0.5"),
     "fuzz": program("fuzz", "--damaged", "10000", "--invented", "500"),
 }

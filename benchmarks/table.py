@@ -109,14 +109,10 @@ def _week(found):
 def _fuzz(found):
     if fuzz := found.get("fuzz"):
         for name in ("damaged", "invented", "flags_and_lengths"):
-            each = {one[name] for one in fuzz.values()}
-            words = name.replace("_", " ")
-            what = f"{words} values for each of {len(fuzz)} decoders / read wrongly"
+            tried = sum(one.get(name, 0) for one in fuzz.values())
+            words = f"{name.replace('_', ' ')}, all {len(fuzz)} decoders"
             wrong = sum(one["wrong"] for one in fuzz.values())
-            yield (
-                what,
-                f"{' to '.join(map(str, sorted({min(each), max(each)})))} / {wrong}",
-            )
+            yield f"{words}: values judged / decoders wrong", f"{tried} / {wrong}"
 
 
 def _duels(found):

@@ -24,6 +24,7 @@ REQUESTS = (  # all that the gateway asks, and what it hears unasked
     Opcode.ATT_WRITE_REQUEST,  # subscribing, and the control point
     Opcode.ATT_HANDLE_VALUE_NOTIFICATION,
 )
+CONFIRMED = Opcode.ATT_HANDLE_VALUE_CONFIRMATION
 METER = "glucose", {"every_s": 60.0, "stored": 50}
 CALM = ("strap", {}), ("cuff", {"every_s": 20.0}), ("thermometer", {}), METER
 
@@ -89,6 +90,7 @@ def test_garbage_at_every_att_request_never_disturbs_the_others(tmp_path, errors
     assert found["stream_values"] == pytest.approx(FOR_S, abs=5)
     assert found["readings"] > 100
     assert found["readings_lost"] == found["readings_doubled"] == 0
+    assert {op for _, op in asked} == {*REQUESTS[:-1], CONFIRMED}
     for op, one in zip(REQUESTS[:-1], angry, strict=False):
         assert asked[one.name, op] > 3, (one.name, op)  # it was really asked
     assert lived.metrics.counters["gateway_attendant_failures_total"] == 0
