@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,15 +10,17 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from gateway.attendant import Attendant
-from gateway.commands import Commands
+from gateway.commands import Commands, Handler
 from gateway.discovery import Discovery
 from gateway.outbox import Keep, Outbox
 from gateway.policy import policy
 from gateway.radio import Radio
 from gateway.recorder import Recorder
+from gateway.registrar import Registrar
 from gateway.roster import Change, Reloader, Roll, Roster, Wearables
 from gateway.uplink import Uplink
-from vitals import DeviceStatus, GatewayStatus, __version__, config, wire
+from gateway.withdrawals import Withdrawals
+from vitals import DeviceStatus, GatewayStatus, Instant, __version__, config, wire
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.metrics import Metrics
@@ -63,17 +66,29 @@ async def run(
     def apply(wearables: Wearables) -> Change:
         if agent:
             agent.know([wearable.address for wearable in wearables])
+        registrar.follow(wearables)
         return roster.apply(wearables, group)
 
     roster = Roster(hire, lambda attendant: reporter.tell(attendant))
     reporter = Reporter(settings.name, bus, recorder, roster.attendants, metrics, clock)
     discovery = Discovery(data / "home-assistant.json", settings)
     reloader = Reloader(roll, apply, metrics) if roll else None
-    handlers = {"reload": reloader.ask} if reloader else {}
+    withdrawals = Withdrawals(settings.name, bus, recorder, metrics)
+    known = settings.name, bus, recorder, metrics, clock
+    registrar = Registrar(*known, told=withdrawals.look)
+    handlers: dict[str, Handler] = {
+        "check_in": registrar.check_in,
+        "assign": registrar.assign,
+    }
+    if reloader:
+        handlers["reload"] = reloader.ask
     commands = Commands(bus, settings.name, handlers, metrics)
     try:
         async with asyncio.TaskGroup() as group:
-            for work in (recorder, radio, uplink, reporter, commands, reloader, agent):
+            for work in (
+                *(recorder, radio, uplink, reporter, commands, reloader, agent),
+                *(registrar, withdrawals),
+            ):
                 if work:
                     group.create_task(work.run())
             group.create_task(discovery.run(bus, roster.attendants))
@@ -88,7 +103,11 @@ async def run(
 def _keep(settings: config.Gateway) -> Keep:
     """Give the outbox its bounds."""
     days = settings.keep_days * 86_400_000
-    return Keep(octets=round(settings.keep_mb * (1 << 20)), age_ms=round(days))
+    return Keep(
+        octets=round(settings.keep_mb * (1 << 20)),
+        age_ms=round(days),
+        correct_ms=round(settings.correct_days * 86_400_000),
+    )
 
 
 def _agent(settings: config.Gateway, radio: Radio) -> "Agent":
@@ -114,12 +133,14 @@ class Reporter:
         self._attendants, self._metrics, self._clock = attendants, metrics, clock
         self._told: dict[str, object] = {}
         self._disk = ""  # what we have said of it
+        self._since: Instant | None = None  # online
 
     async def run(self) -> None:
         """Report at connection, on change, and from time to time; for ever."""
         due = 0.0
         while True:
             await self._bus.online.wait()
+            self._since = self._since or self._clock()
             due -= 0.5
             if due <= 0 or self._disk != self._recorder.problem:
                 due = REPORT_S
@@ -129,7 +150,7 @@ class Reporter:
                 await self._device(attendant)
             await asyncio.sleep(0.5)
             if not self._bus.online.is_set():
-                due = 0.0  # the last will has spoken for us meanwhile
+                due, self._since = 0.0, None  # our last will has spoken for us
 
     async def _own(self) -> Message:
         self._disk = self._recorder.problem
@@ -141,11 +162,13 @@ class Reporter:
             t=self._clock(),
             version=__version__,
             queued=queued,
+            waiting=sum(self._recorder.unassigned.values()),
             dropped=self._recorder.dropped,
             disk=self._disk,
             malformed=counters["gateway_malformed_total"],
             adapter_resets=counters["gateway_adapter_resets_total"],
             problem=next((a.problem for a in self._attendants if a.problem), ""),
+            since=self._since,
         )
         return _status(self._gateway, status)
 
@@ -153,7 +176,7 @@ class Reporter:
         device, status = attendant.device, self._status(attendant)
         essence = (
             *(status.connected, status.battery, status.off_body, status.malformed),
-            *(status.information, status.dropped),
+            *(status.information, status.dropped, status.waiting),
         )
         if self._told.get(device.device) != essence:
             self._told[device.device] = essence
@@ -162,13 +185,22 @@ class Reporter:
     def _status(self, attendant: Attendant) -> DeviceStatus:
         """Give a wearable's status, and which of its records had to go."""
         lost = self._recorder.lost(attendant.device.device)
-        return replace(attendant.status(self._gateway), dropped=lost)
+        waiting = self._recorder.waiting(attendant.device.device)
+        status = attendant.status(self._gateway)
+        return replace(status, dropped=lost, waiting=waiting)
 
     async def tell(self, attendant: Attendant) -> None:
         """Tell how a wearable is."""
-        device, status = attendant.device, self._status(attendant)
-        topic = wire.of(device.subject, device.device, "status")
-        await self._bus.publish(Message(topic, wire.encode(status), retain=True))
+        status = wire.encode(self._status(attendant))
+        for topic in self._topics(attendant.device):
+            await self._bus.publish(Message(topic, status, retain=True))
+
+    def _topics(self, device: config.Wearable) -> Iterator[str]:
+        """Give where a wearable's status stands: with those whose it always is."""
+        if device.subject is None:
+            yield wire.shared_topic(self._gateway, device.device)
+        for subject in {device.subject, *device.users.values()} - {None}:
+            yield wire.of(str(subject), device.device, "status")
 
 
 def _status(gateway: str, status: GatewayStatus) -> Message:

@@ -17,10 +17,10 @@ from msgspec import DecodeError
 from msgspec.json import decode
 from urllib3.exceptions import HTTPError
 
-from ingest.lines import MILLISECOND, column, lines, reading
+from ingest.lines import MILLISECOND, column, lines, places, reading, tag, text
 from ingest.store import Point, Written
 from ingest.trend import point, window
-from vitals import Instant, Kind, MalformedData, Metric, Reading, Unavailable
+from vitals import Instant, Kind, MalformedData, Metric, Reading, Unavailable, wire
 from vitals.config import Store as Settings
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ PAGE = 5000  # readings that `export` reads at a time
 END = 4_102_444_800_001  # ms; behind every record's time: queries are always bounded
 LAST = END * MILLISECOND  # ns
 OURS = "ok >= 0"  # somebody else may write into our measurements
+ERRATA = "entered_in_error"  # measurement of what was withdrawn
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
 
@@ -56,6 +57,19 @@ class InfluxStore:
             batch = readings[place : place + BATCH]
             self._post(batch, [lines(r).encode() for r in batch], refused)
         return Written(len(readings) - len(refused), 0, refused)
+
+    def withdraw(self, readings: Sequence[Reading]) -> None:
+        """Take readings out: hide their points from whoever asks, then delete them.
+
+        3.x deletes nothing; there they stay hidden.  A copy is kept beside them, for
+        what a clinician has seen must be possible to find again.
+        """
+        for one in readings:
+            reason = self._send("\n".join(_errata(one)).encode())
+            if reason:
+                log.warning("a record could not be withdrawn: %s", reason)
+            for measurement, stamp in places(one):
+                self._delete(measurement, one, stamp)
 
     def trend(
         self,
@@ -142,7 +156,7 @@ class InfluxStore:
 
     def count(self) -> int:
         """Give the number of records."""
-        select = 'SELECT count("q") FROM "{}" WHERE ' + _between(0, END)
+        select = 'SELECT count("q") FROM "{}" WHERE ' + f"{_between(0, END)} AND {OURS}"
         found = [row for kind in Kind for row in self._query(select.format(kind))]
         return sum(row["count"] for row in found)
 
@@ -208,6 +222,19 @@ class InfluxStore:
         except ApiException as error:
             log.warning("InfluxDB did not create %s: %s", name, _reason(error))
 
+    def _delete(self, measurement: str, one: Reading, stamp: int) -> None:
+        """Delete a point where the server can."""
+        whose = f"subject = {_quoted(one.subject)} AND device = {_quoted(one.device)}"
+        statement = f'DELETE FROM "{measurement}" WHERE {whose} AND time = {stamp}'
+        try:
+            self._call("POST", db=self._settings.database, q=statement)
+        except ApiException as error:
+            if (error.status or 500) >= 500:
+                raise self._away(error) from error
+            log.info("InfluxDB deletes nothing: %s", _reason(error))
+        except HTTPError as error:
+            raise self._away(error) from error
+
     def _query(self, statement: str) -> list[Row]:
         """Ask one thing in InfluxQL; give its rows by tag and column, times in ns.
 
@@ -270,6 +297,16 @@ class InfluxStore:
                 hint = "; check store.authorization_file"
             error = Exception(f"HTTP {error.status} {_reason(error)}")
         return Unavailable(f"InfluxDB at {self._settings.url}: {error}{hint}")
+
+
+def _errata(one: Reading) -> Iterator[str]:
+    """Give the lines that hide a reading's points (see OURS), and keep its copy."""
+    tags = f"subject={tag(one.subject)},device={tag(one.device)}"
+    marks = places(one)
+    for measurement, stamp in marks:
+        yield f"{measurement},{tags} ok=-1i {stamp}"
+    payload = text(wire.encode(one.record).decode())
+    yield f"{ERRATA},{tags} kind={text(one.kind)},record={payload} {marks[0][1]}"
 
 
 class _WriteApi(WriteApi):  # type: ignore[misc]

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from ingest.errata import withdraw
 from ingest.samples import LONGEST, samples
 from ingest.schema import COUNT, INSERT, ROLL, create
 from ingest.store import Point, Written
@@ -206,6 +207,19 @@ class SqliteStore(SqliteHistory):
         with self._lock:
             fresh = self._commit(kept) if kept else []
         return Written(len(fresh), len(kept) - len(fresh), refused, fresh)
+
+    def withdraw(self, readings: Sequence[Reading]) -> None:
+        """Take readings out in one transaction; see `Store`."""
+        with self._lock:
+            try:
+                db = self._writer()
+                db.execute("BEGIN IMMEDIATE")
+                withdraw(db, readings)
+                db.execute("COMMIT")
+                self._series.clear()  # one may have gone with its last record
+            except sqlite3.Error as error:
+                self._forget()
+                raise Unavailable(f"{self._path}: {error}") from error
 
     def close(self) -> None:
         """Let go of the file."""

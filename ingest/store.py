@@ -108,6 +108,18 @@ class Store(History, Protocol):
             again.
         """
 
+    def withdraw(self, readings: Sequence[Reading]) -> None:
+        """Take readings that were entered in error out of records and trends.
+
+        Returns once that is durable; those that are not there, or not any more, change
+        nothing.
+
+        Raises
+        ------
+        Unavailable
+            The database is away; the same call may be tried again.
+        """
+
 
 def open_store(settings: config.Store, data: Path) -> Store:
     """Open the configured store for writing; SQLite lies in `data`.

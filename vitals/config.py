@@ -20,7 +20,9 @@ from vitals.model import Limit, Name
 CREDENTIALS = "/etc/credstore"
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
 Address = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
+Slot = Annotated[int, Meta(ge=0, le=254)]  # 255: the device does not know who it was
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -42,11 +44,20 @@ class Mqtt(Section, frozen=True):
 
 
 class Wearable(Section, frozen=True):
-    """A wearable that a gateway may connect to, and who wears it."""
+    """A wearable that a gateway may connect to, and who wears it: one of three ways."""
 
     device: Name
-    subject: Name
     address: Address  # identity address, "C0:00:00:00:00:01"
+    subject: Name | None = None  # one person's alone
+    users: dict[Slot, Name] = {}  # by the device's own user slots
+    shared: tuple[Name, ...] = ()  # whoever of these has checked in
+    minutes: Positive = 10.0  # that a check-in lasts when it does not say
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Whose it can be."""
+        own = (self.subject,) if self.subject else ()
+        return (*own, *dict.fromkeys(self.users.values()), *self.shared)
 
 
 class Gateway(Section, frozen=True):
@@ -58,7 +69,9 @@ class Gateway(Section, frozen=True):
     group_ms: Annotated[int, Meta(ge=0, le=10_000)] = 0  # streams share a write so long
     keep_mb: Positive = 1024.0  # of records not yet committed; older streams go first
     keep_days: Positive = 30.0  # streamed records; spot readings are kept for ever
+    late_s: Positive = 600.0  # a reading older than this when it comes is flagged late
     time_zone: str = "UTC"  # of the wearables' own clocks: "Asia/Shanghai"
+    correct_days: Positive = 30.0  # that a shared wearable's readings can change hands
     delete_stored: bool = False  # on the wearable, once ingest has committed it
     home_assistant: bool = False  # announce the wearables to Home Assistant
     wearables: tuple[Wearable, ...] = ()
@@ -201,6 +214,9 @@ class Dsp(Section, frozen=True):
     silence_s: dict[str, Positive] = field(default_factory=dict)  # by kind
     off_body_s: Positive = 60.0
     late_s: Positive = 600.0  # older evidence wakes nobody
+    battery_low: Percent = 20.0  # at or below it somebody is told
+    battery_critical: Percent = 10.0  # and told again
+    battery_margin: Percent = 5.0  # so far above a level it is charged
     tick_s: Positive = 1.0
     baseline_beats: Positive = 3600.0  # samples the personal baseline remembers
     baseline_z: Positive = 6.0  # deviations that count as unusual
@@ -280,6 +296,11 @@ def _complaints(found: Config) -> Iterator[str]:
     for place, wearable in enumerate(worn):
         if wearable.device == "alert":
             yield f"gateway.wearables[{place}].device: no device may be called alert"
+        if sum(map(bool, (wearable.subject, wearable.users, wearable.shared))) != 1:
+            yield (
+                f"gateway.wearables[{place}].subject: whose is {wearable.device}?"
+                " give it a subject, or users, or shared: one of them"
+            )
     yield from _unknown("dsp.limits", found.dsp.limits, [m.value for m in Metric])
     yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
@@ -316,7 +337,9 @@ def secret(path: str) -> str:
 
 def _plain(error: str) -> str:
     """Say msgspec's words in ours: `gateway.nmae: unknown key`."""
-    what, _, where = error.partition(" - at `$.")
+    what, _, where = error.replace("`key` in ", "").partition(" - at `$.")
+    if "`key` in " in error:
+        what = f"a user slot of the device is a number from 0 to 254: {what}"
     where = where.rstrip("`")
     if "matching regex '^[a-z0-9_-]" in what:
         what = "takes 1 to 64 of a-z, 0-9, _ and -"

@@ -121,10 +121,16 @@ def device_of(number):
 
 def cut(folder, synchronous="FULL", rounds=60, early="", per_call=3):
     """Cut the power at every call; give (images, confirmed readings lost)."""
-    disk, promises, images, lost = Disk(7), Promises(), 0, 0
-    arguments = synchronous, str(rounds), early
+    promises, arguments = Promises(), (synchronous, str(rounds), early)
+    images, lost = cut_power(folder, WRITER, arguments, promises, per_call)
+    assert not rounds or promises.highest["cuff-1"] == rounds
+    return images, lost
+
+
+def cut_power(folder, writer, arguments, promises, per_call):
+    disk, images, lost = Disk(7), 0, 0
     with scratch() as memory:
-        for call in trace(folder, WRITER, *arguments):
+        for call in trace(folder, writer, *arguments):
             if call.name == "ack":
                 promises.hear(call.content)
             else:
@@ -138,7 +144,6 @@ def cut(folder, synchronous="FULL", rounds=60, early="", per_call=3):
                 lost += bool(promises.broken_by(image))
                 shutil.rmtree(image)
                 images += 1
-    assert not rounds or promises.highest["cuff-1"] == rounds
     return images, lost
 
 
@@ -205,6 +210,10 @@ def killed(folder, when, early=""):
     outbox.add([beat(1), beat(2), cuff(3), beat(4), beat(5), cuff(6), beat(7), beat(8)])
     outbox.close()
     promises.hear(b"1:1 2:2 3:1 4:3 5:4 6:2 7:5 8:6 -1 -2 -3 ")
+    return kill(folder, ADD, promises, when, early)
+
+
+def kill(folder, script, promises, when, early=""):
     files = [
         folder / name for name in ("gateway.db", "gateway.db-wal", "gateway.db-shm")
     ]
@@ -212,7 +221,7 @@ def killed(folder, when, early=""):
     inject = f"inject={DISK}:signal=KILL:when={when}"
     what = "-e", f"trace={DISK}", "-e", inject
     strace = ["strace", "-qq", "-o", "/dev/null", *paths, *what]
-    command = [*strace, sys.executable, "-c", ADD, folder, early]
+    command = [*strace, sys.executable, "-c", script, folder, early]
     done = subprocess.run(command, cwd=ROOT, capture_output=True)
     assert done.returncode in (0, -9, 137), done.stderr
     promises.hear((folder / "ack").read_bytes())

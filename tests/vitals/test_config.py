@@ -11,6 +11,14 @@ address = "{}"
 """
 
 
+SHARED = """
+[[gateway.wearables]]
+device = "cuff"
+address = "C0:00:00:00:00:01"
+{}
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -34,6 +42,14 @@ address = "{}"
         ),
         (WORN.format("alert", "C0:00:00:00:00:01"), "called alert"),
         (WORN.format("a", "strap nr 1"), "wearables[0].address"),
+        (SHARED.format(""), "wearables[0].subject: whose is cuff?"),
+        (SHARED.format("subject = 'p'\nshared = ['q']"), "wearables[0].subject"),
+        (SHARED.format("users = {1 = 'p'}\nshared = ['q']"), "wearables[0].subject"),
+        (SHARED.format("users = {300 = 'p'}"), "wearables[0].users: a user slot"),
+        (SHARED.format("users = {one = 'p'}"), "wearables[0].users: a user slot"),
+        (SHARED.format("users = {1 = 'Anna'}"), "wearables[0].users"),
+        (SHARED.format("shared = ['Anna']"), "wearables[0].shared[0]"),
+        (SHARED.format("shared = ['p']\nminutes = 0"), "wearables[0].minutes"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_path(text, words):
@@ -55,3 +71,13 @@ def test_a_secret_is_the_first_line_of_its_file(tmp_path):
     assert config.secret("") == ""
     with pytest.raises(ConfigError, match="none"):
         config.secret(str(tmp_path / "none"))
+
+
+def test_a14_a_wearable_says_whose_it_can_be():
+    [cuff] = config.parse(
+        SHARED.format("users = {1 = 'p-1', 2 = 'p-2', 3 = 'p-1'}")
+    ).gateway.wearables
+    assert cuff.users == {1: "p-1", 2: "p-2", 3: "p-1"}
+    assert cuff.subjects == ("p-1", "p-2")
+    [cuff] = config.parse(SHARED.format("shared = ['p-1']")).gateway.wearables
+    assert (cuff.subjects, cuff.minutes) == (("p-1",), 10)

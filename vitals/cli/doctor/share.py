@@ -60,7 +60,8 @@ def private(settings: config.Config) -> Iterator[tuple[str, str]]:
     for place, wearable in enumerate(gateway.wearables, 1):
         yield wearable.address, f"<address-{place}>"
         yield wearable.device, f"<device-{place}>"
-        yield wearable.subject, f"<subject-{place}>"
+        for subject in wearable.subjects:
+            yield subject, f"<subject-{place}>"
     yield gateway.name, "<gateway>"
     yield gateway.adapter.partition(":")[2].rpartition(":")[0], "<radio-host>"
     yield mqtt.host, "<broker>"
