@@ -12,4 +12,5 @@ def save(name, figures):
     everything = json.loads(PATH.read_text()) if PATH.exists() else {}
     everything["machine"] = f"{platform.machine()}, Python {platform.python_version()}"
     everything[name] = figures
-    PATH.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n")
+    text = json.dumps(everything, indent=1, sort_keys=True, allow_nan=False)
+    PATH.write_text(f"{text}\n")

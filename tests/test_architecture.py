@@ -107,6 +107,13 @@ def test_the_gateway_on_a_pi_loads_three_dependencies():
     assert not modules & heavy
 
 
+def test_the_gateway_on_a_pi_reads_neither_http_nor_mail_for_its_broker():
+    modules = loaded("import vitals.mqtt")
+    assert not modules & {"http", "email"}
+    later = loaded("import urllib, vitals.mqtt; urllib.request.getproxies()")
+    assert {"http", "email"} <= later
+
+
 def test_help_needs_no_room():
     modules = loaded("from vitals.cli import parser; parser()")
     assert not modules & set(HOMES)

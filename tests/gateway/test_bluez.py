@@ -8,6 +8,7 @@ import sys
 from collections import defaultdict
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import msgspec
 import pytest
 from bleak import BleakClient, BleakScanner
 from bumble.device import Device, DeviceConfiguration
@@ -404,7 +405,7 @@ class Recorded:
 
 @asynccontextmanager
 async def through_bluez(tmp_path, bus, *wearables):
-    sim_ = msgspec.structs.replace(STEADY, wearables=wearables)
+    sim_ = msgspec.structs.replace(SIM, wearables=wearables)
     async with daemon(tmp_path, bus), simulation(sim_, Metrics(), now) as sim:
         async with bluez(bus, await sim.serve("127.0.0.1", 0)):
             yield sim
@@ -413,7 +414,7 @@ async def through_bluez(tmp_path, bus, *wearables):
 def test_a18_a19_one_that_hides_behind_a_passkey_is_bonded_through_bluez(
     run, bus, tmp_path
 ):
-    key = irk(STEADY.seed, HIDING.address).hex()
+    key = irk(SIM.seed, HIDING.address).hex()
 
     async def main():
         async with through_bluez(tmp_path, bus, HIDING) as sim:
