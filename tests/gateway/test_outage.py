@@ -34,4 +34,5 @@ def test_the_weeks_and_days_in_the_docs_follow_from_what_a_record_takes():
         assert int(count.replace(",", "")) == records
         assert int(mb) == pytest.approx(records * octets / (1 << 20), abs=3)
     [days] = re.findall(r"in `keep_mb = 1024` \| (\d+) days", text)
-    assert int(days) == int((1 << 30) / octets / day)
+    assert int(days) == round((1 << 30) / octets / day)
+    assert f"1,048,576 / ({octets} " in text

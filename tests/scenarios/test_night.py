@@ -21,15 +21,14 @@ PEACE = {
     "streams_with_their_gaps": 9,
     "readings_lost": 0,
     "readings_doubled": 0,
-    "attendant_failures": 0,
-    "never_back": 0,
 }
+NOBODY_IS_LEFT = {"attendant_failures": 0, "never_back": 0}
 
 
 @pytest.mark.slow
 def test_a5_a13_in_a_night_of_faults_nothing_is_lost_but_on_the_air():
     found = night.figures(hours=1 / 3)
-    assert PEACE.items() <= found.items(), found
+    assert (PEACE | NOBODY_IS_LEFT).items() <= found.items(), found
     assert found["stream_lost_on_air"] > 50
     assert found["stream_gaps"] == found["stream_gaps_shown"] > 50
     assert found["readings_retried"] > 5
@@ -39,7 +38,7 @@ def test_a5_a13_in_a_night_of_faults_nothing_is_lost_but_on_the_air():
 @pytest.mark.soak
 def test_a5_a13_ten_hours_of_faults():
     found = night.figures(hours=10)
-    assert PEACE.items() <= found.items(), found
+    assert (PEACE | NOBODY_IS_LEFT).items() <= found.items(), found
     assert found["recovery_p99_s"] <= 5, found
 
 
