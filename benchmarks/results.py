@@ -18,4 +18,5 @@ def save(name, figures):
     everything = saved()
     everything["machine"] = f"{platform.machine()}, Python {platform.python_version()}"
     everything[name] = figures
-    PATH.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n")
+    text = json.dumps(everything, indent=1, sort_keys=True, allow_nan=False)
+    PATH.write_text(f"{text}\n")

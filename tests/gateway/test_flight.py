@@ -8,7 +8,7 @@ from vitals import ConfigError, config
 
 
 def rows(*numbers, device="strap-1"):
-    return [Row(n, device, n, "t", b"{}") for n in numbers]
+    return [Row(n, device, n, "vitals/v1/07/p-7/it/heart_rate", b"{}") for n in numbers]
 
 
 def test_only_what_has_departed_can_land():
