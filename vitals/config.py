@@ -122,30 +122,11 @@ class SimFault(Section, frozen=True):
     """Something that goes wrong with a simulated wearable: `vitals sim --list`."""
 
     kind: Literal[
-        "drop",
-        "radio_gone",
-        "weak_signal",
-        "silent",
-        "mute",
-        "hostile",
-        "battery",
-        "lost",
-        "late",
-        "doubled",
-        "garbled",
-        "unconfirmed",
-        "nan",
-        "reserved",
-        "zero",
-        "frozen",
-        "random",
-        "rr_fill",
-        "ectopic",
-        "missed_beat",
-        "clock_off",
-        "clock_reset",
-        "clock_jump",
-    ]
+        "drop", "radio_gone", "weak_signal", "silent", "mute", "hostile", "battery",
+        "lost", "late", "doubled", "garbled", "unconfirmed", "nan", "reserved",
+        "zero", "frozen", "random", "rr_fill", "ectopic", "missed_beat", "clock_off",
+        "clock_reset", "clock_jump",
+    ]  # fmt: skip
     at_s: float = 0.0  # since the start of the simulation
     for_s: Positive = inf
     every_s: Positive | None = None  # it comes again, counted from its beginning
