@@ -2,7 +2,7 @@
 # make test        all tests, with the servers that they need
 # make test-bluez  of these, the gateway on a real Linux Bluetooth stack, in QEMU
 # make check       what must be green before a commit: under two minutes
-# make bench       the measurements: a table, and benchmarks/results.json
+# make bench       the measurements: a table, and benchmarks/results.json   make bench ARGS=--quick
 # make soak        nightly-sized runs
 # make lock        new locks/ from pyproject.toml (needs uv)
 

@@ -21,7 +21,7 @@ BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of figures -->"
 
 def rows(found):
     """Give (what, figure) for everything that has been measured."""
-    for part in (_demo, _heart, _kills, _gateways, _recovery, _outbox, _duels):
+    for part in PARTS:
         yield from part(found)
 
 
@@ -50,16 +50,51 @@ def _kills(found):
         yield what, slashed(kills, "records", "lost", "doubled")
 
 
+def _power(found):
+    if power := found.get("power"):
+        cuts, calls = power["power_cuts"], power["kill_at_every_call"]
+        shots = power["kill_at_random"]
+        what = "power cuts of the outbox: images / with a confirmed reading lost"
+        yield what, slashed(cuts, "images", "images_with_losses")
+        for name, words in CONTROLS.items():
+            yield f"the same, {words}", slashed(power[name], *cuts)
+        yield "kills at every call on the disk / with a loss", slashed(calls, *calls)
+        yield "kills at random moments / with a loss", slashed(shots, *shots)
+
+
+CONTROLS = {
+    "control_synchronous_normal": "control with `synchronous=NORMAL`",
+    "control_confirming_first": "control that confirms first",
+}
+
+
+def _night(found):
+    if night := found.get("night"):
+        worn = f"{night['wearables']} wearables, {night['faults']} faults"
+        length = f"{night['hours']:g} hours of {worn}"
+        lost = slashed(night, "readings", "readings_lost", "readings_doubled")
+        yield f"{length}: readings indicated / lost / doubled", lost
+        names = "stream_frames", "stream_lost_on_air", "stream_lost_by_gateway"
+        yield "their streams: frames / lost on the air / by us", slashed(night, *names)
+        seconds = slashed(night, "recovery_p50_s", "recovery_p99_s", unit=" s")
+        yield "from back in reach to subscribed, p50 / p99", seconds
+
+
 def _gateways(found):
     doors = {"gateway": "", "gateway_bluez": " through BlueZ"}
     for door, words in doors.items():
         for count, one in found.get(door, {}).items():
+            worn = f"{count} straps{words}"
             figures = f"{one['rss_mb']} MB / {one['cpu_percent']} %"
-            yield f"gateway process, {count} straps{words}: memory / CPU", figures
+            yield f"gateway process, {worn}: memory / CPU", figures
+            drift = f"{one['rss_drift_percent']} % in {one['seconds']} s"
+            yield f"its memory's largest change, {worn}", drift
             lost = slashed(one, "sent", "lost_before_disk")
-            yield f"its records sent / lost, {count} straps{words}", lost
+            yield f"its records sent / lost, {worn}", lost
             latency = slashed(one, "publish_p50_ms", "publish_p99_ms", unit=" ms")
-            yield f"its notification to publish, {count} straps{words}", latency
+            yield f"its notification to publish, p50 / p99, {worn}", latency
+            if rival := one.get("theengs_import_rss_mb"):
+                yield f"{one['theengs']}, only imported: memory", f"{rival} MB"
 
 
 def _recovery(found):
@@ -80,9 +115,60 @@ def _outbox(found):
         )
 
 
+def _store(found):
+    store = found.get("store", {})
+    if trend := store.get("trend"):
+        what = f"trend of {trend['records']} records to {trend['points']} points"
+        yield f"{what}, SQLite, p95", f"{trend['sqlite_p95_ms']} ms"
+        ratio = f"{trend['influx_p50_ms']} ms, {trend['influx_ratio']} times as fast"
+        yield f"{what}, InfluxDB's rollups, against its own GROUP BY", ratio
+    if live := store.get("live"):
+        what = "written to the disk for a record, SQLite, 100 wearables at 1 Hz"
+        yield what, f"{live['octets_per_record']} octets"
+        backup = live["backup"]
+        what = (
+            f"{backup['backups']} backups under that load: records promised / missing"
+        )
+        yield what, slashed(backup, "promised", "missing")
+
+
+def _week(found):
+    if week := found.get("outbox_week"):
+        what = "a week of ten straps without the broker: records / dropped / left"
+        yield what, slashed(week, "records", "dropped", "left")
+        sizes = slashed(week, "file_mb", "file_mb_by_the_docs", unit=" MB")
+        yield "its disk use, measured / as computed in the docs", sizes
+        yield "that week drains at", f"{week['drained_per_s']} records/s"
+
+
+def _fuzz(found):
+    if fuzz := found.get("fuzz"):
+        for name in ("damaged", "invented", "flags_and_lengths"):
+            tried = sum(one.get(name, 0) for one in fuzz.values())
+            words = f"{name.replace('_', ' ')}, all {len(fuzz)} decoders"
+            wrong = sum(one["wrong"] for one in fuzz.values())
+            yield f"{words}: values judged / decoders wrong", f"{tried} / {wrong}"
+
+
 def _duels(found):
     for claim, duel in found.get("duels", {}).items():
         yield claim, f"{duel['us']} µs, {duel['ratio']} times as fast"
+
+
+PARTS = (
+    _demo,
+    _heart,
+    _kills,
+    _power,
+    _night,
+    _gateways,
+    _recovery,
+    _outbox,
+    _week,
+    _store,
+    _fuzz,
+    _duels,
+)
 
 
 def write():

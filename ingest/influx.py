@@ -1,4 +1,4 @@
-"""InfluxDB 1.x, 2.x and 3.x by one path: `/write` and `/query`, which all of them have.
+"""InfluxDB 1.x, 2.x and 3.x written by one path: `/write`, which all of them have.
 
 `influxdb_client` is the transport and nothing more: its points cost 30 times ours, its
 batching mode loses them silently, and its queries are Flux, which neither 1.6 nor 3.x
@@ -6,155 +6,76 @@ speak.
 """
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS, WriteApi
 from influxdb_client.rest import ApiException
-from msgspec import DecodeError
-from msgspec.json import decode
 from urllib3.exceptions import HTTPError
 
-from ingest.lines import MILLISECOND, column, lines, reading
-from ingest.store import Point, Written
-from ingest.trend import point, window
-from vitals import Instant, Kind, MalformedData, Metric, Reading, Unavailable
-from vitals.config import Store as Settings
+from ingest.due import Due, marks
+from ingest.influx_history import InfluxHistory
+from ingest.influx_query import Influx, quoted, reason
+from ingest.influx_rollups import Rollups
+from ingest.lines import lines, places, tag, text
+from ingest.store import Written
+from vitals import Instant, Reading, wire
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_MS = 30_000
 BATCH = 5000  # readings in one request
-PAGE = 5000  # readings that `export` reads at a time
-END = 4_102_444_800_001  # ms; behind every record's time: queries are always bounded
-LAST = END * MILLISECOND  # ns
-OURS = "ok >= 0"  # somebody else may write into our measurements
+ERRATA = "entered_in_error"  # measurement of what was withdrawn
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
 
-Row = dict[str, Any]
 
+class InfluxStore(InfluxHistory):
+    """Writes to InfluxDB, and reads what it wrote."""
 
-class InfluxStore:
-    """A store in InfluxDB; see `ingest.store` for what its methods do."""
-
-    def __init__(self, settings: Settings, authorization: str = "") -> None:
-        self._settings = settings
-        org = settings.organisation or "-"
-        self._client = InfluxDBClient(settings.url, None, timeout=TIMEOUT_MS, org=org)
-        if authorization:
-            self._client.api_client.set_default_header("Authorization", authorization)
-        path = WriteApi if settings.organisation else _WriteApi
-        self._write = path(self._client, SYNCHRONOUS)
+    def __init__(self, influx: Influx, due: Due) -> None:
+        super().__init__(influx)
+        self._due = due
+        self._rollups = Rollups(influx, due, self._send_rollups)
+        path = WriteApi if influx.settings.organisation else _WriteApi
+        self._write = path(influx.client, SYNCHRONOUS)
 
     def write(self, readings: Sequence[Reading]) -> Written:
         """Store readings; those that InfluxDB will not have are refused one by one."""
         refused: list[tuple[Reading, str]] = []
-        for place in range(0, len(readings), BATCH):
-            batch = readings[place : place + BATCH]
-            self._post(batch, [lines(r).encode() for r in batch], refused)
+        with self._due.noting(marks(readings)):
+            self._write_all(readings, refused)
         return Written(len(readings) - len(refused), 0, refused)
 
-    def trend(
-        self,
-        subject: str,
-        metric: Metric,
-        start: Instant,
-        stop: Instant,
-        points: int,
-    ) -> list[Point]:
-        """Give a trend, gathered by InfluxDB."""
-        if stop <= start:
-            return []
-        first, last, width = window(start, stop, points)
-        measurement, field = column(metric)
-        source = (
-            f'FROM "{measurement}" WHERE subject = {_quoted(subject)}'
-            f" AND {_between(first, last)} AND {OURS}"
-        )
-        groups = f"GROUP BY time({width}ms) fill(none)"
-        good = self._query(
-            f'SELECT count("{field}"), min("{field}"), max("{field}"), sum("{field}")'
-            f' {source} AND ok = 1 AND "{field}" >= {metric.low}'
-            f' AND "{field}" <= {metric.high} {groups}'
-        )
-        seen = self._query(
-            f'SELECT count("{field}"), count("{field}_missing") {source} {groups}'
-        )
-        total = {
-            row["time"]: (row["count"] or 0) + (row["count_1"] or 0) for row in seen
-        }
-        return [
-            point(
-                row["time"] // MILLISECOND,
-                *(row["count"], row["min"], row["max"], row["sum"]),
-                total[row["time"]],
-            )
-            for row in good
-            if row["count"]
-        ]
+    def withdraw(self, readings: Sequence[Reading]) -> None:
+        """Take readings out: hide their points from whoever asks, then delete them.
 
-    def records(
-        self,
-        subject: str,
-        kind: Kind,
-        start: Instant,
-        stop: Instant,
-        after: str | None,
-        limit: int,
-    ) -> tuple[list[Reading], str | None]:
-        """Give readings a page at a time."""
-        since, given = _cursor(after) if after else (start * MILLISECOND, 0)
-        since = max(since, start * MILLISECOND)
-        rows = self._query(
-            f'SELECT * FROM "{kind}" WHERE subject = {_quoted(subject)}'
-            f" AND time >= {since} AND time < {stop * MILLISECOND} AND {OURS}"
-            f" ORDER BY time LIMIT {limit + 1} OFFSET {given}"
-        )
-        page = [reading(kind, row) for row in rows[:limit]]
-        if len(rows) <= limit or not page:
-            return page, None
-        last = rows[limit - 1]["time"]
-        # Two devices may share a nanosecond: the cursor counts those already given.
-        same = sum(row["time"] == last for row in rows[:limit])
-        return page, f"{last}.{same + given if last == since else same}"
+        3.x deletes nothing; there they stay hidden.  A copy is kept beside them, for
+        what a clinician has seen must be possible to find again.
+        """
+        hours = marks(readings)
+        with self._due.noting(hours):
+            for one in readings:
+                if why := self._send("\n".join(_errata(one)).encode()):
+                    log.warning("a record could not be withdrawn: %s", why)
+                for measurement, stamp in places(one):
+                    self._delete(measurement, one, stamp)
+        self._rollups.again(hours)
 
-    def latest(self, subject: str) -> list[Reading]:
-        """Give the newest reading of each device and kind."""
-        newest = [
-            reading(kind, {"subject": subject, **row})
-            for kind in Kind
-            for row in self._query(
-                f'SELECT * FROM "{kind}" WHERE subject = {_quoted(subject)}'
-                f" AND {_between(0, END)} AND {OURS}"
-                " GROUP BY device ORDER BY time DESC LIMIT 1"
-            )
-        ]
-        return sorted(newest, key=lambda r: (r.device, r.kind))
-
-    def subjects(self) -> list[str]:
-        """Give everybody of whom there is a record."""
-        show = 'SHOW TAG VALUES FROM "{}" WITH KEY = "subject"'
-        found = [row for kind in Kind for row in self._query(show.format(kind))]
-        return sorted({row["value"] for row in found})
-
-    def count(self) -> int:
-        """Give the number of records."""
-        select = 'SELECT count("q") FROM "{}" WHERE ' + _between(0, END)
-        found = [row for kind in Kind for row in self._query(select.format(kind))]
-        return sum(row["count"] for row in found)
-
-    def export(self) -> Iterator[Reading]:
-        """Give every reading, by kind and time."""
-        for kind in Kind:
-            for row in self._rows(kind):
-                yield reading(kind, row)
+    def tend(self, now: Instant) -> bool:
+        """Roll some of the hours that are over."""
+        return self._rollups.roll(now)
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._due.close()
+        super().close()
+
+    def _write_all(
+        self, readings: Sequence[Reading], refused: list[tuple[Reading, str]]
+    ) -> None:
+        """Write readings in batches."""
+        for place in range(0, len(readings), BATCH):
+            batch = readings[place : place + BATCH]
+            self._post(batch, [lines(r).encode() for r in batch], refused)
 
     def _post(
         self,
@@ -167,11 +88,11 @@ class InfluxStore:
         What InfluxDB has stored of a batch that it answered with an error is written
         again, which changes nothing.
         """
-        reason = self._send(b"\n".join(encoded))
-        if not reason:
+        why = self._send(b"\n".join(encoded))
+        if not why:
             return
         if len(readings) == 1:
-            refused.append((readings[0], reason))
+            refused.append((readings[0], why))
             return
         half = len(readings) // 2
         self._post(readings[:half], encoded[:half], refused)
@@ -180,96 +101,64 @@ class InfluxStore:
     def _send(self, body: bytes) -> str:
         """Write lines; give the reason if a point among them was refused, else ''."""
         try:
-            self._send_once(body)
+            self._send_once(body, self._influx.settings.database)
         except ApiException as error:
             if error.status in POISON or error.status == TOO_LARGE:
-                return f"InfluxDB {error.status}: {_reason(error)}"
-            raise self._away(error) from error
+                return f"InfluxDB {error.status}: {reason(error)}"
+            raise self._influx.away(error) from error
         except HTTPError as error:
-            raise self._away(error) from error
+            raise self._influx.away(error) from error
         return ""
 
-    def _send_once(self, body: bytes) -> None:
+    def _send_rollups(self, body: bytes) -> None:
+        """Write lines of rollups."""
+        try:
+            self._send_once(body, self._influx.rollups)
+        except (ApiException, HTTPError) as error:
+            raise self._influx.away(error) from error
+
+    def _send_once(self, body: bytes, database: str) -> None:
         """Write lines; a database that is not there yet is made."""
-        name, org = self._settings.database, self._settings.organisation or "-"
+        org = self._influx.settings.organisation
         try:
-            self._write.write(name, org, body, write_precision="ns")
+            self._write.write(database, org or "-", body, write_precision="ns")
         except ApiException as error:
-            if error.status != 404 or self._settings.organisation:
+            if error.status != 404 or org:
                 raise
-            self._create()
-            self._write.write(name, org, body, write_precision="ns")
+            self._create(database)
+            self._write.write(database, "-", body, write_precision="ns")
 
-    def _create(self) -> None:
-        """Ask for the database; 2.x and 3.x make it by themselves or not at all."""
-        name = self._settings.database.replace("\\", "\\\\").replace('"', '\\"')
+    def _delete(self, measurement: str, one: Reading, stamp: int) -> None:
+        """Delete a point where the server can."""
+        whose = f"subject = {quoted(one.subject)} AND device = {quoted(one.device)}"
+        statement = f'DELETE FROM "{measurement}" WHERE {whose} AND time = {stamp}'
         try:
-            self._call("POST", q=f'CREATE DATABASE "{name}"')
+            database = self._influx.settings.database
+            self._influx.call("POST", db=database, q=statement)
         except ApiException as error:
-            log.warning("InfluxDB did not create %s: %s", name, _reason(error))
+            if (error.status or 500) >= 500:
+                raise self._influx.away(error) from error
+            log.info("InfluxDB deletes nothing: %s", reason(error))
+        except HTTPError as error:
+            raise self._influx.away(error) from error
 
-    def _query(self, statement: str) -> list[Row]:
-        """Ask one thing in InfluxQL; give its rows by tag and column, times in ns.
-
-        One at a time: of several, 1.6 says "not executed" and keeps the reason.
-        """
+    def _create(self, database: str) -> None:
+        """Ask for a database; 2.x and 3.x make it by themselves or not at all."""
+        name = database.replace("\\", "\\\\").replace('"', '\\"')
         try:
-            answer = self._call(
-                "GET", db=self._settings.database, epoch="ns", q=statement
-            )
-            (result,) = decode(answer)["results"]
+            self._influx.call("POST", q=f'CREATE DATABASE "{name}"')
         except ApiException as error:
-            if error.status == 404:  # no such database, yet
-                return []
-            raise self._away(error) from error
-        except (HTTPError, DecodeError) as error:
-            raise self._away(error) from error
-        if "database not found" in result.get("error", ""):
-            return []
-        if "error" in result:
-            raise self._away(Exception(result["error"]))
-        return list(_rows(result))
+            log.warning("InfluxDB did not create %s: %s", name, reason(error))
 
-    def _rows(self, kind: Kind) -> Iterator[Row]:
-        """Give all rows of a measurement, oldest first, page by page."""
-        since, given = 0, 0  # and how many rows of that very nanosecond
-        while True:
-            rows = self._query(
-                f'SELECT * FROM "{kind}" WHERE time >= {since}'
-                f" AND time < {END * MILLISECOND} AND {OURS}"
-                f" ORDER BY time LIMIT {PAGE} OFFSET {given}"
-            )
-            yield from rows
-            if len(rows) < PAGE:
-                return
-            last = rows[-1]["time"]
-            same = sum(row["time"] == last for row in rows)
-            since, given = last, same + given if last == since else same
 
-    def _call(self, method: str, **query: str) -> bytes:
-        """Call `/query`."""
-        response, *_ = self._client.api_client.call_api(
-            "/query",
-            method,
-            query_params=list(query.items()),
-            header_params={"Accept": "application/json", "Content-Type": "text/plain"},
-            body=b"" if method == "POST" else None,
-            _preload_content=False,
-        )
-        try:
-            data: bytes = response.data
-        finally:
-            response.release_conn()
-        return data
-
-    def _away(self, error: Exception) -> Unavailable:
-        """Say what is wrong with the server in one line that says what to do."""
-        hint = ""
-        if isinstance(error, ApiException):
-            if error.status in (401, 403):
-                hint = "; check store.authorization_file"
-            error = Exception(f"HTTP {error.status} {_reason(error)}")
-        return Unavailable(f"InfluxDB at {self._settings.url}: {error}{hint}")
+def _errata(one: Reading) -> Iterator[str]:
+    """Give the lines that hide a reading's points (see OURS), and keep its copy."""
+    tags = f"subject={tag(one.subject)},device={tag(one.device)}"
+    marks = places(one)
+    for measurement, stamp in marks:
+        yield f"{measurement},{tags} ok=-1i {stamp}"
+    payload = text(wire.encode(one.record).decode())
+    yield f"{ERRATA},{tags} kind={text(one.kind)},record={payload} {marks[0][1]}"
 
 
 class _WriteApi(WriteApi):  # type: ignore[misc]
@@ -292,42 +181,3 @@ class _WriteApi(WriteApi):  # type: ignore[misc]
             body=body,
             urlopen_kw=settings.get("urlopen_kw") or {},
         )
-
-
-def _rows(result: dict[str, Any]) -> Iterator[Row]:
-    """Give the rows of one statement's result."""
-    for series in result.get("series", ()):
-        for values in series["values"]:
-            yield {
-                **series.get("tags", {}),
-                **dict(zip(series["columns"], values, strict=True)),
-            }
-
-
-def _reason(error: ApiException) -> str:
-    """Give what the server said, short."""
-    body = error.body or error.reason or ""
-    if isinstance(body, bytes):
-        body = body.decode("utf-8", "replace")
-    return str(body).strip()[:500]
-
-
-def _quoted(text: str) -> str:
-    """Quote a string for InfluxQL."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
-    return f"'{escaped}'"
-
-
-def _between(start: int, stop: int) -> str:
-    """Bound the time of a query, in ms."""
-    return f"time >= {start}ms AND time < {stop}ms"
-
-
-def _cursor(text: str) -> tuple[int, int]:
-    """Read a page's cursor: time in ns, and how many of that time were given."""
-    if not re.fullmatch(r"[0-9]{1,19}\.[0-9]{1,9}", text):
-        raise MalformedData(f"not a cursor of ours: {text[:80]!r}")
-    time, given = map(int, text.split("."))
-    if time > LAST:
-        raise MalformedData(f"not a cursor of ours: {text[:80]!r}")
-    return time, given

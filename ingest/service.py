@@ -7,16 +7,19 @@ steps makes somebody send again what is already there, which changes nothing.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import ParamSpec, TypeVar
+from contextlib import suppress
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from ingest.dead import Letter, Numbered, malformed, numbered, refused
-from ingest.ledger import Ledger
-from ingest.ranges import Range, runs
+from ingest.ledger import Ledger, Promised
+from ingest.pace import Pace
+from ingest.ranges import runs
 from ingest.store import Store, Written
-from vitals import Committed, GatewayStatus, MalformedData, Reading, Unavailable, wire
-from vitals.bus import Bus, Delivery, matches
+from ingest.teller import Teller
+from ingest.threads import finish
+from vitals import GatewayStatus, MalformedData, Reading, Unavailable, wire
+from vitals.bus import Bus, Delivery, Inbox, matches
 from vitals.clock import Clock
 from vitals.metrics import Metrics
 from vitals.wire import Message
@@ -24,37 +27,57 @@ from vitals.wire import Message
 log = logging.getLogger(__name__)
 
 DELIVERIES = 5000  # taken at once
+CLOSE_S = 5.0  # for what waits when we are told to stop; it would come again
 OCTETS = 1 << 20  # of payload written at once, or one message: about 8000 records
 WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # between attempts while the store is away
-RANGES = 1000  # in one `committed` message
-DEAD = 1000  # letters that wait to be published; the table has them all
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 async def run(
-    bus: Bus, store: Store, ledger: Ledger, metrics: Metrics, clock: Clock
+    bus: Bus,
+    store: Store,
+    ledger: Ledger,
+    metrics: Metrics,
+    clock: Clock,
+    pace: Pace | None = None,
 ) -> None:
     """Store every record, until cancelled; `store` and `ledger` stay the caller's."""
-    inbox = bus.subscribe(*wire.READINGS, *wire.BATCHES, wire.GATEWAY_STATUSES)
+    # A gateway that comes back waits for a word: its status shares no inbox with
+    # records, which may wait for each other.
+    records = bus.subscribe(*wire.READINGS, *wire.BATCHES, wire.WITHDRAWALS)
+    statuses = bus.subscribe(wire.GATEWAY_STATUSES)
     teller = Teller(bus, ledger)
     intake = Intake(store, ledger, metrics, clock)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(teller.run())
-            while True:
-                # What arrives while this is written is the next batch: one record
-                # when all is well, thousands after an outage.
-                for group in _groups(await inbox.take(DELIVERIES)):
-                    mail = await _finish(Mail, [d.message for d in group])
-                    teller.publish(await intake.keep(mail))
-                    teller.tell(mail.numbered())
+            tasks.create_task(_drain(statuses, Pace(), intake, teller))
+            await _drain(records, pace or Pace(), intake, teller)
+    finally:
+        bus.unsubscribe(records)
+        bus.unsubscribe(statuses)
+
+
+async def _drain(inbox: Inbox, pace: Pace, intake: "Intake", teller: Teller) -> None:
+    """Keep what arrives, until cancelled."""
+    while not pace.closing:
+        # What arrives while this is written is the next batch: one record when all is
+        # well, thousands after an outage.
+        deliveries = await pace.take(inbox, DELIVERIES)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S if pace.closing else None):
+                for group in _groups(deliveries):
+                    mail = await finish(Mail, [d.message for d in group])
+                    kept = await intake.keep(mail)
+                    teller.publish(kept.dead)
+                    teller.tell(kept.promised)
+                    teller.withdrew(kept.withdrawn)
                     teller.greet(mail.online)
                     for delivery in group:
                         delivery.ack()
-    finally:
-        bus.unsubscribe(inbox)
+    raise asyncio.CancelledError
 
 
 class Mail:
@@ -64,19 +87,16 @@ class Mail:
         self.readings: list[Reading] = []
         self.letters: list[tuple[Message, Letter]] = []
         self.online: list[str] = []  # gateways that said so
+        self.withdrawn: list[Reading] = []  # entered in error
         for message in messages:
             self._sort(message)
-
-    def numbered(self) -> Iterator[Numbered]:
-        """Give whatever a gateway waits to see committed."""
-        yield from numbered(self.readings)
-        for _, letter in self.letters:
-            yield from letter.claims
 
     def _sort(self, message: Message) -> None:
         try:
             if matches(wire.GATEWAY_STATUSES, message.topic):
                 self._status(message)
+            elif matches(wire.WITHDRAWALS, message.topic):
+                self.withdrawn.append(wire.unpack_withdrawal(message))
             else:
                 self.readings += wire.unpack(message)
         # RecursionError: brackets, thousands deep.
@@ -98,6 +118,14 @@ class Mail:
                 return
 
 
+class Kept(NamedTuple):
+    """What became of some mail."""
+
+    dead: list[Message]  # letters to publish
+    promised: list[Numbered]  # durable, whatever was before
+    withdrawn: list[Reading]  # as they were asked to be
+
+
 class Intake:
     """Makes mail durable, however long that takes, and counts it."""
 
@@ -107,32 +135,47 @@ class Intake:
         self._store, self._ledger = store, ledger
         self._metrics, self._clock = metrics, clock
 
-    async def keep(self, mail: Mail) -> list[Message]:
-        """Return once everything is durable; give the dead letters to publish."""
+    async def keep(self, mail: Mail) -> Kept:
+        """Return once everything is durable."""
+        readings, away = self._ledger.sift(mail.readings)
         written = Written(0, 0)
-        if mail.readings:
-            written = await self._insist(self._store.write, mail.readings)
-            self._count(mail.readings, written)
+        if readings:
+            written = await self._insist(self._store.write, readings)
+            self._count(readings, written)
         bad = [(wire.pack(r), refused(r, why)) for r, why in written.refused]
         letters = [*mail.letters, *bad]
         refusals = {reading for reading, _ in written.refused}
-        kept = [r for r in mail.readings if r not in refusals] if bad else mail.readings
-        letters += await self._promise(kept, letters)
+        kept = [r for r in readings if r not in refusals] if bad else readings
+        gone = [*away, *mail.withdrawn]
+        promised = await self._promise(kept, letters, gone)
+        if gone:
+            await self._insist(self._store.withdraw, gone)
+            self._metrics.count("ingest_withdrawn_total", len(gone))
+        letters += await self._dispute(promised.disputed)
         self._metrics.count("ingest_malformed_total", len(mail.letters))
         self._metrics.gauge("ingest_lost", self._ledger.tally()[0])
-        return [
-            wire.dead(message, letter.reason, self._clock())
-            for message, letter in letters
-        ]
+        dead = [wire.dead(m, letter.reason, self._clock()) for m, letter in letters]
+        disputed = set(promised.disputed)
+        done = [r for r in mail.withdrawn if disputed.isdisjoint(numbered([r]))]
+        return Kept(dead, promised.granted, done)
 
     async def _promise(
-        self, kept: Iterable[Reading], letters: Sequence[tuple[Message, Letter]]
-    ) -> list[tuple[Message, Letter]]:
-        """Write durable numbers and letters into the ledger; give notes on disputes."""
+        self,
+        kept: Iterable[Reading],
+        letters: Sequence[tuple[Message, Letter]],
+        gone: Sequence[Reading],
+    ) -> Promised:
+        """Write into the ledger what is durable, dead or withdrawn."""
         durable, dead = list(numbered(kept)), [letter for _, letter in letters]
-        if not (durable or dead):
-            return []
-        disputed = await self._insist(self._ledger.keep, durable, dead, self._clock())
+        if not (durable or dead or gone):
+            return Promised([], [])
+        keep, now = self._ledger.keep, self._clock()
+        return await self._insist(keep, durable, dead, now, gone)
+
+    async def _dispute(
+        self, disputed: Sequence[Numbered]
+    ) -> list[tuple[Message, Letter]]:
+        """Note numbers that cannot be; give the letters that tell of them."""
         if not disputed:
             return []
         self._metrics.count("ingest_disputed_total", len(disputed))
@@ -148,7 +191,7 @@ class Intake:
         failed = 0
         while True:
             try:
-                result = await _finish(attempt, *args, **kwargs)
+                result = await finish(attempt, *args, **kwargs)
             except Unavailable as error:
                 if not failed:
                     log.warning("cannot store, will keep trying: %s", error)
@@ -188,82 +231,6 @@ class Intake:
         return self._ledger.knows(gateway, reading.device, seq)
 
 
-class Teller:
-    """Tells gateways what is durable, and the world what is dead, beside the writing.
-
-    What waits while the broker is slow is merged: a gateway hears the newest state of
-    the ledger, not every step towards it.
-    """
-
-    def __init__(self, bus: Bus, ledger: Ledger) -> None:
-        self._bus, self._ledger = bus, ledger
-        self._touched: dict[str, dict[str, set[int]]] = {}
-        self._greeted: set[str] = set()
-        self._dead: deque[Message] = deque(maxlen=DEAD)
-        self._news = asyncio.Event()
-
-    def tell(self, numbered: Iterable[Numbered]) -> None:
-        """Let gateways know about these numbers."""
-        for gateway, device, seq, _ in numbered:
-            devices = self._touched.setdefault(gateway, {})
-            devices.setdefault(device, set()).add(seq)
-            self._news.set()
-
-    def greet(self, gateways: Iterable[str]) -> None:
-        """Let gateways that have just come know about everything of theirs."""
-        self._greeted.update(gateways)
-        if self._greeted:
-            self._news.set()
-
-    def publish(self, dead: Sequence[Message]) -> None:
-        """Publish dead letters."""
-        self._dead.extend(dead)
-        if dead:
-            self._news.set()
-
-    async def run(self) -> None:
-        """Publish news, until cancelled."""
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            # All at once, not one round trip each.  Two rounds never overlap, so that
-            # a gateway hears its news in order.
-            await asyncio.gather(*map(self._bus.publish, self._messages()))
-
-    def _messages(self) -> list[Message]:
-        """Take what there is to say."""
-        touched, self._touched = self._touched, {}
-        greeted, self._greeted = self._greeted, set()
-        dead = [self._dead.popleft() for _ in range(len(self._dead))]
-        for gateway in greeted:
-            touched.pop(gateway, None)
-            dead += committed(gateway, self._ledger.ranges(gateway))
-        for gateway, devices in touched.items():
-            found = {
-                device: self._ledger.holding(gateway, device, seqs)
-                for device, seqs in devices.items()
-            }
-            dead += committed(gateway, found)
-        return dead
-
-
-def committed(gateway: str, durable: dict[str, list[Range]]) -> Iterator[Message]:
-    """Give the messages that tell a gateway its durable ranges, each not too long."""
-    topic = wire.gateway_topic(gateway, "committed")
-    devices: dict[str, list[Range]] = {}
-    room = RANGES
-    for device, ranges in durable.items():
-        for place in range(0, len(ranges), RANGES):
-            part = ranges[place : place + RANGES]
-            if len(part) > room:
-                yield Message(topic, wire.encode(Committed(devices)))
-                devices, room = {}, RANGES
-            devices[device] = part
-            room -= len(part)
-    if devices or not durable:  # a gateway waits for a word, if only this one
-        yield Message(topic, wire.encode(Committed(devices)))
-
-
 def _notes(disputed: Iterable[Numbered]) -> list[tuple[Message, Letter]]:
     """Give the dead letters that tell of disputed numbers: one per stream and subject.
 
@@ -292,13 +259,3 @@ def _groups(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
             group, octets = [], len(delivery.message.payload)
         group.append(delivery)
     yield group
-
-
-async def _finish(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do blocking work in a thread; when cancelled, let it finish before we leave."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

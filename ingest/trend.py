@@ -29,13 +29,17 @@ class Window(NamedTuple):
     width: int  # ms
 
 
-def window(start: Instant, stop: Instant, points: int) -> Window:
+def window(start: Instant, stop: Instant, points: int, finest: int = SECOND) -> Window:
     """Give the finest buckets that cover [start, stop) with at most `points`.
+
+    None is narrower than `finest`, in ms.
 
     >>> window(Instant(61_000), Instant(3_600_000), 60)
     Window(start=60000, stop=3600000, width=60000)
     """
     for width in _widths():
+        if width < finest:
+            continue
         first, last = start // width * width, -(-stop // width) * width
         if last - first <= max(points, 1) * width:
             return Window(first, last, width)
@@ -71,6 +75,22 @@ def gather(samples: Iterable[Sample], width: int) -> dict[tuple[Metric, int], Ga
         if (bucket := found.get(key)) is None:
             bucket = found[key] = Gathered()
         bucket.add(value)
+    return found
+
+
+def coarser(
+    fine: dict[tuple[Metric, int], Gathered], width: int
+) -> dict[tuple[Metric, int], Gathered]:
+    """Gather buckets into wider ones, of `width` ms."""
+    found: dict[tuple[Metric, int], Gathered] = {}
+    for (metric, t), part in fine.items():
+        key = metric, t // width * width
+        if (bucket := found.get(key)) is None:
+            bucket = found[key] = Gathered()
+        bucket.n, bucket.seen = bucket.n + part.n, bucket.seen + part.seen
+        bucket.total += part.total
+        bucket.low = min(bucket.low, part.low)
+        bucket.high = max(bucket.high, part.high)
     return found
 
 

@@ -16,6 +16,7 @@ from bumble import core
 from bumble.gatt import Descriptor
 from msgspec import structs
 
+from firmware_sim.identity import irk
 from firmware_sim.service import simulation
 from firmware_sim.uart import attach
 from tests.bluez.machine import machine
@@ -30,10 +31,19 @@ SILENCE_S = 4.0
 LATENCY_S = 0.01  # without any, Linux now and then loses an answer after pairing
 KINDS = ("strap", "strap", "strap", "cuff", "thermometer", "thermometer")
 WORN = {f"{kind}-{n}": f"C0:00:00:00:00:0{n}" for n, kind in enumerate(KINDS, 1)}
+SHY, PASSKEY, HIDES_S = "thermometer-6", "012345", 20.0
+SHYNESS = {"security": "passkey", "passkey": PASSKEY, "private_s": HIDES_S}
 SIM = Sim(
     people=(SimPerson(name="pat"),),
     wearables=tuple(
-        SimWearable(kind=kind, address=address, person="pat", name=name, every_s=1.0)
+        SimWearable(
+            kind=kind,
+            address=address,
+            person="pat",
+            name=name,
+            every_s=1.0,
+            **(SHYNESS if name == SHY else {}),
+        )
         for (name, address), kind in zip(WORN.items(), KINDS, strict=True)
     ),
 )
@@ -75,6 +85,7 @@ class House:
         for wearable in sim.wearables:
             wearable.device.on("connection", partial(self._connected, wearable.name))
         self.records = defaultdict(dict)  # kinds, by device and number
+        self.bonded = defaultdict(set)  # whether their links were, by device
         self.statuses, self.gateway = {}, GatewayStatus(online=False, t=0)
         self._inbox = bus.subscribe(wire.EVERYTHING)
         self._listener = asyncio.ensure_future(self._listen())
@@ -109,6 +120,9 @@ class House:
         for device, address in WORN.items():
             lines += ["[[gateway.wearables]]", f'device = "{device}"']
             lines += [f'address = "{address}"', 'subject = "p-1"']
+            if device == SHY:
+                key = irk(SIM.seed, address).hex()
+                lines += [f'passkey = "{PASSKEY}"', f'irk = "{key}"']
         path = self.folder / "vitals.toml"
         path.write_text("\n".join(lines))
         return path
@@ -166,6 +180,7 @@ class House:
         if wire.is_record(message.topic):
             for reading in wire.unpack(message):
                 self.records[reading.device][reading.record.seq] = reading.kind
+                self.bonded[reading.device].add(reading.record.link == "bonded")
         elif message.topic == wire.gateway_topic("gw-1", "status"):
             self.gateway = wire.read(GatewayStatus, message.payload)
         elif device in WORN and message.topic.endswith("/status"):

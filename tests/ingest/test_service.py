@@ -7,10 +7,12 @@ import pytest
 
 from ingest import service
 from ingest.ledger import open_ledger
+from ingest.pace import Pace
 from ingest.store import Written, open_store
 from vitals import GatewayStatus, Metric, Unavailable, config, wire
 from vitals.bus import Delivery, MemoryBus, matches
 from vitals.metrics import Metrics
+from vitals.model import Withdrawn
 from vitals.wire import Message
 
 
@@ -29,18 +31,16 @@ class Post:
 
     def subscribe(self, *filters):
         inbox = self.bus.subscribe(*filters)
-        self.inboxes.append(filters)
-        self.inbox = inbox
+        self.inboxes.append((filters, inbox))
         return inbox
 
     def unsubscribe(self, inbox):
         self.bus.unsubscribe(inbox)
 
     def deliver(self, *messages):
-        wanted = [
-            m for m in messages if any(matches(f, m.topic) for f in self.inboxes[0])
-        ]
-        self.inbox.put(Delivery(m, lambda m=m: self.acked.append(m)) for m in wanted)
+        for filters, inbox in self.inboxes:
+            wanted = [m for m in messages if any(matches(f, m.topic) for f in filters)]
+            inbox.put(Delivery(m, lambda m=m: self.acked.append(m)) for m in wanted)
 
     def told(self, leaf):
         return [m for m in self.sent if m.topic.endswith(leaf)]
@@ -50,7 +50,7 @@ class House:
     """The room, open."""
 
     def __init__(self, folder, store=None):
-        self.post, self.metrics = Post(), Metrics()
+        self.post, self.metrics, self.pace = Post(), Metrics(), Pace()
         self.store = store or open_store(config.Store(), folder)
         self.ledger = open_ledger(folder)
         self.now = 1_763_726_500_000
@@ -59,7 +59,12 @@ class House:
     async def open(self):
         task = asyncio.ensure_future(
             service.run(
-                self.post, self.store, self.ledger, self.metrics, lambda: self.now
+                self.post,
+                self.store,
+                self.ledger,
+                self.metrics,
+                lambda: self.now,
+                self.pace,
             )
         )
         await asyncio.sleep(0)
@@ -223,8 +228,8 @@ def test_hostile_messages_are_buried_and_stop_nobody(house, beat):
     buried = house.metrics.counters["ingest_malformed_total"]
     assert buried == len(messages)
     assert len(house.post.told("/dead")) == buried
-    dead = wire.read(wire.Dead, house.post.told("/dead")[1].payload)
-    assert base64.b64decode(dead.payload) == b"\xff\xfe"
+    told = [wire.read(wire.Dead, m.payload) for m in house.post.told("/dead")]
+    (dead,) = [d for d in told if base64.b64decode(d.payload) == b"\xff\xfe"][:1]
     assert dead.topic == topic
     reasons = {letter.reason for letter in house.ledger.letters(1000)}
     assert len(reasons) > 10
@@ -347,19 +352,6 @@ def test_a_slow_broker_does_not_hold_up_the_writing(house, beat):
     assert house.committed() == {"gw-1": {"strap-1": [(1, 20)]}}
 
 
-def test_long_promises_are_cut(beat):
-    ranges = {f"d-{n}": [(i, i) for i in range(1, 801, 2)] for n in range(6)}
-    ranges["long"] = [(i, i) for i in range(1, 5001, 2)]
-    found, sizes = {}, []
-    for message in service.committed("gw-1", ranges):
-        devices = wire.read(wire.Committed, message.payload).devices
-        sizes.append(sum(map(len, devices.values())))
-        for device, part in devices.items():
-            found.setdefault(device, []).extend(part)
-    assert found == ranges
-    assert max(sizes) <= service.RANGES
-
-
 def test_groups_are_cut_by_their_octets(beat):
     deliveries = [
         Delivery(Message("t", b"x" * size), lambda: None)
@@ -383,15 +375,117 @@ def test_no_stranger_poisons_what_a_gateway_is_told(house, beat):
     assert house.committed() == {"gw-1": {"strap-1": [(1, 1)]}}
 
 
-def test_a_strangers_record_is_stored_and_the_number_stays_its_owners(house, beat):
+def subjects(house):
+    """Whose records the gateways were told of last."""
+    word = wire.read(wire.Committed, house.post.told("/committed")[-1].payload)
+    return word.subjects
+
+
+def test_a_strangers_record_is_stored_and_promised_to_nobody_else(house, beat):
     play(house, *(wire.pack(beat(seq)) for seq in (5, 6, 8)))
-    stranger = beat(7, subject="p-9")
-    play(house, wire.pack(stranger), count=4)
+    assert subjects(house) == {"strap-1": {"p-1": [(5, 6), (8, 8)]}}
+    play(house, wire.pack(beat(7, subject="p-9")), count=4)
     assert house.store.count() == 4
-    assert house.committed() == {"gw-1": {"strap-1": [(5, 6), (8, 8)]}}
+    assert subjects(house) == {"strap-1": {"p-9": [(7, 7)]}}
+    play(house, wire.pack(beat(7)), count=5)
+    assert subjects(house) == {"strap-1": {"p-1": [(7, 7)]}}
+    assert house.committed() == {"gw-1": {"strap-1": [(5, 8)]}}
+
+
+def test_a_strangers_jump_is_stored_and_a_letter_tells_of_it(house, beat):
+    play(house, wire.pack(beat(5)), wire.pack(beat(2_000_000, subject="p-9")))
+    assert house.store.count() == 2
+    assert house.committed() == {"gw-1": {"strap-1": [(5, 5)]}}
     assert house.metrics.counters["ingest_disputed_total"] == 1
     assert len(house.post.told("/dead")) == 1
     (letter,) = house.ledger.letters()
     assert (letter.topic, letter.promised) == (wire.of("p-9", "strap-1"), False)
-    play(house, wire.pack(beat(7)), count=5)
-    assert house.committed() == {"gw-1": {"strap-1": [(5, 8)]}}
+
+
+# -- entered in error ------------------------------------------------------------------
+
+
+def withdrawn(house):
+    told = [wire.read(Withdrawn, m.payload) for m in house.post.told("/withdrawn")]
+    return [noun.devices for noun in told]
+
+
+def test_a14_a_withdrawn_record_leaves_the_store_and_the_gateway_hears_it(house, beat):
+    readings = [beat(seq) for seq in (1, 2, 3)]
+    play(house, *map(wire.pack, readings))
+    play(house, wire.pack_withdrawal(readings[1]), count=4)
+    assert list(house.store.export()) == [readings[0], readings[2]]
+    assert withdrawn(house) == [{"strap-1": [(2, 2)]}]
+    assert house.ledger.lost() == []
+    play(house, wire.pack_withdrawal(readings[1]), count=5)  # it may come twice
+    assert withdrawn(house) == [{"strap-1": [(2, 2)]}] * 2
+    assert house.store.count() == 2
+
+
+def test_a14_a_record_that_comes_after_its_withdrawal_stays_away_and_is_committed(
+    house, beat
+):
+    play(house, wire.pack_withdrawal(beat(1)), wire.pack(beat(1)), wire.pack(beat(2)))
+    play(house, wire.pack(beat(1)), count=4)
+    assert list(house.store.export()) == [beat(2)]
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 2)]}}
+
+
+def test_a14_a_withdrawal_of_what_is_not_the_gateways_own_is_a_dead_letter(house, beat):
+    play(house, wire.pack(beat(1)))
+    payload = wire.pack_withdrawal(beat(1)).payload
+    other = wire.gateway_topic("gw-2", "withdraw")
+    play(house, Message(other, payload), Message(other, b"{}"), count=3)
+    assert house.store.count() == 1
+    assert withdrawn(house) == []
+    assert len(house.post.told("/dead")) == 2
+
+
+def test_what_waits_for_company_is_committed_when_ingest_is_told_to_stop(house, beat):
+    house.pace = Pace(60, 500)
+
+    async def main():
+        async with house.open():
+            house.post.deliver(wire.pack(beat(1)))
+            await house.acked(1)
+            house.post.deliver(wire.pack(beat(2)), wire.pack(beat(3)))
+            await asyncio.sleep(0.2)
+            assert len(house.post.acked) == house.store.count() == 1
+
+    asyncio.run(main())
+    assert len(house.post.acked) == house.store.count() == 3
+    assert house.ledger.ranges("gw-1") == {"strap-1": [(1, 3)]}
+
+
+def test_a_gateway_that_comes_back_waits_for_no_commit(house, beat):
+    house.pace = Pace(60, 500)
+
+    async def main():
+        async with house.open():
+            house.post.deliver(wire.pack(beat(1)))
+            await house.acked(1)
+            house.post.deliver(wire.pack(beat(2)), status("gw-1", True))
+            await house.acked(2)
+
+    asyncio.run(main())
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 1)]}}
+
+
+def test_a_store_that_is_away_does_not_keep_ingest_from_stopping(
+    tmp_path, beat, monkeypatch
+):
+    monkeypatch.setattr(service, "CLOSE_S", 0.1)
+    house = House(tmp_path, Sickly(open_store(config.Store(), tmp_path), 0))
+    house.pace = Pace(60, 500)
+
+    async def main():
+        async with house.open():
+            house.post.deliver(wire.pack(beat(1)))
+            await house.acked(1)
+            house.store.failures = 10**6
+            house.post.deliver(wire.pack(beat(2)))
+            await asyncio.sleep(0.1)
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    assert len(house.post.acked) == 1
+    house.close()

@@ -25,7 +25,11 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"vitals {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_demo, _run, _sim, _record, _replay, _export, _doctor, _scan, _user):
+    for add in (_demo, _run, _sim, _record, _replay, _doctor, _scan, _user):
+        add(commands)
+    for add in (_export, _import, _migrate, _backup, _restore):
+        add(commands)
+    for add in (_check_in, _assign, _assignments):
         add(commands)
     return top
 
@@ -99,6 +103,14 @@ def _sim(commands: Parsers) -> None:
     sim.add_argument(
         "--fault", action="append", default=[], metavar="DEVICE:KIND@AT+FOR"
     )
+    sim.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="DEVICE:KEY=VALUE",
+        help="change a wearable: strap-1:private_s=900",
+    )
+    sim.add_argument("--bonds", metavar="FILE", help="keep the wearables' bonds")
     sim.add_argument("--speed", type=float, metavar="X", help="of simulated time")
     sim.add_argument("--port", type=int, help="of the radio (0: any)")
     sim.add_argument("--seconds", type=float, help="stop by itself after this long")
@@ -133,11 +145,64 @@ def _replay(commands: Parsers) -> None:
 
 def _export(commands: Parsers) -> None:
     export = commands.add_parser(
-        "export", help="print every stored record as JSON lines"
+        "export", help="print every stored record, as JSON lines or otherwise"
     )
-    export.add_argument("--data", metavar="DIR", help="of a demo or an SQLite store")
-    _config(export)
+    export.add_argument(
+        "--format",
+        choices=("json", "csv", "line"),
+        default="json",
+        help="line: InfluxDB's line protocol, times in ns (default: json)",
+    )
+    _data(export, "of a demo or an SQLite store")
     export.set_defaults(command=_later("export"))
+
+
+def _import(commands: Parsers) -> None:
+    read = commands.add_parser(
+        "import",
+        help="store the records that `vitals export` printed as JSON lines",
+        description="Store exported records.  What is there already stays one, so an"
+        " import may be repeated.",
+    )
+    read.add_argument("file", metavar="FILE", help="- for standard input")
+    _data(read, "an SQLite store's, which is made if it is not there")
+    read.set_defaults(command=_later("intake", "read"))
+
+
+def _migrate(commands: Parsers) -> None:
+    migrate = commands.add_parser(
+        "migrate",
+        help="copy the SQLite store into InfluxDB",
+        description="Copy every record of the data folder's store.db into the InfluxDB"
+        " of the configuration, and make its rollups.  Stop `vitals run ingest` first:"
+        " gateways keep what they record meanwhile.  It may be repeated.",
+    )
+    _data(migrate, "where store.db is, if not in the configuration's")
+    migrate.set_defaults(command=_later("intake", "migrate"))
+
+
+def _backup(commands: Parsers) -> None:
+    backup = commands.add_parser(
+        "backup",
+        help="copy everything under `data` into a new folder, while it is in use",
+        description="Copy every database under `data` as it is at one moment, with the"
+        " detectors' memory and a manifest, into a folder that is whole or not there.",
+    )
+    backup.add_argument("folder", metavar="FOLDER", help="it must not exist yet")
+    _data(backup, "the data folder, if not the configuration's")
+    backup.set_defaults(command=_later("backup", "backup"))
+
+
+def _restore(commands: Parsers) -> None:
+    restore = commands.add_parser(
+        "restore",
+        help="put a backup back; vitals must not run meanwhile",
+        description="Check a backup and put it into the data folder.  What was there is"
+        " moved into a folder beside it.",
+    )
+    restore.add_argument("folder", metavar="FOLDER", help="of `vitals backup`")
+    _data(restore, "the data folder, if not the configuration's")
+    restore.set_defaults(command=_later("backup", "restore"))
 
 
 def _doctor(commands: Parsers) -> None:
@@ -206,12 +271,69 @@ def _user(commands: Parsers) -> None:
     listing.set_defaults(command=_later("people", "show"))
 
 
+def _check_in(commands: Parsers) -> None:
+    check_in = commands.add_parser(
+        "check-in",
+        help="say who uses a shared wearable now",
+        description="What a shared wearable measures from now on is this person's, for"
+        " so many minutes or until the next check-in.",
+    )
+    check_in.add_argument("device", metavar="DEVICE")
+    check_in.add_argument("subject", metavar="SUBJECT", help="a pseudonym: p-1001")
+    check_in.add_argument("--minutes", type=float, help="default: the wearable's own")
+    check_in.add_argument("--why", default="", help="for the audit trail")
+    check_in.add_argument("--by", metavar="NAME", help="who says so (default: you)")
+    _to_gateway(check_in)
+    check_in.set_defaults(command=_later("assigning", "check_in"))
+
+
+def _assign(commands: Parsers) -> None:
+    assign = commands.add_parser(
+        "assign",
+        help="correct whose readings are whose",
+        description="What a wearable measured at a time, or from one to another, is"
+        " this person's.  Readings that wait get an owner; those that another person"
+        " has are moved.  Times are UTC unless they say otherwise.",
+    )
+    assign.add_argument("device", metavar="DEVICE")
+    assign.add_argument("subject", metavar="SUBJECT", help="a pseudonym, or - : nobody")
+    when = assign.add_mutually_exclusive_group(required=True)
+    when.add_argument("--at", metavar="TIME", help="of a reading: 2026-01-31T08:05:12Z")
+    when.add_argument("--from", dest="since", metavar="TIME", help="first of several")
+    assign.add_argument("--to", dest="until", metavar="TIME", help="and the last")
+    assign.add_argument("--user", type=int, metavar="SLOT", help="only of this slot")
+    assign.add_argument("--why", required=True, help="for the audit trail")
+    assign.add_argument("--by", metavar="NAME", help="who says so (default: you)")
+    _to_gateway(assign)
+    assign.set_defaults(command=_later("assigning", "assign"))
+
+
+def _assignments(commands: Parsers) -> None:
+    shown = commands.add_parser(
+        "assignments", help="show readings that wait for an owner, and the audit trail"
+    )
+    _to_gateway(shown)
+    shown.set_defaults(command=_later("assigning", "show"))
+
+
+def _to_gateway(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--gateway", metavar="NAME", help="default: gateway.name of the configuration"
+    )
+    _config(command)
+
+
 def _port(text: str) -> int:
     """Read a port; argparse says what is wrong."""
     port = int(text)
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
+
+
+def _data(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--data", metavar="DIR", help=what)
+    _config(command)
 
 
 def _config(command: "argparse._ActionsContainer") -> None:

@@ -14,6 +14,7 @@ from vitals.config import (
     Sim,
     SimPerson,
     SimWearable,
+    Store,
     Wearable,
 )
 from vitals.model import Limit
@@ -90,6 +91,7 @@ def write(  # noqa: PLR0913 - the demo's options
             ledger=ledger,
             speed=speed,
         ),
+        store=Store(commit_s=0),  # as with the gateway's group_ms
         dsp=QUICK,
         alerts=Alerts(),
         portal=Portal(port=port),
@@ -108,7 +110,9 @@ def address(number: int) -> str:
 
 def subjects(settings: Config) -> list[str]:
     """Give the demo's patients, in order of appearance."""
-    return list(dict.fromkeys(w.subject for w in settings.gateway.wearables))
+    return list(
+        dict.fromkeys(s for w in settings.gateway.wearables for s in w.subjects)
+    )
 
 
 def _people(cast: tuple[Worn, ...]) -> tuple[SimPerson, ...]:
