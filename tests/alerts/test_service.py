@@ -42,7 +42,7 @@ class House:
         return [topic for topic in self.bus._retained if "/alert/" in topic]
 
     async def next(self):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return (await self.heard.take(1))[0].message
 
     async def alert(self):

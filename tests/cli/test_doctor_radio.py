@@ -133,7 +133,7 @@ async def child(*command, says):
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), 10)
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
         assert line.startswith(says.encode()), line
         yield
     finally:

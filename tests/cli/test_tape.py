@@ -1,6 +1,7 @@
 """What is recorded and replayed gives the same anomalies, to the bit."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from vitals.clock import now
 from vitals.metrics import Metrics
 from vitals.model import Limit
 from vitals.mqtt import MqttBus
+from vitals.wire import Message
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,9 +28,17 @@ ROOT = Path(__file__).parent.parent.parent
 LIMITS = config.Dsp(limits={"heart_rate": Limit(high=120, hold_s=5)})
 
 
+@contextlib.contextmanager
 def vitals(*arguments):
+    """Run a command beside a block; it has ended by the end of that."""
     command = [sys.executable, "-m", "vitals", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def story():
@@ -53,20 +63,28 @@ async def recorded(folder, feed):
             stage = asyncio.create_task(
                 dsp.service.run(bus, LIMITS, folder, Metrics(), now)
             )
-            recorder = vitals("record", tape, "--config", toml)
-            assert "recording" in await asyncio.to_thread(recorder.stderr.readline)
-            await feed(other, toml)
-            end = time.monotonic() + 10
-            while len(anomalies(tape)) < 4 and time.monotonic() < end:
-                await asyncio.sleep(0.1)
-            await asyncio.sleep(0.5)
-            recorder.send_signal(signal.SIGINT)
-            assert "recorded" in await asyncio.to_thread(recorder.stderr.read)
-            assert recorder.wait() == 0
-            recorder.stderr.close()
+            with vitals("record", tape, "--config", toml) as recorder:
+                assert "recording" in await asyncio.to_thread(recorder.stderr.readline)
+                await hearing(other, tape)
+                await feed(other, toml)
+                end = time.monotonic() + 60
+                while len(anomalies(tape)) < 4 and time.monotonic() < end:
+                    await asyncio.sleep(0.1)
+                await asyncio.sleep(0.5)
+                recorder.send_signal(signal.SIGINT)
+                assert "recorded" in await asyncio.to_thread(recorder.stderr.read)
+                assert recorder.wait() == 0
             stage.cancel()
             await asyncio.gather(stage, return_exceptions=True)
     return tape
+
+
+async def hearing(bus, tape):
+    """Wait until the recorder hears; what it asked the broker for is under way."""
+    async with asyncio.timeout(60):
+        while not tape.stat().st_size:
+            await bus.publish(Message(wire.gateway_topic("gw-1", "test"), b"{}"))
+            await asyncio.sleep(0.05)
 
 
 def anomalies(tape):
@@ -80,10 +98,10 @@ def test_a_replay_gives_the_same_anomalies_to_the_bit(tmp_path):
             await bus.publish(message)
 
     async def again(_, toml):
-        replay = vitals("replay", first, "--config", toml)
-        assert "replayed 300 messages" in await asyncio.to_thread(replay.stderr.read)
-        assert replay.wait() == 0
-        replay.stderr.close()
+        with vitals("replay", first, "--config", toml) as replay:
+            said = await asyncio.to_thread(replay.stderr.read)
+            assert "replayed 300 messages" in said
+            assert replay.wait() == 0
 
     first = asyncio.run(recorded(tmp_path / "first", live))
     second = asyncio.run(recorded(tmp_path / "second", again))

@@ -63,7 +63,7 @@ class House:
     async def hear(self, count=1):
         said = []
         while len(said) < count:
-            for delivery in await asyncio.wait_for(self.heard.take(), 5):
+            for delivery in await asyncio.wait_for(self.heard.take(), 60):
                 said.append(wire.read(Anomaly, delivery.message.payload))
         await asyncio.sleep(0.1)  # what follows a word: a save
         return said
@@ -74,7 +74,7 @@ def heart(second, hr):
 
 
 def run(main):
-    asyncio.run(asyncio.wait_for(main, 20))
+    asyncio.run(asyncio.wait_for(main, 60))
 
 
 def test_a_racing_heart_on_the_bus_becomes_an_anomaly(tmp_path):

@@ -260,7 +260,7 @@ def test_bluez_that_comes_late_is_found(run, beside, bus, tmp_path, caplog):
                 await until(lambda: radio.problem, "the problem")
                 port = await sim.serve("127.0.0.1", 0)
                 async with daemon(tmp_path, bus), bluez(bus, port):
-                    device = await asyncio.wait_for(seen, 10)
+                    device = await asyncio.wait_for(seen, 60)
                     assert device.address == ADDRESSES["strap"]
                     await until(lambda: not radio.problem, "relief")
 

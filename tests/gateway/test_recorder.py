@@ -192,7 +192,7 @@ def test_a22_online_since_is_since_the_broker_was_reached_again(run, beside, tmp
 async def statuses(inbox, true, noun=GatewayStatus):
     """Wait for a status that is as wanted."""
     while True:
-        for delivery in await asyncio.wait_for(inbox.take(), 6):
+        for delivery in await asyncio.wait_for(inbox.take(), 60):
             status = wire.read(noun, delivery.message.payload)
             if true(status):
                 return status

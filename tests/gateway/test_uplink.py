@@ -75,7 +75,7 @@ def commit(bus, *ranges, device="strap-1"):
 async def take(inbox, count):
     found = []
     while len(found) < count:
-        for delivery in await asyncio.wait_for(inbox.take(), 5):
+        for delivery in await asyncio.wait_for(inbox.take(), 60):
             found += [r.record.seq for r in wire.unpack(delivery.message)]
     return found
 

@@ -80,7 +80,7 @@ class House:
         self.ledger.close()
 
     async def acked(self, count):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.post.acked) < count:
                 await asyncio.sleep(0.005)
         await asyncio.sleep(0.02)
@@ -310,7 +310,7 @@ def test_cancelling_lets_the_write_finish(tmp_path, beat):
     class Slow(Sickly):
         def write(self, readings):
             begun.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
             return super().write(readings)
 
     house = House(tmp_path, Slow(open_store(config.Store(), tmp_path), 0))

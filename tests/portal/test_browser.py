@@ -56,7 +56,7 @@ class Tab:
         self._answers[self._number] = answer
         text = {"id": self._number, "method": method, "params": params}
         await self._socket.send(json.dumps(text))
-        said = await asyncio.wait_for(answer, 20)
+        said = await asyncio.wait_for(answer, 60)
         assert "error" not in said, said
         return said["result"]
 
@@ -115,7 +115,7 @@ async def browser(folder):
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while b"DevTools listening" not in (
                 line := await process.stderr.readline()
             ):
@@ -158,7 +158,7 @@ async def visit(place, story):
         )
         task = asyncio.create_task(portal)
         try:
-            yield tab, await asyncio.wait_for(address, 10)
+            yield tab, await asyncio.wait_for(address, 60)
             assert tab.complaints == []
             url = address.result()
             elsewhere = [r for r in tab.requests if not r.startswith(url)]
@@ -281,7 +281,7 @@ def test_a_patient_watches_a_reading_arrive_and_their_trend(new_place, story):
             assert await tab.js(mean) > 500
             record = HeartRate(t=clock.now(), hr=123)
             number = "document.querySelector('[data-field=hr]').textContent"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while await tab.js(number) != "123":
                     record = HeartRate(t=clock.now(), hr=123)
                     await new_place.bus.publish(

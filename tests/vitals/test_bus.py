@@ -52,7 +52,7 @@ def with_bus(request, run, tmp_path):
 async def collect(inbox, count):
     found = []
     while len(found) < count:
-        for delivery in await asyncio.wait_for(inbox.take(), 5):
+        for delivery in await asyncio.wait_for(inbox.take(), 60):
             delivery.ack()
             found.append(delivery.message)
     return found

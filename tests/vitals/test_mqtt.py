@@ -40,7 +40,7 @@ def test_what_was_not_acknowledged_comes_again(run, tmp_path):
                 await asyncio.sleep(0.2)
             async with MqttBus(mqtt, "stage") as bus:
                 inbox = bus.subscribe(TOPIC)
-                [again] = await asyncio.wait_for(inbox.take(), 5)
+                [again] = await asyncio.wait_for(inbox.take(), 60)
                 assert again.message.payload == b"2"
 
     run(main())
@@ -57,7 +57,7 @@ def test_a_stage_that_stops_cleanly_misses_nothing(run, tmp_path):
                 bus.unsubscribe(inbox)
             await other.publish(Message(TOPIC, b"while it was away"))
             async with MqttBus(mqtt, "stage") as bus:
-                [kept] = await asyncio.wait_for(bus.subscribe(TOPIC).take(), 5)
+                [kept] = await asyncio.wait_for(bus.subscribe(TOPIC).take(), 60)
                 assert kept.message.payload == b"while it was away"
 
     run(main())
@@ -74,7 +74,7 @@ def test_publishing_waits_for_a_broker_that_is_away(run, tmp_path):
             await asyncio.sleep(0.3)
             assert not waiting.done()
             async with broker.child(program, tmp_path, port):
-                await asyncio.wait_for(waiting, 10)
+                await asyncio.wait_for(waiting, 60)
 
     run(main())
 
