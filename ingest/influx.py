@@ -8,7 +8,10 @@ speak.
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
+from zlib import compress
 
 from influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS, WriteApi
@@ -33,6 +36,8 @@ LAST = END * MILLISECOND  # ns
 OURS = "ok >= 0"  # somebody else may write into our measurements
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+GZIP = 31  # zlib's window bits with a gzip header
 
 Row = dict[str, Any]
 
@@ -42,19 +47,34 @@ class InfluxStore:
 
     def __init__(self, settings: Settings, authorization: str = "") -> None:
         self._settings = settings
-        org = settings.organisation or "-"
-        self._client = InfluxDBClient(settings.url, None, timeout=TIMEOUT_MS, org=org)
+        self._client = InfluxDBClient(
+            settings.url,
+            None,
+            timeout=TIMEOUT_MS,
+            org=settings.organisation or "-",
+            ssl_ca_cert=settings.ca or None,
+        )
         if authorization:
             self._client.api_client.set_default_header("Authorization", authorization)
-        path = WriteApi if settings.organisation else _WriteApi
-        self._write = path(self._client, SYNCHRONOUS)
+        self._write = _WriteApi(self._client, SYNCHRONOUS)
+        self._write.gzip = urlsplit(settings.url).hostname not in LOOPBACK
+        self._poster = ThreadPoolExecutor(1, "influx")
 
     def write(self, readings: Sequence[Reading]) -> Written:
-        """Store readings; those that InfluxDB will not have are refused one by one."""
+        """Store readings; those that InfluxDB will not have are refused one by one.
+
+        While a batch is on its way the lines of the next are made.
+        """
         refused: list[tuple[Reading, str]] = []
+        under_way: Future[None] | None = None
         for place in range(0, len(readings), BATCH):
             batch = readings[place : place + BATCH]
-            self._post(batch, [lines(r).encode() for r in batch], refused)
+            encoded = [lines(reading) for reading in batch]
+            if under_way:
+                under_way.result()
+            under_way = self._poster.submit(self._post, batch, encoded, refused)
+        if under_way:
+            under_way.result()
         return Written(len(readings) - len(refused), 0, refused)
 
     def trend(
@@ -154,12 +174,13 @@ class InfluxStore:
 
     def close(self) -> None:
         """Close the connections."""
+        self._poster.shutdown()
         self._client.close()
 
     def _post(
         self,
         readings: Sequence[Reading],
-        encoded: Sequence[bytes],
+        encoded: Sequence[str],
         refused: list[tuple[Reading, str]],
     ) -> None:
         """Write a batch; halve it until the points that are wrong stand alone.
@@ -167,7 +188,7 @@ class InfluxStore:
         What InfluxDB has stored of a batch that it answered with an error is written
         again, which changes nothing.
         """
-        reason = self._send(b"\n".join(encoded))
+        reason = self._send("\n".join(encoded).encode())
         if not reason:
             return
         if len(readings) == 1:
@@ -273,7 +294,9 @@ class InfluxStore:
 
 
 class _WriteApi(WriteApi):  # type: ignore[misc]
-    """Writes to `/write`, which 1.x and 3.x have as well as 2.x."""
+    """Writes to `/write`, which 1.x and 3.x have as well as 2.x, or where 2.x does."""
+
+    gzip = False
 
     def _post_write(
         self,
@@ -284,11 +307,18 @@ class _WriteApi(WriteApi):  # type: ignore[misc]
         precision: str,
         **settings: dict[str, object],
     ) -> object:
+        path, query = "/write", [("db", bucket), ("precision", precision)]
+        if org != "-":
+            path, query = "/api/v2/write", [("org", org), ("bucket", bucket), query[1]]
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        if self.gzip:
+            headers["Content-Encoding"] = "gzip"
+            body = compress(body, 1, wbits=GZIP)
         return self._influxdb_client.api_client.call_api(
-            "/write",
+            path,
             "POST",
-            query_params=[("db", bucket), ("precision", precision)],
-            header_params={"Content-Type": "text/plain; charset=utf-8"},
+            query_params=query,
+            header_params=headers,
             body=body,
             urlopen_kw=settings.get("urlopen_kw") or {},
         )

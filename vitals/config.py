@@ -192,6 +192,7 @@ class Store(Section, frozen=True):
     database: str = "vitals"  # 2.x and 3: the bucket
     organisation: str = ""  # 2.x; "" writes by /write, else by /api/v2/write
     authorization_file: str = ""  # its first line is the Authorization header
+    ca: str = ""  # a file of certificates for https; "": the system's
 
 
 class Dsp(Section, frozen=True):
