@@ -19,6 +19,7 @@ from influxdb_client.client.write_api import WriteApi
 from benchmarks import results, servers
 from benchmarks.gateway import cpu_s
 from ingest.influx import InfluxStore
+from ingest.influx_query import Influx
 from ingest.lines import MILLISECOND, lines
 from ingest.samples import intervals
 from vitals import HeartRate, Reading, config
@@ -65,7 +66,7 @@ class Ours:
     """The store as ingest uses it."""
 
     def __init__(self, influx):
-        self.store = InfluxStore(config.Store(url=influx.url, database="ours"))
+        self.store = InfluxStore(Influx(config.Store(url=influx.url, database="ours")))
         influx.create("ours")
 
     def prepare(self, readings):

@@ -9,14 +9,16 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from ingest.dead import Letter, Numbered, malformed, numbered, refused
 from ingest.ledger import Ledger
+from ingest.pace import Pace
 from ingest.ranges import Range, runs
 from ingest.store import Store, Written
 from vitals import Committed, GatewayStatus, MalformedData, Reading, Unavailable, wire
-from vitals.bus import Bus, Delivery, matches
+from vitals.bus import Bus, Delivery, Inbox, matches
 from vitals.clock import Clock
 from vitals.metrics import Metrics
 from vitals.wire import Message
@@ -24,6 +26,7 @@ from vitals.wire import Message
 log = logging.getLogger(__name__)
 
 DELIVERIES = 5000  # taken at once
+CLOSE_S = 5.0  # for what waits when we are told to stop; it would come again
 OCTETS = 1 << 20  # of payload written at once, or one message: about 8000 records
 WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # between attempts while the store is away
 RANGES = 1000  # in one `committed` message
@@ -34,27 +37,46 @@ T = TypeVar("T")
 
 
 async def run(
-    bus: Bus, store: Store, ledger: Ledger, metrics: Metrics, clock: Clock
+    bus: Bus,
+    store: Store,
+    ledger: Ledger,
+    metrics: Metrics,
+    clock: Clock,
+    pace: Pace | None = None,
 ) -> None:
     """Store every record, until cancelled; `store` and `ledger` stay the caller's."""
-    inbox = bus.subscribe(*wire.READINGS, *wire.BATCHES, wire.GATEWAY_STATUSES)
+    # A gateway that comes back waits for a word: its status shares no inbox with
+    # records, which may wait for each other.
+    records = bus.subscribe(*wire.READINGS, *wire.BATCHES)
+    statuses = bus.subscribe(wire.GATEWAY_STATUSES)
     teller = Teller(bus, ledger)
     intake = Intake(store, ledger, metrics, clock)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(teller.run())
-            while True:
-                # What arrives while this is written is the next batch: one record
-                # when all is well, thousands after an outage.
-                for group in _groups(await inbox.take(DELIVERIES)):
+            tasks.create_task(_drain(statuses, Pace(), intake, teller))
+            await _drain(records, pace or Pace(), intake, teller)
+    finally:
+        bus.unsubscribe(records)
+        bus.unsubscribe(statuses)
+
+
+async def _drain(inbox: Inbox, pace: Pace, intake: "Intake", teller: "Teller") -> None:
+    """Keep what arrives, until cancelled."""
+    while not pace.closing:
+        # What arrives while this is written is the next batch: one record when all is
+        # well, thousands after an outage.
+        deliveries = await pace.take(inbox, DELIVERIES)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S if pace.closing else None):
+                for group in _groups(deliveries):
                     mail = await _finish(Mail, [d.message for d in group])
                     teller.publish(await intake.keep(mail))
                     teller.tell(mail.numbered())
                     teller.greet(mail.online)
                     for delivery in group:
                         delivery.ack()
-    finally:
-        bus.unsubscribe(inbox)
+    raise asyncio.CancelledError
 
 
 class Mail:

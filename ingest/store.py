@@ -1,6 +1,7 @@
 """What a store of records must do, and the door to the one that is configured."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -108,6 +109,12 @@ class Store(History, Protocol):
             again.
         """
 
+    def tend(self, now: Instant) -> None:
+        """Do what can wait, for a short while: drop what is too old, roll what is due.
+
+        To be called again and again; it may raise `Unavailable` as well.
+        """
+
 
 def open_store(settings: config.Store, data: Path) -> Store:
     """Open the configured store for writing; SQLite lies in `data`.
@@ -116,12 +123,20 @@ def open_store(settings: config.Store, data: Path) -> Store:
     ------
     ConfigError
         The store's package or secret is not there.
+    Unavailable
+        The file cannot be opened, or is a newer version's.
     """
     if settings.kind == "influx":
-        return _influx(settings)
+        with _client():
+            from ingest.influx import InfluxStore
+            from ingest.influx_query import Influx
+
+        return InfluxStore(Influx(settings, config.secret(settings.authorization_file)))
     from ingest.sqlite import SqliteStore
 
-    return SqliteStore(data / "store.db")
+    store = SqliteStore(data / "store.db", settings)
+    store.open()
+    return store
 
 
 def open_history(settings: config.Store, data: Path) -> History:
@@ -130,20 +145,24 @@ def open_history(settings: config.Store, data: Path) -> History:
     A store that is not there yet is an empty one until it is.
     """
     if settings.kind == "influx":
-        return _influx(settings)
-    from ingest.sqlite import SqliteHistory
+        with _client():
+            from ingest.influx_history import InfluxHistory
+            from ingest.influx_query import Influx
+
+        secret = config.secret(settings.authorization_file)
+        return InfluxHistory(Influx(settings, secret))
+    from ingest.sqlite_history import SqliteHistory
 
     return SqliteHistory(data / "store.db")
 
 
-def _influx(settings: config.Store) -> Store:
-    """Open InfluxDB; its client weighs 42 MB, which only those who use it pay."""
+@contextmanager
+def _client() -> Iterator[None]:
+    """Import InfluxDB's client; it weighs 42 MB, which only those who use it pay."""
     try:
-        from ingest.influx import InfluxStore
+        yield
     except ImportError as error:
         raise ConfigError(
             "store.kind = 'influx' needs influxdb-client:"
             f" pip install 'vitals[influx]' ({error})"
         ) from error
-    secret = config.secret(settings.authorization_file)
-    return InfluxStore(settings, secret)

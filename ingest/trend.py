@@ -29,13 +29,17 @@ class Window(NamedTuple):
     width: int  # ms
 
 
-def window(start: Instant, stop: Instant, points: int) -> Window:
+def window(start: Instant, stop: Instant, points: int, finest: int = SECOND) -> Window:
     """Give the finest buckets that cover [start, stop) with at most `points`.
+
+    None is narrower than `finest`, in ms.
 
     >>> window(Instant(61_000), Instant(3_600_000), 60)
     Window(start=60000, stop=3600000, width=60000)
     """
     for width in _widths():
+        if width < finest:
+            continue
         first, last = start // width * width, -(-stop // width) * width
         if last - first <= max(points, 1) * width:
             return Window(first, last, width)

@@ -32,7 +32,7 @@ HOMES = {
         "gateway.survey",
     ),
     "paho": ("vitals.mqtt",),
-    "influxdb_client": ("ingest.influx",),
+    "influxdb_client": ("ingest.influx", "ingest.influx_query"),
     "numba": ("dsp.kernels",),
     "numpy": ("dsp",),
     "scipy": (),

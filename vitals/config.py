@@ -6,6 +6,7 @@ Constructors receive the values they need: there is no global settings object.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +22,7 @@ CREDENTIALS = "/etc/credstore"
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Address = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
+Days = Annotated[float, Meta(ge=0, le=36_500)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
@@ -193,6 +195,11 @@ class Store(Section, frozen=True):
     organisation: str = ""  # 2.x; "" writes by /write, else by /api/v2/write
     authorization_file: str = ""  # its first line is the Authorization header
     ca: str = ""  # a file of certificates for https; "": the system's
+    commit_s: Annotated[float, Meta(ge=0, le=60)] = 5.0  # SQLite: at most one so often
+    commit_rows: Annotated[int, Meta(ge=1, le=100_000)] = 500  # unless so many wait
+    raw_days: Days = 0.0  # SQLite: streamed records; 0 keeps them for ever
+    minute_days: Days = 0.0  # rollups by the minute
+    hour_days: Days = 0.0  # and by the hour
 
 
 class Dsp(Section, frozen=True):
@@ -283,6 +290,12 @@ def _complaints(found: Config) -> Iterator[str]:
             yield f"gateway.wearables[{place}].device: no device may be called alert"
     yield from _unknown("dsp.limits", found.dsp.limits, [m.value for m in Metric])
     yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
+    ladder = ("raw_days", "minute_days", "hour_days")
+    for finer, coarser in pairwise(ladder):
+        if (getattr(found.store, finer) or inf) > (
+            getattr(found.store, coarser) or inf
+        ):
+            yield f"store.{coarser}: must not be less than store.{finer}"
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
         yield "mqtt.ca: a certificate without it would be sent in plain text"
 

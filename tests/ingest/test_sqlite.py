@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.sqlite import SqliteHistory, SqliteStore
+from ingest.sqlite import SqliteStore
+from ingest.sqlite_history import SqliteHistory
 from vitals import HeartRate, Metric, Reading, Unavailable
 
 ROOT = Path(__file__).parents[2]

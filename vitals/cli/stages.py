@@ -77,10 +77,14 @@ async def gateway(house: House) -> None:
 async def ingest(house: House) -> None:
     """Store the records."""
     import ingest.service
+    import ingest.upkeep
     from ingest.ledger import Ledger
+    from ingest.pace import pace
     from ingest.store import open_store
 
-    store = open_store(house.config.store, house.data)
+    settings = house.config.store
+    # In a thread: a file of an older version takes its time.
+    store = await asyncio.to_thread(open_store, settings, house.data)
     ledger = Ledger(house.data / "ledger.db")
     async with AsyncExitStack() as open_files:
         open_files.callback(store.close)
@@ -88,7 +92,14 @@ async def ingest(house: House) -> None:
         bus = await open_files.enter_async_context(
             MqttBus(house.config.mqtt, "vitals-ingest")
         )
-        await ingest.service.run(bus, store, ledger, house.metrics, house.clock)
+        group = await open_files.enter_async_context(asyncio.TaskGroup())
+        tending = group.create_task(ingest.upkeep.run(store, house.clock))
+        try:
+            await ingest.service.run(
+                bus, store, ledger, house.metrics, house.clock, pace(settings)
+            )
+        finally:
+            tending.cancel()
 
 
 async def dsp(house: House) -> None:

@@ -14,6 +14,7 @@ from vitals.config import (
     Sim,
     SimPerson,
     SimWearable,
+    Store,
     Wearable,
 )
 from vitals.model import Limit
@@ -90,6 +91,7 @@ def write(  # noqa: PLR0913 - the demo's options
             ledger=ledger,
             speed=speed,
         ),
+        store=Store(commit_s=0),  # as with the gateway's group_ms
         dsp=QUICK,
         alerts=Alerts(),
         portal=Portal(port=port),

@@ -1,0 +1,103 @@
+"""A store that an older version wrote opens, and says the same as before."""
+
+import sqlite3
+
+import pytest
+from hypothesis import given, settings
+
+from ingest.sqlite import SqliteStore
+from ingest.sqlite_history import SqliteHistory
+from ingest.store import open_store
+from tests.ingest import first_version
+from vitals import Kind, Metric, Unavailable, config
+
+
+def everything(history, noon):
+    """All that a reader can ask."""
+    asked = noon - 90_000, noon + 7_300_000
+    return (
+        sorted(map(repr, history.export())),
+        history.count(),
+        history.subjects(),
+        [history.latest(subject) for subject in history.subjects()],
+        [
+            history.trend(subject, metric, *asked, points)
+            for subject in history.subjects()
+            for metric in Metric
+            for points in (3, 200, 5000)
+        ],
+        [
+            history.records(subject, kind, *asked, None, 1000)
+            for subject in history.subjects()
+            for kind in Kind
+        ],
+    )
+
+
+def test_an_old_store_says_the_same_once_it_is_opened(tmp_path, any_readings, noon):
+    number = iter(range(10**6))
+
+    @settings(max_examples=25, deadline=None)
+    @given(any_readings)
+    def holds(readings):
+        folder = tmp_path / str(next(number))
+        folder.mkdir()
+        first_version.write(folder / "store.db", readings)
+        old = open_store(config.Store(), folder)
+        new = SqliteStore(folder / "new.db")
+        new.write(readings)
+        assert everything(old, noon) == everything(new, noon)
+        # What was there is known, what is new is added.
+        assert old.write(readings).new == 0
+        old.close()
+        new.close()
+
+    holds()
+
+
+def test_a_reader_of_an_old_store_says_what_to_do(tmp_path, beat):
+    first_version.write(tmp_path / "store.db", [beat(1)])
+    history = SqliteHistory(tmp_path / "store.db")
+    with pytest.raises(Unavailable, match=r"older version .* `vitals run ingest`"):
+        history.count()
+    history.close()
+
+
+def test_a_store_of_a_newer_version_is_refused_at_once_and_left_alone(tmp_path):
+    path = tmp_path / "store.db"
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    before = path.read_bytes()
+    for door in (
+        lambda: open_store(config.Store(), tmp_path),
+        lambda: SqliteHistory(path).count(),
+    ):
+        with pytest.raises(Unavailable, match="newer version") as told:
+            door()
+        assert "\n" not in str(told.value)
+    assert path.read_bytes() == before
+
+
+def test_an_old_program_that_still_runs_is_kept_out(tmp_path, beat):
+    path = tmp_path / "store.db"
+    first_version.write(path, [beat(1)])
+    old = sqlite3.connect(path, isolation_level=None)
+    open_store(config.Store(), tmp_path).close()
+    with pytest.raises(sqlite3.Error):
+        old.execute(first_version.INSERT, (99, 1, 1, 1, 1, 1, "{}"))
+    old.close()
+
+
+def test_a_bringing_up_that_dies_leaves_the_old_store(tmp_path, beat):
+    path = tmp_path / "store.db"
+    first_version.write(path, [beat(seq) for seq in range(1, 9)])
+    with sqlite3.connect(path) as db:  # a record that nobody can read
+        db.execute("UPDATE record SET payload = '{}' WHERE id = 5")
+    db.close()
+    with pytest.raises(Exception, match="HeartRate"):
+        open_store(config.Store(), tmp_path)
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM record").fetchone() == (8,)
+    db.close()
