@@ -19,7 +19,7 @@ from ingest.ranges import Range, runs
 from ingest.store import Store, Written
 from vitals import Committed, GatewayStatus, MalformedData, Reading, Unavailable, wire
 from vitals.bus import Bus, Delivery, Inbox, matches
-from vitals.clock import Clock
+from vitals.clock import Clock, monotonic
 from vitals.metrics import Metrics
 from vitals.wire import Message
 
@@ -29,11 +29,13 @@ DELIVERIES = 5000  # taken at once
 CLOSE_S = 5.0  # for what waits when we are told to stop; it would come again
 OCTETS = 1 << 20  # of payload written at once, or one message: about 8000 records
 WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # between attempts while the store is away
+AHEAD = 1  # groups that wait to be promised, beside the one that is and the next
 RANGES = 1000  # in one `committed` message
 DEAD = 1000  # letters that wait to be published; the table has them all
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Belt = asyncio.Queue[tuple[list[Delivery], asyncio.Task[tuple["Mail", Written]]]]
 
 
 async def run(
@@ -62,21 +64,36 @@ async def run(
 
 
 async def _drain(inbox: Inbox, pace: Pace, intake: "Intake", teller: "Teller") -> None:
-    """Keep what arrives, until cancelled."""
-    while not pace.closing:
-        # What arrives while this is written is the next batch: one record when all is
-        # well, thousands after an outage.
-        deliveries = await pace.take(inbox, DELIVERIES)
+    """Keep what arrives, until cancelled.
+
+    While one group is written the next is read: the database never waits for us.
+    """
+    belt: Belt = asyncio.Queue(AHEAD)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_promise(belt, intake, teller))
+        while not pace.closing:
+            # What arrives while others are written is the next group: one record when
+            # all is well, thousands after an outage.
+            for group in _groups(await pace.take(inbox, DELIVERIES)):
+                messages = [delivery.message for delivery in group]
+                await belt.put((group, tasks.create_task(intake.store(messages))))
         with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_S if pace.closing else None):
-                for group in _groups(deliveries):
-                    mail = await _finish(Mail, [d.message for d in group])
-                    teller.publish(await intake.keep(mail))
-                    teller.tell(mail.numbered())
-                    teller.greet(mail.online)
-                    for delivery in group:
-                        delivery.ack()
-    raise asyncio.CancelledError
+            async with asyncio.timeout(CLOSE_S):
+                await belt.join()
+        raise asyncio.CancelledError
+
+
+async def _promise(belt: Belt, intake: "Intake", teller: "Teller") -> None:
+    """Promise and acknowledge what has been stored, in the order in which it came."""
+    while True:
+        group, storing = await belt.get()
+        mail, written = await storing
+        teller.publish(await intake.promise(mail, written))
+        teller.tell(mail.numbered())
+        teller.greet(mail.online)
+        for delivery in group:
+            delivery.ack()
+        belt.task_done()
 
 
 class Mail:
@@ -128,26 +145,39 @@ class Intake:
     ) -> None:
         self._store, self._ledger = store, ledger
         self._metrics, self._clock = metrics, clock
+        self._failed = 0  # attempts since the last that succeeded
 
-    async def keep(self, mail: Mail) -> list[Message]:
-        """Return once everything is durable; give the dead letters to publish."""
-        written = Written(0, 0)
+    async def store(self, messages: Sequence[Message]) -> tuple[Mail, Written]:
+        """Return once the records are stored."""
+        mail = await _finish(Mail, messages)
+        if not mail.readings:
+            return mail, Written(0, 0)
+        began = monotonic()
+        written = await self._insist(self._store.write, mail.readings)
+        self._metrics.observe("ingest_write_seconds", [monotonic() - began])
+        self._metrics.gauge("ingest_batch_records", len(mail.readings))
+        return mail, written
+
+    async def promise(self, mail: Mail, written: Written) -> list[Message]:
+        """Return once the ledger says so; give the dead letters to publish."""
         if mail.readings:
-            written = await self._insist(self._store.write, mail.readings)
             self._count(mail.readings, written)
         bad = [(wire.pack(r), refused(r, why)) for r, why in written.refused]
         letters = [*mail.letters, *bad]
         refusals = {reading for reading, _ in written.refused}
         kept = [r for r in mail.readings if r not in refusals] if bad else mail.readings
-        letters += await self._promise(kept, letters)
+        letters += await self._note(kept, letters)
         self._metrics.count("ingest_malformed_total", len(mail.letters))
-        self._metrics.gauge("ingest_lost", self._ledger.tally()[0])
+        self._metrics.count("ingest_dead_total", len(letters))
+        lost, given = self._ledger.tally()
+        self._metrics.gauge("ingest_lost", lost)
+        self._metrics.gauge("ingest_given", given)
         return [
             wire.dead(message, letter.reason, self._clock())
             for message, letter in letters
         ]
 
-    async def _promise(
+    async def _note(
         self, kept: Iterable[Reading], letters: Sequence[tuple[Message, Letter]]
     ) -> list[tuple[Message, Letter]]:
         """Write durable numbers and letters into the ledger; give notes on disputes."""
@@ -172,15 +202,24 @@ class Intake:
             try:
                 result = await _finish(attempt, *args, **kwargs)
             except Unavailable as error:
-                if not failed:
-                    log.warning("cannot store, will keep trying: %s", error)
-                self._metrics.count("ingest_unavailable_total")
+                self._outage(error)
                 await asyncio.sleep(WAITS_S[min(failed, len(WAITS_S) - 1)])
                 failed += 1
             else:
-                if failed:
-                    log.warning("can store again, after %d attempts", failed)
+                self._recovery()
                 return result
+
+    def _outage(self, error: Unavailable) -> None:
+        """Note a failed attempt; several calls may be at it."""
+        if not self._failed:
+            log.warning("cannot store, will keep trying: %s", error)
+        self._failed += 1
+        self._metrics.count("ingest_unavailable_total")
+
+    def _recovery(self) -> None:
+        if self._failed:
+            log.warning("can store again, after %d attempts", self._failed)
+        self._failed = 0
 
     def _count(self, readings: Sequence[Reading], written: Written) -> None:
         """Count what was written, before the ledger knows of it."""
