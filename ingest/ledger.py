@@ -109,6 +109,15 @@ class Ledger:
         with self._lock:
             return seq in self._streams.get((gateway, device), ())
 
+    def known(self, numbers: Iterable[Numbered]) -> set[Numbered]:
+        """Give those numbers that are durable already."""
+        with self._lock:
+            return {
+                one
+                for one in numbers
+                if one.seq in self._streams.get((one.gateway, one.device), ())
+            }
+
     def ranges(self, gateway: str) -> dict[str, list[Range]]:
         """Give the durable ranges of each device of a gateway."""
         with self._lock:

@@ -18,7 +18,7 @@ from ingest.pace import Pace
 from ingest.ranges import Range, runs
 from ingest.store import Store, Written
 from vitals import Committed, GatewayStatus, MalformedData, Reading, Unavailable, wire
-from vitals.bus import Bus, Delivery, Inbox, matches
+from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock, monotonic
 from vitals.metrics import Metrics
 from vitals.wire import Message
@@ -89,7 +89,7 @@ async def _promise(belt: Belt, intake: "Intake", teller: "Teller") -> None:
         group, storing = await belt.get()
         mail, written = await storing
         teller.publish(await intake.promise(mail, written))
-        teller.tell(mail.numbered())
+        teller.tell(mail.numbers)
         teller.greet(mail.online)
         for delivery in group:
             delivery.ack()
@@ -105,16 +105,17 @@ class Mail:
         self.online: list[str] = []  # gateways that said so
         for message in messages:
             self._sort(message)
+        self.durable = [*numbered(self.readings)]  # once they are stored
 
-    def numbered(self) -> Iterator[Numbered]:
-        """Give whatever a gateway waits to see committed."""
-        yield from numbered(self.readings)
-        for _, letter in self.letters:
-            yield from letter.claims
+    @property
+    def numbers(self) -> list[Numbered]:
+        """What gateways wait to see committed."""
+        claims = [claim for _, letter in self.letters for claim in letter.claims]
+        return self.durable + claims
 
     def _sort(self, message: Message) -> None:
         try:
-            if matches(wire.GATEWAY_STATUSES, message.topic):
+            if message.topic.endswith("/status"):
                 self._status(message)
             else:
                 self.readings += wire.unpack(message)
@@ -161,12 +162,14 @@ class Intake:
     async def promise(self, mail: Mail, written: Written) -> list[Message]:
         """Return once the ledger says so; give the dead letters to publish."""
         if mail.readings:
-            self._count(mail.readings, written)
+            self._count(mail, written)
         bad = [(wire.pack(r), refused(r, why)) for r, why in written.refused]
         letters = [*mail.letters, *bad]
-        refusals = {reading for reading, _ in written.refused}
-        kept = [r for r in mail.readings if r not in refusals] if bad else mail.readings
-        letters += await self._note(kept, letters)
+        durable = mail.durable
+        if bad:
+            refusals = {reading for reading, _ in written.refused}
+            durable = [*numbered(r for r in mail.readings if r not in refusals)]
+        letters += await self._note(durable, letters)
         self._metrics.count("ingest_malformed_total", len(mail.letters))
         self._metrics.count("ingest_dead_total", len(letters))
         lost, given = self._ledger.tally()
@@ -178,10 +181,10 @@ class Intake:
         ]
 
     async def _note(
-        self, kept: Iterable[Reading], letters: Sequence[tuple[Message, Letter]]
+        self, durable: Sequence[Numbered], letters: Sequence[tuple[Message, Letter]]
     ) -> list[tuple[Message, Letter]]:
         """Write durable numbers and letters into the ledger; give notes on disputes."""
-        durable, dead = list(numbered(kept)), [letter for _, letter in letters]
+        dead = [letter for _, letter in letters]
         if not (durable or dead):
             return []
         disputed = await self._insist(self._ledger.keep, durable, dead, self._clock())
@@ -221,32 +224,28 @@ class Intake:
             log.warning("can store again, after %d attempts", self._failed)
         self._failed = 0
 
-    def _count(self, readings: Sequence[Reading], written: Written) -> None:
+    def _count(self, mail: Mail, written: Written) -> None:
         """Count what was written, before the ledger knows of it."""
-        fresh, known = written.fresh, [r for r in readings if self._known(r)]
+        readings, fresh, refused = mail.readings, written.fresh, len(written.refused)
+        known = self._ledger.known(mail.durable)
         if fresh is None:  # this store cannot tell; the ledger nearly can
             bad = {reading for reading, _ in written.refused}
-            fresh = [r for r in readings if not self._known(r) and r not in bad]
+            fresh = [r for r in readings if r not in bad] if bad else readings
+            if known:
+                fresh = [r for r in fresh if known.isdisjoint(numbered([r]))]
         elif known:
-            known_keys = set(known)
-            reused = sum(reading in known_keys for reading in fresh)
+            reused = sum(claim in known for claim in numbered(fresh))
             self._metrics.count("ingest_seq_reused_total", reused)
-        repeated = len(readings) - len(fresh) - len(written.refused)
         self._metrics.count("ingest_batches_total")
         self._metrics.count("ingest_records_total", len(fresh))
+        repeated = len(readings) - len(fresh) - refused
         self._metrics.count("ingest_repeated_total", repeated)
-        self._metrics.count("ingest_refused_total", len(written.refused))
+        self._metrics.count("ingest_refused_total", refused)
         now = self._clock()
-        received = (r.record.received for r in fresh)
+        received = [r.record.received for r in fresh]
         seconds = [(now - ms) / 1000 for ms in received if ms is not None]
         self._metrics.observe("ingest_stored_seconds", seconds)
-
-    def _known(self, reading: Reading) -> bool:
-        """Tell whether the ledger has a reading's number already."""
-        gateway, seq = reading.record.gateway, reading.record.seq
-        if gateway is None or seq is None:
-            return False
-        return self._ledger.knows(gateway, reading.device, seq)
+        self._metrics.gauge("ingest_lag_seconds", max(seconds, default=0))
 
 
 class Teller:

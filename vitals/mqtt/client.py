@@ -17,7 +17,7 @@ from vitals.mqtt.packets import PUBACK, Publish, pubacks, publishes
 from vitals.wire import Message
 
 KEEPALIVE_S = 30
-WINDOW = 2000  # unacknowledged messages that we ask the broker to allow us
+WINDOW = 10_000  # unacknowledged messages that we ask the broker to allow us
 ROUNDS = 8  # of reading, before what waits to be written has its turn
 PAUSE_S = 0.05  # between looks whether there is room again
 WEEK_S = 7 * 24 * 3600  # how long a broker keeps the session of a stage that is away
