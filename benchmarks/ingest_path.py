@@ -1,4 +1,4 @@
-"""python -m benchmarks.ingest_path: MQTT at QoS 1 into influxd, acknowledged afterwards.
+"""python -m benchmarks.ingest_path: MQTT at QoS 1 into influxd, PUBACK afterwards.
 
 One broker and one influxd; `vitals run ingest` and ingest as one writes it first
 (`plain_paho`) take turns at the same messages: single records, and batches of fifty.
@@ -62,9 +62,7 @@ class House:
         """Let one side store messages; give how it went, per record."""
         with process(self.folder, side, *self._commands[side]) as child:
             flood = Flood(self.mqtt)
-            time.sleep(2)  # it subscribes
-            flood.send(packets(warm))
-            self._await(side, len(warm))
+            self._warm(side, flood, warm)
             ready = packets(messages)
             begun, own = time.perf_counter(), cpu_s(child.pid)
             database = cpu_s(self.influx.pid)
@@ -79,9 +77,16 @@ class House:
                 "rss_mb": rss_mb(child.pid),
             }
 
+    def _warm(self, side, flood, messages):
+        """Wait until it has subscribed, which the first messages show."""
+        self.stored[side] += len(messages)
+        while self.influx.count(side) < self.stored[side]:
+            flood.send(packets(messages))
+            time.sleep(1)
+
     def _await(self, side, count):
         self.stored[side] += count
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while self.influx.count(side) < self.stored[side]:
             assert time.monotonic() < end, f"{side}: {self.influx.count(side)}"
             time.sleep(0.05)

@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS dead (
 ) STRICT"""
 COLUMN = "ALTER TABLE dead ADD COLUMN gateway TEXT NOT NULL DEFAULT ''"
 INDEX = "CREATE INDEX IF NOT EXISTS dead_by_age ON dead (promised, t)"
-LETTERS = 10_000  # kept at most, beside those promised
+LETTERS = 50_000  # kept at most, beside those promised
 OCTETS = 64 << 20  # of their payloads
 FIRST_OCTETS = 64 << 10  # kept of one payload that was not promised
 PROMISES = 1000  # letters promised to one gateway

@@ -60,6 +60,7 @@ class Ledger:
         self._owners: dict[Stream, Owners] = {}
         self._db: sqlite3.Connection | None = None
         self._given = self._held = 0  # over all streams
+        self._version = -1  # of the file, as SQLite counts others' commits
         self.dead = DeadLetters()
         with self._lock:
             self._open()
@@ -94,6 +95,7 @@ class Ledger:
             db = self._open()
             try:
                 db.execute("BEGIN IMMEDIATE")
+                self._catch_up(db)
                 admitted = self.dead.admit(letters)
                 claimed = [claim for letter in admitted for claim in letter.claims]
                 disputed = self._grant(db, [*durable, *claimed])
@@ -216,10 +218,20 @@ class Ledger:
                 self._db = _connect(self._path)
                 self.dead.open(self._db)
                 self._load(self._db)
+                self._version = -1  # another may write before we do
             except sqlite3.Error as error:
                 self._forget()
                 raise Unavailable(f"{self._path}: {error}") from error
         return self._db
+
+    def _catch_up(self, db: sqlite3.Connection) -> None:
+        """Read again what another process has written: two run during an upgrade."""
+        (version,) = db.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._clear()
+            self.dead.open(db)
+            self._load(db)
+            self._version = version
 
     def _load(self, db: sqlite3.Connection) -> None:
         """Take the file's ranges into memory."""
@@ -245,6 +257,9 @@ class Ledger:
         if self._db is not None:
             self._db.close()
         self._db = None
+        self._clear()
+
+    def _clear(self) -> None:
         self._streams.clear()
         self._owners.clear()
         self._given = self._held = 0

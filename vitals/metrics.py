@@ -30,6 +30,8 @@ class Metrics:
     def observe(self, name: str, seconds: Iterable[float]) -> None:
         """Add latencies; their name ends in `_seconds`."""
         values = list(seconds)
+        if not values:
+            return
         self._seconds.setdefault(name, deque(maxlen=KEEP)).extend(values)
         self.counters[f"{name}_count"] += len(values)
         self._sums[name] += sum(values)  # type: ignore[assignment]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ingest import dead
 from ingest.dead import Letter
-from ingest.ledger import MANY, Gap, open_ledger
+from ingest.ledger import MANY, Gap, Ledger, open_ledger
 from vitals import Unavailable
 
 steps = st.lists(
@@ -218,3 +218,18 @@ def test_a_ledger_from_before_the_bounds_is_read(tmp_path):
     ledger = open_ledger(tmp_path)
     assert [letter.promised for letter in ledger.letters()] == [True]
     ledger.close()
+
+
+def test_two_processes_may_write_one_ledger(tmp_path):
+    one, two = (Ledger(tmp_path / "ledger.db") for _ in range(2))
+    for seq in range(1, 40):
+        (one if seq % 3 else two).add("gw-1", "strap-1", [seq], "p-1")
+    one.add("gw-1", "strap-1", range(50, 60), "p-1")
+    two.add("gw-1", "strap-1", range(40, 50), "p-1")
+    assert two.ranges("gw-1") == {"strap-1": [(1, 59)]}
+    assert two.tally() == (0, 59)
+    one.close()
+    two.close()
+    again = Ledger(tmp_path / "ledger.db")
+    assert again.tally() == (0, 59)
+    again.close()
