@@ -7,13 +7,13 @@ steps makes somebody send again what is already there, which changes nothing.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from ingest.dead import Letter, Numbered, malformed, numbered, refused
 from ingest.ledger import Ledger
+from ingest.notices import Notices
 from ingest.pace import Pace
 from ingest.ranges import Range, runs
 from ingest.store import Store, Written
@@ -31,7 +31,6 @@ OCTETS = 1 << 20  # of payload written at once, or one message: about 8000 recor
 WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # between attempts while the store is away
 AHEAD = 1  # groups that wait to be promised, beside the one that is and the next
 RANGES = 1000  # in one `committed` message
-DEAD = 1000  # letters that wait to be published; the table has them all
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,10 +51,11 @@ async def run(
     records = bus.subscribe(*wire.READINGS, *wire.BATCHES)
     statuses = bus.subscribe(wire.GATEWAY_STATUSES)
     teller = Teller(bus, ledger)
-    intake = Intake(store, ledger, metrics, clock)
+    intake = Intake(store, ledger, Notices(bus), metrics, clock)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(teller.run())
+            tasks.create_task(intake.notices.run())
             tasks.create_task(_drain(statuses, Pace(), intake, teller))
             await _drain(records, pace or Pace(), intake, teller)
     finally:
@@ -88,7 +88,7 @@ async def _promise(belt: Belt, intake: "Intake", teller: "Teller") -> None:
     while True:
         group, storing = await belt.get()
         mail, written = await storing
-        teller.publish(await intake.promise(mail, written))
+        await intake.promise(mail, written)
         teller.tell(mail.numbers)
         teller.greet(mail.online)
         for delivery in group:
@@ -142,9 +142,14 @@ class Intake:
     """Makes mail durable, however long that takes, and counts it."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, metrics: Metrics, clock: Clock
+        self,
+        store: Store,
+        ledger: Ledger,
+        notices: Notices,
+        metrics: Metrics,
+        clock: Clock,
     ) -> None:
-        self._store, self._ledger = store, ledger
+        self._store, self._ledger, self.notices = store, ledger, notices
         self._metrics, self._clock = metrics, clock
         self._failed = 0  # attempts since the last that succeeded
 
@@ -159,8 +164,8 @@ class Intake:
         self._metrics.gauge("ingest_batch_records", len(mail.readings))
         return mail, written
 
-    async def promise(self, mail: Mail, written: Written) -> list[Message]:
-        """Return once the ledger says so; give the dead letters to publish."""
+    async def promise(self, mail: Mail, written: Written) -> None:
+        """Return once the ledger says so."""
         if mail.readings:
             self._count(mail, written)
         bad = [(wire.pack(r), refused(r, why)) for r, why in written.refused]
@@ -175,10 +180,10 @@ class Intake:
         lost, given = self._ledger.tally()
         self._metrics.gauge("ingest_lost", lost)
         self._metrics.gauge("ingest_given", given)
-        return [
+        self.notices.add(
             wire.dead(message, letter.reason, self._clock())
             for message, letter in letters
-        ]
+        )
 
     async def _note(
         self, durable: Sequence[Numbered], letters: Sequence[tuple[Message, Letter]]
@@ -249,7 +254,7 @@ class Intake:
 
 
 class Teller:
-    """Tells gateways what is durable, and the world what is dead, beside the writing.
+    """Tells gateways what is durable, beside the writing.
 
     What waits while the broker is slow is merged: a gateway hears the newest state of
     the ledger, not every step towards it.
@@ -259,7 +264,6 @@ class Teller:
         self._bus, self._ledger = bus, ledger
         self._touched: dict[str, dict[str, set[int]]] = {}
         self._greeted: set[str] = set()
-        self._dead: deque[Message] = deque(maxlen=DEAD)
         self._news = asyncio.Event()
 
     def tell(self, numbered: Iterable[Numbered]) -> None:
@@ -275,12 +279,6 @@ class Teller:
         if self._greeted:
             self._news.set()
 
-    def publish(self, dead: Sequence[Message]) -> None:
-        """Publish dead letters."""
-        self._dead.extend(dead)
-        if dead:
-            self._news.set()
-
     async def run(self) -> None:
         """Publish news, until cancelled."""
         while True:
@@ -294,17 +292,17 @@ class Teller:
         """Take what there is to say."""
         touched, self._touched = self._touched, {}
         greeted, self._greeted = self._greeted, set()
-        dead = [self._dead.popleft() for _ in range(len(self._dead))]
+        found: list[Message] = []
         for gateway in greeted:
             touched.pop(gateway, None)
-            dead += committed(gateway, self._ledger.ranges(gateway))
+            found += committed(gateway, self._ledger.ranges(gateway))
         for gateway, devices in touched.items():
-            found = {
+            durable = {
                 device: self._ledger.holding(gateway, device, seqs)
                 for device, seqs in devices.items()
             }
-            dead += committed(gateway, found)
-        return dead
+            found += committed(gateway, durable)
+        return found
 
 
 def committed(gateway: str, durable: dict[str, list[Range]]) -> Iterator[Message]:

@@ -14,6 +14,9 @@ from vitals.metrics import Metrics
 from vitals.wire import Message
 
 
+DEAD = "ingest_dead_total"
+
+
 class Post:
     """A bus that remembers what was acknowledged, in order."""
 
@@ -75,6 +78,8 @@ class House:
     async def acked(self, count):
         async with asyncio.timeout(20):
             while len(self.post.acked) < count:
+                await asyncio.sleep(0.005)
+            while len(self.post.told("/dead")) < self.metrics.counters[DEAD]:
                 await asyncio.sleep(0.005)
         await asyncio.sleep(0.02)
 
