@@ -1,9 +1,9 @@
 """python -m benchmarks [NAME ...]: run the measurements, print them, keep them.
 
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
-is never edited by hand.  Without names everything runs (about eight minutes):
+is never edited by hand.  Without names everything runs (about half an hour):
 duels, demo, recorded_heart, gateway, gateway_bluez, bluez_recovery, kills, outbox,
-night.
+night, ingest_write, ingest_path, ingest_poison, ingest_kills, ingest_outage.
 """
 
 import argparse
@@ -55,6 +55,11 @@ MEASUREMENTS = {
     "kills": module("kills"),
     "night": module("night"),
     "outbox": module("outbox"),
+    "ingest_write": module("ingest_write"),
+    "ingest_path": module("ingest_path"),
+    "ingest_poison": module("ingest_poison"),
+    "ingest_kills": module("ingest_kills"),
+    "ingest_outage": module("ingest_outage"),
 }
 
 

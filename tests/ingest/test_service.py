@@ -13,7 +13,6 @@ from vitals.bus import Delivery, MemoryBus, matches
 from vitals.metrics import Metrics
 from vitals.wire import Message
 
-
 DEAD = "ingest_dead_total"
 
 
