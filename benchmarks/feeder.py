@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from gateway.commands import Commands
 from gateway.notification import Notification
 from gateway.outbox import Outbox
 from gateway.recorder import Recorder
@@ -65,7 +66,10 @@ async def run(folder, port, per_s, kind):
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(recorder.run())
-        tasks.create_task(kind("gw-1", recorder, bus, Metrics()).run())
+        uplink = kind("gw-1", recorder, bus, Metrics())
+        tasks.create_task(uplink.run())
+        handlers = {"resend": uplink.resend}
+        tasks.create_task(Commands(bus, "gw-1", handlers, Metrics()).run())
         if per_s:
             tasks.create_task(talk(recorder, per_s))
 

@@ -16,6 +16,7 @@ from benchmarks import results, servers
 from benchmarks.ingest_kills import House, compare, settled
 
 CALM_S = 15  # before, and after
+LIVE_S = 2.0
 
 
 def measure(seconds, per_s):
@@ -56,9 +57,14 @@ def _recovery(house, sizes):
     influx = servers.answering(house.influx, 0)
     begun, due = time.monotonic(), house.said
     had, ages = influx.count("vitals"), []
+    live_again = None  # s, until the newest stored record is a live one
     while (count := influx.count("vitals")) < due:
         assert time.monotonic() < begun + 600, (count, due)
-        ages.append(_age(influx))
+        age = _age(influx)
+        if live_again is None and age < LIVE_S:
+            live_again = time.monotonic() - begun
+        if live_again is not None:
+            ages.append(age)
         sizes.append(house.rss("ingest"))
         time.sleep(0.25)
     took = time.monotonic() - begun
@@ -68,6 +74,7 @@ def _recovery(house, sizes):
     return {
         "gathered": due - had,
         "drained_per_s": round((due - had) / took),
+        "live_again_s": round(live_again or took, 1),
         "live_age_s": {
             "while_draining_p50": _quantile(ages[: -4 * CALM_S], 0.5),
             "while_draining_most": _quantile(ages[: -4 * CALM_S], 1),

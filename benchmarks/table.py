@@ -108,6 +108,7 @@ def _outage(found):
         ends = slashed(outage, "confirmed", "stored", "lost", "doubled")
         yield what + "confirmed / stored / lost / doubled", ends
         yield what + "drained", f"{outage['drained_per_s']} records/s"
+        yield what + "live records are stored again", f"{outage['live_again_s']} s"
         ages = slashed(outage["live_age_s"], "while_draining_most", "afterwards_p50")
         yield (
             what + "age of the newest record, most while draining / afterwards",

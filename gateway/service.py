@@ -69,7 +69,9 @@ async def run(
     reporter = Reporter(settings.name, bus, recorder, roster.attendants, metrics, clock)
     discovery = Discovery(data / "home-assistant.json", settings)
     reloader = Reloader(roll, apply, metrics) if roll else None
-    handlers = {"reload": reloader.ask} if reloader else {}
+    handlers = {"resend": uplink.resend}
+    if reloader:
+        handlers["reload"] = reloader.ask
     commands = Commands(bus, settings.name, handlers, metrics)
     try:
         async with asyncio.TaskGroup() as group:

@@ -16,6 +16,7 @@ from ingest.ledger import Ledger
 from ingest.notices import Notices
 from ingest.pace import Pace
 from ingest.ranges import Range, runs
+from ingest.relief import Relief
 from ingest.store import Store, Written
 from vitals import Committed, GatewayStatus, MalformedData, Reading, Unavailable, wire
 from vitals.bus import Bus, Delivery, Inbox
@@ -28,8 +29,10 @@ log = logging.getLogger(__name__)
 DELIVERIES = 5000  # taken at once
 CLOSE_S = 5.0  # for what waits when we are told to stop; it would come again
 OCTETS = 1 << 20  # of payload written at once, or one message: about 8000 records
-WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 5.0)  # between attempts while the store is away
-AHEAD = 1  # groups that wait to be promised, beside the one that is and the next
+WAITS_S = (0.2, 0.4, 0.8, 1.6, 2.0)  # between attempts while the store is away
+AHEAD = 3  # groups that are read, written or promised at a time
+LOOK_S = 0.5  # between looks at a store that is away
+AWAY_S = 3.0  # then it is not coming back at once
 RANGES = 1000  # in one `committed` message
 
 P = ParamSpec("P")
@@ -51,11 +54,12 @@ async def run(
     records = bus.subscribe(*wire.READINGS, *wire.BATCHES)
     statuses = bus.subscribe(wire.GATEWAY_STATUSES)
     teller = Teller(bus, ledger)
-    intake = Intake(store, ledger, Notices(bus), metrics, clock)
+    intake = Intake(bus, store, ledger, metrics, clock)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(teller.run())
             tasks.create_task(intake.notices.run())
+            tasks.create_task(intake.relief.run())
             tasks.create_task(_drain(statuses, Pace(), intake, teller))
             await _drain(records, pace or Pace(), intake, teller)
     finally:
@@ -68,22 +72,42 @@ async def _drain(inbox: Inbox, pace: Pace, intake: "Intake", teller: "Teller") -
 
     While one group is written the next is read: the database never waits for us.
     """
-    belt: Belt = asyncio.Queue(AHEAD)
+    belt: Belt = asyncio.Queue()
+    room = asyncio.Semaphore(AHEAD)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_promise(belt, intake, teller))
+        tasks.create_task(_promise(belt, room, intake, teller))
         while not pace.closing:
             # What arrives while others are written is the next group: one record when
             # all is well, thousands after an outage.
             for group in _groups(await pace.take(inbox, DELIVERIES)):
-                messages = [delivery.message for delivery in group]
-                await belt.put((group, tasks.create_task(intake.store(messages))))
+                if left := await _enter(room, group, intake):
+                    messages = [delivery.message for delivery in left]
+                    storing = tasks.create_task(intake.store(messages))
+                    belt.put_nowait((left, storing))
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await belt.join()
         raise asyncio.CancelledError
 
 
-async def _promise(belt: Belt, intake: "Intake", teller: "Teller") -> None:
+async def _enter(
+    room: asyncio.Semaphore, group: list[Delivery], intake: "Intake"
+) -> list[Delivery]:
+    """Wait for room; give what is left of the group then, see `ingest.relief`."""
+    while group:
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await room.acquire()
+                return group
+        except TimeoutError:
+            if intake.away:
+                group = intake.relief.lighten(group)
+    return group
+
+
+async def _promise(
+    belt: Belt, room: asyncio.Semaphore, intake: "Intake", teller: "Teller"
+) -> None:
     """Promise and acknowledge what has been stored, in the order in which it came."""
     while True:
         group, storing = await belt.get()
@@ -93,6 +117,7 @@ async def _promise(belt: Belt, intake: "Intake", teller: "Teller") -> None:
         teller.greet(mail.online)
         for delivery in group:
             delivery.ack()
+        room.release()
         belt.task_done()
 
 
@@ -142,16 +167,19 @@ class Intake:
     """Makes mail durable, however long that takes, and counts it."""
 
     def __init__(
-        self,
-        store: Store,
-        ledger: Ledger,
-        notices: Notices,
-        metrics: Metrics,
-        clock: Clock,
+        self, bus: Bus, store: Store, ledger: Ledger, metrics: Metrics, clock: Clock
     ) -> None:
-        self._store, self._ledger, self.notices = store, ledger, notices
+        self._store, self._ledger = store, ledger
+        self.notices = Notices(bus)
+        self.relief = Relief(bus, metrics, clock)
         self._metrics, self._clock = metrics, clock
         self._failed = 0  # attempts since the last that succeeded
+        self._since = 0.0  # when the first of them was, monotonic s
+
+    @property
+    def away(self) -> bool:
+        """Tell whether the store is away and likely to stay so for a while."""
+        return bool(self._failed) and monotonic() - self._since > AWAY_S
 
     async def store(self, messages: Sequence[Message]) -> tuple[Mail, Written]:
         """Return once the records are stored."""
@@ -220,6 +248,7 @@ class Intake:
     def _outage(self, error: Unavailable) -> None:
         """Note a failed attempt; several calls may be at it."""
         if not self._failed:
+            self._since = monotonic()
             log.warning("cannot store, will keep trying: %s", error)
         self._failed += 1
         self._metrics.count("ingest_unavailable_total")
@@ -227,6 +256,7 @@ class Intake:
     def _recovery(self) -> None:
         if self._failed:
             log.warning("can store again, after %d attempts", self._failed)
+            self.relief.recovered()
         self._failed = 0
 
     def _count(self, mail: Mail, written: Written) -> None:

@@ -11,6 +11,7 @@ from ingest.store import Written, open_store
 from vitals import GatewayStatus, Metric, Unavailable, config, wire
 from vitals.bus import Delivery, MemoryBus, matches
 from vitals.metrics import Metrics
+from vitals.model import GatewayCommand
 from vitals.wire import Message
 
 DEAD = "ingest_dead_total"
@@ -397,3 +398,34 @@ def test_a_strangers_record_is_stored_and_the_number_stays_its_owners(house, bea
     assert (letter.topic, letter.promised) == (wire.of("p-9", "strap-1"), False)
     play(house, wire.pack(beat(7)), count=5)
     assert house.committed() == {"gw-1": {"strap-1": [(5, 8)]}}
+
+
+def test_while_the_store_is_away_what_a_gateway_keeps_is_left_with_it(
+    tmp_path, beat, monkeypatch
+):
+    monkeypatch.setattr(service, "OCTETS", 1)  # a group is one message
+    monkeypatch.setattr(service, "AWAY_S", 0)
+    monkeypatch.setattr(service, "LOOK_S", 0.02)
+    house = House(tmp_path, Sickly(open_store(config.Store(), tmp_path), 1000))
+    numbered = [wire.pack(beat(seq)) for seq in range(1, 11)]
+    elsewhere = wire.pack(beat(11, gateway=None))
+
+    async def main():
+        async with house.open():
+            house.post.deliver(*numbered, elsewhere)
+            await house.acked(10 - service.AHEAD)
+            assert house.post.acked == numbered[service.AHEAD :]
+            assert not house.post.told("/committed")
+            house.store.failures = 0
+            await house.acked(11)
+            assert house.post.acked[-1] == elsewhere
+            (word,) = house.post.told("/command")
+            assert wire.read(GatewayCommand, word.payload).action == "resend"
+            assert house.committed() == {"gw-1": {"strap-1": [(1, service.AHEAD)]}}
+            house.post.deliver(*numbered)  # as the gateway does then
+            await house.acked(21)
+
+    asyncio.run(main())
+    assert house.store.count() == 11
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 10)]}}
+    house.close()
