@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from ingest import service
+from ingest import intake, service
 from ingest.ledger import open_ledger
 from ingest.store import Written, open_store
 from vitals import GatewayStatus, Metric, Unavailable, config, wire
@@ -404,7 +404,7 @@ def test_while_the_store_is_away_what_a_gateway_keeps_is_left_with_it(
     tmp_path, beat, monkeypatch
 ):
     monkeypatch.setattr(service, "OCTETS", 1)  # a group is one message
-    monkeypatch.setattr(service, "AWAY_S", 0)
+    monkeypatch.setattr(intake, "AWAY_S", 0)
     monkeypatch.setattr(service, "LOOK_S", 0.02)
     house = House(tmp_path, Sickly(open_store(config.Store(), tmp_path), 1000))
     numbered = [wire.pack(beat(seq)) for seq in range(1, 11)]

@@ -163,7 +163,6 @@ class MqttBus:
         client.on_disconnect = partial(self._soon, self._disconnected)
         client.on_publish = partial(self._soon, self._published)
         client.on_subscribe = partial(self._soon, self._subscribed)
-        client.on_message = self._on_message
         client.on_publishes = partial(self._on_publishes, client)
         client.full = self._full
         client.reconnect_delay_set(1, 5)
@@ -332,18 +331,6 @@ class MqttBus:
     def _ask_again(self) -> None:
         if self.online.is_set():
             self._ask_for_all()
-
-    def _on_message(
-        self, client: paho.Client, _userdata: object, message: paho.MQTTMessage
-    ) -> None:
-        """Hear a message that paho has read, in its thread."""
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            client.ack(message.mid, message.qos)
-            return
-        content = bytes(message.payload), message.retain, message.qos, message.mid
-        self._on_publishes(client, [Publish(topic, *content)])
 
     def _on_publishes(self, client: paho.Client, found: list[Publish]) -> None:
         """Hear messages, in paho's thread; wake the loop once for many."""

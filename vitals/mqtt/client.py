@@ -89,6 +89,16 @@ class Client(paho.Client):
         """Send PUBACKs, in their order, in one piece."""
         self._packet_queue(PUBACK, pubacks(mids), 0, 0)
 
+    def hear(self, _: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        """Hand on a message that paho has read: it came in pieces, or is not plain."""
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            self.ack(message.mid, message.qos)
+            return
+        content = bytes(message.payload), message.retain, message.qos, message.mid
+        self.on_publishes([Publish(topic, *content)])
+
     def _ssl_wrap_socket(self, tcp_sock: Any) -> Any:  # noqa: ANN401 - paho's
         try:
             secure = super()._ssl_wrap_socket(tcp_sock)
@@ -150,6 +160,7 @@ def dress(
         protocol=protocol,
         manual_ack=True,
     )
+    client.on_message = client.hear
     if settings.username:
         client.username_pw_set(settings.username, config.secret(settings.password_file))
     if settings.ca:
