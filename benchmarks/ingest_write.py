@@ -163,8 +163,8 @@ def _figures(rates, busy, rounds, count):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--records", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--records", type=int, default=30_000)
     chosen = parser.parse_args()
     figures = measure(chosen.rounds, chosen.records)
     results.save("ingest_write", figures)
