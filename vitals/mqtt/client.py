@@ -113,7 +113,7 @@ class Client(paho.Client):
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Read what has arrived: PUBLISH packets at once, the others by paho."""
-        if self.full():
+        if self.full() and self.is_connected():
             self._hold()
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         for _ in range(ROUNDS):
