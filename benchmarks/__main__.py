@@ -3,7 +3,7 @@
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
 is never edited by hand.  Without names everything runs (about half an hour):
 duels, demo, recorded_heart, gateway, gateway_bluez, bluez_recovery, kills, outbox,
-night, ingest_write, ingest_path, ingest_poison, ingest_kills, ingest_outage.
+store, night, ingest_write, ingest_path, ingest_poison, ingest_kills, ingest_outage.
 """
 
 import argparse
@@ -60,6 +60,7 @@ MEASUREMENTS = {
     "ingest_poison": module("ingest_poison"),
     "ingest_kills": module("ingest_kills"),
     "ingest_outage": module("ingest_outage"),
+    "store": module("store"),
 }
 
 

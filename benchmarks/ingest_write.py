@@ -18,10 +18,9 @@ from influxdb_client.client.write_api import WriteApi
 
 from benchmarks import results, servers
 from benchmarks.gateway import cpu_s
-from ingest.influx import InfluxStore
-from ingest.influx_query import Influx
 from ingest.lines import MILLISECOND, lines
 from ingest.samples import intervals
+from ingest.store import open_store
 from vitals import HeartRate, Reading, config
 
 NOON = 1_763_726_400_000  # 2025-11-21T12:00Z
@@ -65,8 +64,9 @@ class Prebuilt:
 class Ours:
     """The store as ingest uses it."""
 
-    def __init__(self, influx):
-        self.store = InfluxStore(Influx(config.Store(url=influx.url, database="ours")))
+    def __init__(self, influx, folder):
+        settings = config.Store(kind="influx", url=influx.url, database="ours")
+        self.store = open_store(settings, folder)
         influx.create("ours")
 
     def prepare(self, readings):
@@ -129,7 +129,7 @@ def _tagged(name, reading, stamp):
 
 def measure(rounds, count):
     with tempfile.TemporaryDirectory() as name, servers.influxd(Path(name)) as influx:
-        sides = {"prebuilt": Prebuilt(influx), "ours": Ours(influx)}
+        sides = {"prebuilt": Prebuilt(influx), "ours": Ours(influx, Path(name))}
         sides["points"] = Points(influx)
         rates = {side: [] for side in sides}
         busy = {side: [] for side in sides}

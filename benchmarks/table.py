@@ -11,7 +11,7 @@ BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of figures -->"
 
 def rows(found):
     """Give (what, figure) for everything that has been measured."""
-    for part in (_demo, _heart, _kills, _gateways, _outbox, _ingest, _duels):
+    for part in (_demo, _heart, _kills, _gateways, _outbox, _ingest, _store, _duels):
         yield from part(found)
 
 
@@ -114,6 +114,23 @@ def _outage(found):
             what + "age of the newest record, most while draining / afterwards",
             (f"{ages} s"),
         )
+
+
+def _store(found):
+    store = found.get("store", {})
+    if trend := store.get("trend"):
+        what = f"trend of {trend['records']} records to {trend['points']} points"
+        yield f"{what}, SQLite, p95", f"{trend['sqlite_p95_ms']} ms"
+        ratio = f"{trend['influx_p50_ms']} ms, {trend['influx_ratio']} times as fast"
+        yield f"{what}, InfluxDB's rollups, against its own GROUP BY", ratio
+    if live := store.get("live"):
+        what = "written to the disk for a record, SQLite, 100 wearables at 1 Hz"
+        yield what, f"{live['octets_per_record']} octets"
+        backup = live["backup"]
+        what = (
+            f"{backup['backups']} backups under that load: records promised / missing"
+        )
+        yield what, slashed(backup, "promised", "missing")
 
 
 def _duels(found):

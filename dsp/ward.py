@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.arrays import DEVICE, STATE
+from dsp.batteries import BatteryWatch, Draining
 from dsp.devices import DeviceWatch
 from dsp.limits import COLUMN
 from dsp.orphans import Orphan, adopt, first_layout, orphans
@@ -35,6 +36,7 @@ class Saved(msgspec.Struct, frozen=True):
     streams: list[str]
     plans: dict[str, Plan]
     orphans: list[Orphan] = []
+    draining: list[Draining] = []
 
 
 class Ward:
@@ -50,6 +52,7 @@ class Ward:
         saved = saved or Saved(LAYOUT, [], [], {})
         self._devices = DeviceWatch(settings, saved.streams)
         self._patients = PatientWatch(settings, saved.patients)
+        self._batteries = BatteryWatch(settings, saved.draining)
         self._plans: dict[str, Plan] = {}
         self._orphans = list(saved.orphans)
         self._late = settings.late_s * 1000
@@ -76,6 +79,7 @@ class Ward:
         )
         physiological = self._patients.observe(readings, fresh)
         self.stale += len(readings) - int(np.count_nonzero(fresh))
+        technical += self._batteries.observe(readings, fresh)
         ended = list(adopt(readings, fresh, self._orphans, self._late))
         found = sorted(technical + physiological + ended, key=itemgetter(0))
         return [anomaly for _, anomaly in found]
@@ -96,11 +100,10 @@ class Ward:
         """Give a copy of everything that must survive, as arrays by name."""
         streams, devices = self._devices.save()
         patients, state = self._patients.save()
-        names = msgspec.json.encode(
-            Saved(LAYOUT, patients, streams, self._plans, self._orphans)
-        )
+        draining = self._batteries.save()
+        saved = Saved(LAYOUT, patients, streams, self._plans, self._orphans, draining)
         return {
-            "names": np.frombuffer(names, np.uint8),
+            "names": np.frombuffer(msgspec.json.encode(saved), np.uint8),
             "state": state,
             "devices": devices,
         }

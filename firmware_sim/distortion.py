@@ -10,11 +10,19 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from firmware_sim.faults import Faults, amount
-from vitals.gatt import blood_pressure, health_thermometer, heart_rate
+from vitals.gatt import (
+    blood_pressure,
+    glucose,
+    health_thermometer,
+    heart_rate,
+    pulse_oximeter,
+)
 from vitals.gatt.blood_pressure import BloodPressureMeasurement
+from vitals.gatt.glucose import GlucoseMeasurement
 from vitals.gatt.health_thermometer import TemperatureMeasurement
 from vitals.gatt.heart_rate import HeartRateMeasurement
 from vitals.gatt.numbers import Special
+from vitals.gatt.pulse_oximeter import Continuous, SpotCheck
 
 FILL = 1024  # 1/1024 s: a second, whatever the heart does
 ANY_RATE = 30, 220  # /min
@@ -90,6 +98,27 @@ class Sensor:
             return value
         return replace(TemperatureMeasurement.parse(value), value=number).build()
 
+    def spot_check(self, value: bytes, now: float) -> bytes:
+        """Measure neither saturation nor pulse, once."""
+        number = self._number(now)
+        if number is None:
+            return value
+        return replace(SpotCheck.parse(value), spo2=number, pulse=number).build()
+
+    def continuous(self, value: bytes, now: float) -> bytes:
+        """Measure neither saturation nor pulse, in a stream."""
+        number = self._number(now)
+        if number is None:
+            return value
+        return replace(Continuous.parse(value), spo2=number, pulse=number).build()
+
+    def glucose(self, value: bytes, now: float) -> bytes:
+        """Measure no glucose."""
+        number = self._number(now)
+        if number is None:
+            return value
+        return replace(GlucoseMeasurement.parse(value), concentration=number).build()
+
     def _number(self, now: float) -> Special | None:
         """Give what is said instead of a number."""
         struck = (n for kind, n in NUMBERS.items() if self._faults.strikes(kind, now))
@@ -100,6 +129,9 @@ DISTORTIONS: dict[str, Callable[[Sensor, bytes, float], bytes]] = {
     heart_rate.MEASUREMENT: Sensor.heart_rate,
     blood_pressure.MEASUREMENT: Sensor.blood_pressure,
     health_thermometer.MEASUREMENT: Sensor.temperature,
+    pulse_oximeter.SPOT_CHECK: Sensor.spot_check,
+    pulse_oximeter.CONTINUOUS: Sensor.continuous,
+    glucose.MEASUREMENT: Sensor.glucose,
 }
 
 

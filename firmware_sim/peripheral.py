@@ -22,6 +22,7 @@ from bumble.device import Connection, Device
 from bumble.gatt import Characteristic
 
 from firmware_sim.air import Radio
+from firmware_sim.cell import Cell
 from firmware_sim.faults import Faults
 from firmware_sim.firmware import Firmware
 from firmware_sim.ledger import Ledger
@@ -33,10 +34,7 @@ from firmware_sim.trouble import Trouble
 from vitals.gatt.battery import BatteryLevel
 
 FIRST_S = 1.0  # a measurement comes at most this long after the subscription
-BATTERY_S = 3600.0  # for one percent
-DYING_S = 30.0  # between looks at a battery that runs down faster
 LOOK_S = 0.5  # between looks whether to advertise again
-LOWEST = 5  # %; somebody charges it then
 
 
 @dataclass(eq=False)
@@ -85,15 +83,16 @@ class Peripheral:
         self.device, self.firmware, self.person = device, firmware, person
         self.name = str(device.name)
         self.address = str(device.static_address).partition("/")[0]
-        self._ledger, self._pace, self._faults = ledger, pace, faults
+        self._ledger, self._pace = ledger, pace
         self._transmitter = Transmitter(device, ledger, faults, pace)
         self._trouble = Trouble(device, faults, pace)
         self._hash = zlib.crc32(self.address.encode())
+        self._cell = Cell(self.address, faults)
         self._sessions: asyncio.TaskGroup | None = None
         self._away = False
         self._ending: set[asyncio.Future[None]] = set()  # links
         self._answering: asyncio.Task[None] | None = None
-        self._told: set[bytes] = set()  # records that answers have carried
+        self._told: dict[bytes, bytes] = {}  # records, and what answers said of each
         self._server = Server(device, firmware, self._read_battery, self._on_write)
         self._streams = [Stream(*pair) for pair in self._server.streams]
         for stream in self._streams:
@@ -111,10 +110,7 @@ class Peripheral:
     @property
     def level(self) -> int:
         """What is left of the battery, %."""
-        span = 100 - LOWEST
-        now = self._pace.now()
-        used = int(now / BATTERY_S) + self._hash % 20
-        return self._faults.level(now, 100 - used % span)
+        return self._cell.level(self._pace.now())
 
     async def start(self) -> None:
         """Be there to be connected to."""
@@ -286,12 +282,12 @@ class Peripheral:
         self, link: Connection, characteristic: Characteristic, value: bytes
     ) -> None:
         """Notify a record; it is entered in the ledger the first time only."""
-        if value in self._told:
-            self._transmitter.retried(value)
-            await self._notify(link, characteristic, value)
+        if said := self._told.get(value):
+            self._transmitter.retried(said)
+            await self._notify(link, characteristic, said)
             return
-        self._told.add(value)
-        await self._transmitter.notify(link, characteristic, value)
+        said = self._told[value] = self._transmitter.sense(characteristic, value)
+        await self._transmitter.notify(link, characteristic, said)
 
     # Living on, connected or not.
 
@@ -333,7 +329,7 @@ class Peripheral:
 
     async def _discharge(self) -> None:
         """Notify every change of the level."""
-        told, look_s = self.level, DYING_S if self._faults else BATTERY_S
+        told, look_s = self.level, self._cell.look_s
         while True:
             looks = int(self._pace.now() / look_s) + 1
             await self._pace.until(looks * look_s)

@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from firmware_sim.cast import Cast, check, device_name
+from firmware_sim.cell import Cell, Gauge
 from firmware_sim.distortion import Sensor, aired
 from firmware_sim.faults import Faults
 from firmware_sim.firmware import Firmware
@@ -131,6 +132,7 @@ class _Stream:
     part: Firmware
     person: Person
     faults: Faults
+    noise: Faults  # those that strike its values
     sensor: Sensor
     linked_s: float = 0.0  # when the link was made; inf: there is none
     last_s: float = 0.0
@@ -161,11 +163,13 @@ class _Play:
         )
         for n, wearable in enumerate(sim.wearables):
             firmware, person = cast.firmware(n)
-            phase = zlib.crc32(wearable.address.encode()) % 997 / 997
-            for part in firmware.parts:
+            faults, phase = cast.faults[n], _phase(wearable.address)
+            gauge = Gauge(Cell(wearable.address.upper(), faults))
+            for part in (*firmware.parts, gauge):
                 if part.measurement:
-                    sensor = Sensor(part.measurement, cast.faults[n])
-                    stream = _Stream(n, part, person, cast.faults[n], sensor)
+                    noise = Faults() if part is gauge else faults
+                    sensor = Sensor(part.measurement, noise)
+                    stream = _Stream(n, part, person, faults, noise, sensor)
                     self._put(phase * min(FIRST_S, part.every_s), stream)
 
     def run(self, for_s: float) -> Iterator[Heard]:
@@ -193,10 +197,15 @@ class _Play:
 
     def _send(self, stream: _Stream, value: bytes) -> None:
         """Put the frames on their way; what is indicated arrives in the end."""
-        gone = aired(value, stream.faults, self._now)
+        gone = aired(value, stream.noise, self._now)
         frames, delay_s = gone.frames, gone.delay_s
         if stream.part.indicates and not frames:
             frames, delay_s = (value,), AGAIN_S
         t_s, uuid = self._now + delay_s, stream.part.measurement
         heard = (Heard(t_s, stream.wearable, uuid, f, gone.fate) for f in frames)
         self._put(t_s, stream, tuple(heard))
+
+
+def _phase(address: str) -> float:
+    """Give a fraction of a wearable's own, so that not all speak at once."""
+    return zlib.crc32(address.encode()) % 997 / 997

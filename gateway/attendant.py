@@ -9,7 +9,8 @@ from functools import partial
 
 from bleak.exc import BleakError
 
-from gateway.decode import DECODERS, decode
+from gateway.cadence import Cadence
+from gateway.decode import DECODERS, belated, decode
 from gateway.outbox import Notification
 from gateway.policy import Policy
 from gateway.radio import Link, Radio
@@ -68,6 +69,7 @@ class Attendant:
         self._wearable, self._radio, self._recorder = wearable, radio, recorder
         self._metrics, self._clock = metrics, clock
         self._silence_s, self._active_at = policy.silence_s, 0.0
+        self._late_ms = policy.late_ms
         self._address = wearable.address.upper()
         self._session = Session()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
@@ -77,7 +79,7 @@ class Attendant:
         self._site: int | None = None
         self._facts = Facts()
         self._visit = Visit(wearable.device, recorder, policy, metrics, clock)
-        self._stillness = Stillness()
+        self._stillness, self._cadence = Stillness(), Cadence()
 
     @property
     def device(self) -> config.Wearable:
@@ -108,6 +110,7 @@ class Attendant:
             off_body=facts.off_body,
             malformed=facts.malformed,
             reconnects=max(0, facts.connections - 1),
+            lost_frames=self._cadence.lost,
             clock_ahead_ms=self._visit.watch.ahead_ms,
             information=facts.information,
         )
@@ -241,6 +244,7 @@ class Attendant:
 
     async def _hang_up(self) -> None:
         self._link = None
+        self._cadence.ended(asyncio.get_running_loop().time())
         held, self._held = self._held, AsyncExitStack()
         await held.aclose()
         while not self._events.empty():  # of the old link
@@ -249,6 +253,8 @@ class Attendant:
     def _hear(self, characteristic: str, data: bytes) -> "asyncio.Future[None]":
         """Take a value; the future ends once it is on disk (or was refused)."""
         heard, received = monotonic(), self._clock()
+        if characteristic in STREAMING:
+            self._cadence.heard(asyncio.get_running_loop().time())
         try:
             now = self._visit.circumstance(received, self._site)
             record = decode(characteristic, data, now)
@@ -258,6 +264,7 @@ class Attendant:
             return _done()
         if isinstance(record, HeartRate):
             record = self._stillness.judge(record)
+        record = belated(record, self._late_ms)
         self._note(record)
         reading = Reading(self._wearable.subject, self._wearable.device, record)
         said = Notification(reading, characteristic, data, heard)

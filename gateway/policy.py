@@ -15,6 +15,7 @@ class Policy(Struct, frozen=True):
     """What an attendant goes by."""
 
     silence_s: float = 20.0  # of a link before it is cycled
+    late_ms: int = 600_000  # a measurement older than this arrives late
     delete_stored: bool = False  # on the wearable, what ingest has committed
     zone: tzinfo = UTC  # of the wearables' wall clocks
     synchronised: Callable[[Instant], bool] = for_adapter(
@@ -39,6 +40,7 @@ def policy(settings: Gateway) -> Policy:
         ) from error
     return Policy(
         silence_s=settings.silence_s,
+        late_ms=round(1000 * settings.late_s),
         delete_stored=settings.delete_stored,
         zone=zone,
         synchronised=for_adapter(settings.adapter),

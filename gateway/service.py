@@ -17,7 +17,7 @@ from gateway.radio import Radio
 from gateway.recorder import Recorder
 from gateway.roster import Change, Reloader, Roll, Roster, Wearables
 from gateway.uplink import Uplink
-from vitals import DeviceStatus, GatewayStatus, __version__, config, wire
+from vitals import DeviceStatus, GatewayStatus, Instant, __version__, config, wire
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.metrics import Metrics
@@ -116,12 +116,14 @@ class Reporter:
         self._attendants, self._metrics, self._clock = attendants, metrics, clock
         self._told: dict[str, object] = {}
         self._disk = ""  # what we have said of it
+        self._since: Instant | None = None  # online
 
     async def run(self) -> None:
         """Report at connection, on change, and from time to time; for ever."""
         due = 0.0
         while True:
             await self._bus.online.wait()
+            self._since = self._since or self._clock()
             due -= 0.5
             if due <= 0 or self._disk != self._recorder.problem:
                 due = REPORT_S
@@ -131,7 +133,7 @@ class Reporter:
                 await self._device(attendant)
             await asyncio.sleep(0.5)
             if not self._bus.online.is_set():
-                due = 0.0  # the last will has spoken for us meanwhile
+                due, self._since = 0.0, None  # our last will has spoken for us
 
     async def _own(self) -> Message:
         self._disk = self._recorder.problem
@@ -148,6 +150,7 @@ class Reporter:
             malformed=counters["gateway_malformed_total"],
             adapter_resets=counters["gateway_adapter_resets_total"],
             problem=next((a.problem for a in self._attendants if a.problem), ""),
+            since=self._since,
         )
         return _status(self._gateway, status)
 

@@ -15,8 +15,10 @@ from influxdb_client.client.write_api import SYNCHRONOUS, WriteApi
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
+from ingest.due import Due, marks
 from ingest.influx_history import InfluxHistory
 from ingest.influx_query import Influx, reason
+from ingest.influx_rollups import Rollups
 from ingest.lines import lines
 from ingest.store import Written
 from vitals import Instant, Reading
@@ -33,8 +35,10 @@ GZIP = 31  # zlib's window bits with a gzip header
 class InfluxStore(InfluxHistory):
     """Writes to InfluxDB, and reads what it wrote."""
 
-    def __init__(self, influx: Influx) -> None:
+    def __init__(self, influx: Influx, due: Due) -> None:
         super().__init__(influx)
+        self._due = due
+        self._rollups = Rollups(influx, due, self._send_rollups)
         self._write = _WriteApi(influx.client, SYNCHRONOUS)
         self._write.gzip = urlsplit(influx.settings.url).hostname not in LOOPBACK
         self._poster = ThreadPoolExecutor(1, "influx")
@@ -45,6 +49,24 @@ class InfluxStore(InfluxHistory):
         While a batch is on its way the lines of the next are made.
         """
         refused: list[tuple[Reading, str]] = []
+        with self._due.noting(marks(readings)):
+            self._write_all(readings, refused)
+        return Written(len(readings) - len(refused), 0, refused)
+
+    def tend(self, now: Instant) -> bool:
+        """Roll some of the hours that are over."""
+        return self._rollups.roll(now)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._poster.shutdown()
+        self._due.close()
+        super().close()
+
+    def _write_all(
+        self, readings: Sequence[Reading], refused: list[tuple[Reading, str]]
+    ) -> None:
+        """Write readings in batches."""
         under_way: Future[None] | None = None
         for place in range(0, len(readings), BATCH):
             batch = readings[place : place + BATCH]
@@ -54,15 +76,6 @@ class InfluxStore(InfluxHistory):
             under_way = self._poster.submit(self._post, batch, encoded, refused)
         if under_way:
             under_way.result()
-        return Written(len(readings) - len(refused), 0, refused)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._poster.shutdown()
-        super().close()
-
-    def tend(self, now: Instant) -> None:
-        """Nothing waits."""
 
     def _post(
         self,
@@ -88,7 +101,7 @@ class InfluxStore(InfluxHistory):
     def _send(self, body: bytes) -> str:
         """Write lines; give the reason if a point among them was refused, else ''."""
         try:
-            self._send_once(body)
+            self._send_once(body, self._influx.settings.database)
         except ApiException as error:
             if error.status in POISON or error.status == TOO_LARGE:
                 return f"InfluxDB {error.status}: {reason(error)}"
@@ -97,23 +110,27 @@ class InfluxStore(InfluxHistory):
             raise self._influx.away(error) from error
         return ""
 
-    def _send_once(self, body: bytes) -> None:
-        """Write lines; a database that is not there yet is made."""
-        name, org = (
-            self._influx.settings.database,
-            self._influx.settings.organisation or "-",
-        )
+    def _send_rollups(self, body: bytes) -> None:
+        """Write lines of rollups."""
         try:
-            self._write.write(name, org, body, write_precision="ns")
-        except ApiException as error:
-            if error.status != 404 or self._influx.settings.organisation:
-                raise
-            self._create()
-            self._write.write(name, org, body, write_precision="ns")
+            self._send_once(body, self._influx.rollups)
+        except (ApiException, HTTPError) as error:
+            raise self._influx.away(error) from error
 
-    def _create(self) -> None:
-        """Ask for the database; 2.x and 3.x make it by themselves or not at all."""
-        name = self._influx.settings.database.replace("\\", "\\\\").replace('"', '\\"')
+    def _send_once(self, body: bytes, database: str) -> None:
+        """Write lines; a database that is not there yet is made."""
+        org = self._influx.settings.organisation
+        try:
+            self._write.write(database, org or "-", body, write_precision="ns")
+        except ApiException as error:
+            if error.status != 404 or org:
+                raise
+            self._create(database)
+            self._write.write(database, "-", body, write_precision="ns")
+
+    def _create(self, database: str) -> None:
+        """Ask for a database; 2.x and 3.x make it by themselves or not at all."""
+        name = database.replace("\\", "\\\\").replace('"', '\\"')
         try:
             self._influx.call("POST", q=f'CREATE DATABASE "{name}"')
         except ApiException as error:

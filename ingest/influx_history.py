@@ -3,16 +3,25 @@
 import re
 from collections.abc import Iterator
 
-from ingest.influx_query import Influx, Row, quoted
-from ingest.lines import MILLISECOND, column, reading
+from ingest.influx_query import Influx, Row, between, quoted
+from ingest.influx_rollups import (
+    OURS,
+    RUNGS,
+    Bucket,
+    Key,
+    from_records,
+    from_rung,
+    merge,
+    rolled,
+)
+from ingest.lines import MILLISECOND, reading
 from ingest.store import Point
-from ingest.trend import point, window
+from ingest.trend import Window, point, window
 from vitals import Instant, Kind, MalformedData, Metric, Reading
 
 PAGE = 5000  # readings that `export` reads at a time
 END = 4_102_444_800_001  # ms; behind every record's time: queries are always bounded
 LAST = END * MILLISECOND  # ns
-OURS = "ok >= 0"  # somebody else may write into our measurements
 
 
 class InfluxHistory:
@@ -29,35 +38,15 @@ class InfluxHistory:
         stop: Instant,
         points: int,
     ) -> list[Point]:
-        """Give a trend, gathered by InfluxDB."""
+        """Give a trend, gathered by InfluxDB from its rungs and its records."""
         if stop <= start:
             return []
-        first, last, width = window(start, stop, points)
-        measurement, field = column(metric)
-        source = (
-            f'FROM "{measurement}" WHERE subject = {quoted(subject)}'
-            f" AND {_between(first, last)} AND {OURS}"
-        )
-        groups = f"GROUP BY time({width}ms) fill(none)"
-        good = self._influx.rows(
-            f'SELECT count("{field}"), min("{field}"), max("{field}"), sum("{field}")'
-            f' {source} AND ok = 1 AND "{field}" >= {metric.low}'
-            f' AND "{field}" <= {metric.high} {groups}'
-        )
-        seen = self._influx.rows(
-            f'SELECT count("{field}"), count("{field}_missing") {source} {groups}'
-        )
-        total = {
-            row["time"]: (row["count"] or 0) + (row["count_1"] or 0) for row in seen
-        }
+        span = window(start, stop, points)
+        found = merge(self._parts(subject, metric, span))
         return [
-            point(
-                row["time"] // MILLISECOND,
-                *(row["count"], row["min"], row["max"], row["sum"]),
-                total[row["time"]],
-            )
-            for row in good
-            if row["count"]
+            point(t, b.n, b.low, b.high, b.total, b.seen)
+            for (_, t), b in sorted(found.items())
+            if b.n
         ]
 
     def records(
@@ -92,7 +81,7 @@ class InfluxHistory:
             for kind in Kind
             for row in self._influx.rows(
                 f'SELECT * FROM "{kind}" WHERE subject = {quoted(subject)}'
-                f" AND {_between(0, END)} AND {OURS}"
+                f" AND {between(0, END)} AND {OURS}"
                 " GROUP BY device ORDER BY time DESC LIMIT 1"
             )
         ]
@@ -106,7 +95,7 @@ class InfluxHistory:
 
     def count(self) -> int:
         """Give the number of records."""
-        select = 'SELECT count("q") FROM "{}" WHERE ' + _between(0, END)
+        select = 'SELECT count("q") FROM "{}" WHERE ' + between(0, END)
         found = [row for kind in Kind for row in self._influx.rows(select.format(kind))]
         return sum(row["count"] for row in found)
 
@@ -119,6 +108,23 @@ class InfluxHistory:
     def close(self) -> None:
         """Close the connections."""
         self._influx.close()
+
+    def _parts(
+        self, subject: str, metric: Metric, span: Window
+    ) -> Iterator[dict[Key, Bucket]]:
+        """Give a trend in parts: from the coarsest rung where it is complete."""
+        fits = [rung for rung, width in RUNGS.items() if span.width % width == 0]
+        start, stop = rolled(self._influx, metric, subject) if fits else (0, 0)
+        start, stop = max(start, span.start), min(stop, span.stop)
+        if start >= stop:
+            yield from_records(self._influx, metric, [subject], span)
+            return
+        part = Window(start, stop, span.width)
+        yield from_rung(self._influx, fits[-1], metric, subject, part)
+        for first, last in ((span.start, start), (stop, span.stop)):
+            if first < last:
+                part = Window(first, last, span.width)
+                yield from_records(self._influx, metric, [subject], part)
 
     def _rows(self, kind: Kind) -> Iterator[Row]:
         """Give all rows of a measurement, oldest first, page by page."""
@@ -135,11 +141,6 @@ class InfluxHistory:
             last = rows[-1]["time"]
             same = sum(row["time"] == last for row in rows)
             since, given = last, same + given if last == since else same
-
-
-def _between(start: int, stop: int) -> str:
-    """Bound the time of a query, in ms."""
-    return f"time >= {start}ms AND time < {stop}ms"
 
 
 def _cursor(text: str) -> tuple[int, int]:

@@ -32,14 +32,22 @@ class Influx:
         if authorization:
             self.client.api_client.set_default_header("Authorization", authorization)
 
-    def rows(self, statement: str) -> list[Row]:
+    @property
+    def rollups(self) -> str:
+        """The database of the rollups."""
+        return self.settings.rollup_database or self.settings.database
+
+    def __str__(self) -> str:
+        return f"InfluxDB at {self.settings.url}"
+
+    def rows(self, statement: str, database: str = "") -> list[Row]:
         """Ask one thing in InfluxQL; give its rows by tag and column, times in ns.
 
         One at a time: of several, 1.6 says "not executed" and keeps the reason.
         """
         try:
             answer = self.call(
-                "GET", db=self.settings.database, epoch="ns", q=statement
+                "GET", db=database or self.settings.database, epoch="ns", q=statement
             )
             (result,) = decode(answer)["results"]
         except ApiException as error:
@@ -77,7 +85,7 @@ class Influx:
             if error.status in (401, 403):
                 hint = "; check store.authorization_file"
             error = Exception(f"HTTP {error.status} {reason(error)}")
-        return Unavailable(f"InfluxDB at {self.settings.url}: {error}{hint}")
+        return Unavailable(f"{self}: {error}{hint}")
 
     def close(self) -> None:
         """Close the connections."""
@@ -106,3 +114,8 @@ def quoted(text: str) -> str:
     """Quote a string for InfluxQL."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
     return f"'{escaped}'"
+
+
+def between(start: int, stop: int) -> str:
+    """Bound the time of a query, in ms."""
+    return f"time >= {start}ms AND time < {stop}ms"

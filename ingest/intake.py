@@ -15,6 +15,7 @@ from ingest.notices import Notices
 from ingest.ranges import runs
 from ingest.relief import Relief
 from ingest.store import Store, Written
+from ingest.threads import finish
 from vitals import GatewayStatus, MalformedData, Reading, Unavailable, wire
 from vitals.bus import Bus
 from vitals.clock import Clock, monotonic
@@ -92,7 +93,7 @@ class Intake:
 
     async def store(self, messages: Sequence[Message]) -> tuple[Mail, Written]:
         """Return once the records are stored."""
-        mail = await _finish(Mail, messages)
+        mail = await finish(Mail, messages)
         if not mail.readings:
             return mail, Written(0, 0)
         began = monotonic()
@@ -145,7 +146,7 @@ class Intake:
         failed = 0
         while True:
             try:
-                result = await _finish(attempt, *args, **kwargs)
+                result = await finish(attempt, *args, **kwargs)
             except Unavailable as error:
                 self._outage(error)
                 await asyncio.sleep(WAITS_S[min(failed, len(WAITS_S) - 1)])
@@ -207,13 +208,3 @@ def _notes(disputed: Iterable[Numbered]) -> list[tuple[Message, Letter]]:
         reason = "not committed: these numbers are another subject's"
         notes.append((message, Letter(message.topic, message.payload, reason)))
     return notes
-
-
-async def _finish(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do blocking work in a thread; when cancelled, let it finish before we leave."""
-    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

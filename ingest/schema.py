@@ -15,11 +15,11 @@ from vitals import Kind
 RUNGS = {"minute": MINUTE, "hour": HOUR}
 """The rungs above the records, finest first, and the width of their buckets in ms."""
 
-RUNG_SLOTS = 4  # buckets of one series that lie together
+RUNG_SLOTS = 2  # buckets of one series that lie together
 
 RECORD_SLOTS = {
-    Kind.HEART_RATE: 8 * SECOND,
-    Kind.OXYGEN_SATURATION: 8 * SECOND,
+    Kind.HEART_RATE: 2 * SECOND,
+    Kind.OXYGEN_SATURATION: 2 * SECOND,
     Kind.BODY_TEMPERATURE: HOUR,
     Kind.BATTERY: DAY,
     Kind.BLOOD_PRESSURE: 30 * DAY,

@@ -16,7 +16,7 @@ from ingest.samples import samples
 from ingest.schema import COUNT, INSERT, ROLL, RUNG_SLOTS, RUNGS
 from ingest.sqlite_history import SqliteHistory
 from ingest.store import Written
-from ingest.trend import gather
+from ingest.trend import HOUR, MINUTE, coarser, gather
 from vitals import Instant, Reading, Unavailable
 from vitals.config import Store as Settings
 
@@ -65,15 +65,16 @@ class SqliteStore(SqliteHistory):
                 raise Unavailable(f"{self._path}: {error}") from error
         return Written(len(fresh), len(kept) - len(fresh), refused, fresh)
 
-    def tend(self, now: Instant) -> None:
+    def tend(self, now: Instant) -> bool:
         """Drop what is older than its rung is kept."""
         with self._lock:
             try:
-                if expiry.drop(self._writer(), self._settings, now):
-                    self._kept = expiry.kept(self._writer())
+                moved = expiry.drop(self._writer(), self._settings, now)
+                self._kept = expiry.kept(self._writer())  # another may have moved them
             except sqlite3.Error as error:
                 self._forget()
                 raise Unavailable(f"{self._path}: {error}") from error
+        return moved
 
     def close(self) -> None:
         """Let go of the file."""
@@ -126,16 +127,16 @@ class SqliteStore(SqliteHistory):
             subjects.setdefault(reading.subject, []).append(reading)
         rows: dict[str, list[tuple[object, ...]]] = {rung: [] for rung in RUNGS}
         for subject, readings in subjects.items():
-            found = [sample for r in readings for sample in samples(r)]
-            for rung, width in RUNGS.items():
-                rows[rung] += (
-                    (
-                        *(t // (width * RUNG_SLOTS),),
-                        self._series_id(db, subject, metric.value),
-                        *(t, b.n, b.low, b.high, b.total, b.seen),
-                    )
-                    for (metric, t), b in gather(found, width).items()
-                )
+            found = (sample for reading in readings for sample in samples(reading))
+            minutes = gather(found, MINUTE)
+            for rung, buckets in zip(
+                RUNGS, (minutes, coarser(minutes, HOUR)), strict=True
+            ):
+                slot = RUNGS[rung] * RUNG_SLOTS
+                for (metric, t), b in buckets.items():
+                    series = self._series_id(db, subject, metric.value)
+                    sums = b.n, b.low, b.high, b.total, b.seen
+                    rows[rung].append((t // slot, series, t, *sums))
         for rung in RUNGS:
             db.executemany(ROLL.format(rung=rung), rows[rung])
 

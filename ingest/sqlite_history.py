@@ -109,7 +109,7 @@ class SqliteHistory:
         return int(rows[0][0]) if rows else 0
 
     def export(self) -> Iterator[Reading]:
-        """Give every reading, roughly in the order of their times."""
+        """Give every reading: the kinds that come seldom first, each by time."""
         key: tuple[int, ...] = (-1,) * 6
         # Page by page: one long read would keep the write-ahead log from shrinking.
         while rows := self._read(

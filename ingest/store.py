@@ -109,15 +109,16 @@ class Store(History, Protocol):
             again.
         """
 
-    def tend(self, now: Instant) -> None:
+    def tend(self, now: Instant) -> bool:
         """Do what can wait, for a short while: drop what is too old, roll what is due.
 
-        To be called again and again; it may raise `Unavailable` as well.
+        Gives whether there was anything to do, and so may be more.  It may raise
+        `Unavailable` as well.
         """
 
 
 def open_store(settings: config.Store, data: Path) -> Store:
-    """Open the configured store for writing; SQLite lies in `data`.
+    """Open the configured store for writing; what is ours of it lies in `data`.
 
     Raises
     ------
@@ -128,10 +129,12 @@ def open_store(settings: config.Store, data: Path) -> Store:
     """
     if settings.kind == "influx":
         with _client():
+            from ingest.due import Due
             from ingest.influx import InfluxStore
             from ingest.influx_query import Influx
 
-        return InfluxStore(Influx(settings, config.secret(settings.authorization_file)))
+        influx = Influx(settings, config.secret(settings.authorization_file))
+        return InfluxStore(influx, Due(data / "rollups.db"))
     from ingest.sqlite import SqliteStore
 
     store = SqliteStore(data / "store.db", settings)

@@ -78,6 +78,22 @@ def gather(samples: Iterable[Sample], width: int) -> dict[tuple[Metric, int], Ga
     return found
 
 
+def coarser(
+    fine: dict[tuple[Metric, int], Gathered], width: int
+) -> dict[tuple[Metric, int], Gathered]:
+    """Gather buckets into wider ones, of `width` ms."""
+    found: dict[tuple[Metric, int], Gathered] = {}
+    for (metric, t), part in fine.items():
+        key = metric, t // width * width
+        if (bucket := found.get(key)) is None:
+            bucket = found[key] = Gathered()
+        bucket.n, bucket.seen = bucket.n + part.n, bucket.seen + part.seen
+        bucket.total += part.total
+        bucket.low = min(bucket.low, part.low)
+        bucket.high = max(bucket.high, part.high)
+    return found
+
+
 def point(t: int, n: int, low: float, high: float, total: float, seen: int) -> Point:
     """Make a point of a trend from the sums of its bucket, `n` being above 0."""
     # A mean never lies outside its extremes, though the last bit of a sum may.

@@ -4,13 +4,22 @@ from fastapi import FastAPI
 
 from portal import openapi, problems
 from portal.house import House
-from portal.pages import assets, clinician, common, log_in, patient
-from portal.routes import alerts, events, health, limits, patients, token, trends
+from portal.pages import assets, clinician, common, fleet, log_in, patient
+from portal.routes import (
+    alerts,
+    events,
+    gateways,
+    health,
+    limits,
+    patients,
+    token,
+    trends,
+)
 from portal.shield import Shield
 from vitals import __version__
 
-API = (token, patients, trends, limits, alerts, events, health)
-PAGES = (assets, log_in, patient, clinician)
+API = (token, patients, trends, limits, alerts, gateways, events, health)
+PAGES = (assets, log_in, patient, clinician, fleet)
 
 
 def create_app(house: House) -> FastAPI:

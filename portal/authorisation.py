@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["patient", "clinician", "admin"]
-Deed = Literal["read", "act", "plan"]  # see; work alerts; change limits
+Deed = Literal["read", "act", "plan", "fleet"]
+"""See a patient; work alerts; change limits; see the gateways."""
 Verdict = Literal["allowed", "forbidden", "hidden"]
 
 ROLES: tuple[Role, ...] = ("patient", "clinician", "admin")
@@ -26,7 +27,7 @@ class Person:
 
 DEEDS: dict[Role, frozenset[Deed]] = {
     "patient": frozenset({"read"}),
-    "clinician": frozenset({"read", "act", "plan"}),
+    "clinician": frozenset({"read", "act", "plan", "fleet"}),
     "admin": frozenset(),  # keeps the accounts, sees nobody's data
 }
 
@@ -36,6 +37,11 @@ def decide(person: Person, deed: Deed, subject: str) -> Verdict:
     if subject not in person.subjects or not DEEDS[person.role]:
         return "hidden"
     return "allowed" if deed in DEEDS[person.role] else "forbidden"
+
+
+def sees_fleet(person: Person) -> bool:
+    """Tell whether the person may see how the gateways are; they are nobody's."""
+    return "fleet" in DEEDS[person.role]
 
 
 def visible(person: Person) -> frozenset[str]:

@@ -41,7 +41,7 @@ TOPICS = (
     wire.STAGE_STATUSES,
 )
 URGENCY = {"high": 0, "medium": 1, "low": 2}
-MUTE_MS = 90_000  # after which an engine that said nothing does not work
+MUTE_MS = 90_000  # after which an engine or a gateway that said nothing does not work
 AHEAD_MS = 60_000  # a reading from later than this has a broken clock
 
 
@@ -54,6 +54,7 @@ class Board:
         self._clock = clock
         self._meanwhile: dict[str, Alert | None] | None = None  # while a book is read
         self.gateways: dict[str, GatewayStatus] = {}
+        self._came: dict[str, Instant] = {}  # their latest words, by our own clock
         self._stages: dict[str, StageStatus] = {}
         self._latest: dict[str, dict[tuple[str, Kind], Reading]] = {}
         self._devices: dict[str, dict[str, DeviceStatus]] = {}
@@ -78,6 +79,22 @@ class Board:
     def devices(self, subject: str) -> dict[str, DeviceStatus]:
         """Give the state of a patient's wearables."""
         return dict(sorted(self._devices.get(subject, {}).items()))
+
+    def worn(
+        self, gateway: str, subjects: Iterable[str]
+    ) -> list[tuple[str, str, DeviceStatus]]:
+        """Give the wearables of a gateway: whose, which and how."""
+        return [
+            (subject, device, status)
+            for subject in sorted(subjects)
+            for device, status in self.devices(subject).items()
+            if status.gateway == gateway
+        ]
+
+    def heard(self, gateway: str) -> bool:
+        """Tell whether a gateway is online and has reported lately."""
+        online = self.gateways[gateway].online
+        return online and self._clock() - self._came[gateway] <= MUTE_MS
 
     def open_alerts(self, subjects: Iterable[str]) -> list[Alert]:
         """Give open alerts: unseen first, then by urgency, then the oldest."""
@@ -141,8 +158,7 @@ class Board:
         """
         levels = wire.levels(message.topic)
         if levels[0] == "gateway":
-            status = wire.read(GatewayStatus, message.payload)
-            self.gateways[levels[1]] = status
+            self._take_gateway(levels[1], message.payload)
         elif levels[0] == "stage":
             self._stages[levels[1]] = wire.read(StageStatus, message.payload)
         elif levels[2] == "alert":
@@ -209,6 +225,16 @@ class Board:
             self._plans[subject] = wire.read(Plan, payload)
         else:
             self._plans.pop(subject, None)
+
+    def _take_gateway(self, name: str, payload: bytes) -> None:
+        """Keep a gateway's state; an empty payload forgets it."""
+        if not payload:
+            self.gateways.pop(name, None)
+            return
+        status, known = wire.read(GatewayStatus, payload), self.gateways.get(name)
+        if known and not status.online:  # a last will is as old as its connection
+            status = replace(status, t=max(known.t, status.t))
+        self.gateways[name], self._came[name] = status, self._clock()
 
     def _take_device(self, subject: str, device: str, payload: bytes) -> None:
         """Keep a device's state; an empty payload forgets it."""

@@ -35,6 +35,7 @@ class Card:
     name: str  # to the patient
     value: str  # "148 /min"; "" when there is none
     plain: str  # to the patient
+    device: str  # that a technical alert is about; "" for the others
     state: str
     unseen: bool
     lasting: str
@@ -60,6 +61,7 @@ def card(alert: Alert, texts: Texts, now: Instant, place: str) -> Card:
         name=name(alert.condition, texts),
         value=_value(alert),
         plain=plain(alert.condition, texts),
+        device=_device(alert),
         state=texts(f"state.{alert.state}"),
         unseen=alert.state in ("unacknowledged", "returned_unacknowledged"),
         lasting=lasting(end - alert.since),
@@ -105,6 +107,12 @@ def metric_of(alert: Alert) -> Metric | None:
     """Give the metric that an alert is about, None for a technical one."""
     found = (m for name, m in _METRICS.items() if alert.condition.startswith(name))
     return next(found, None)
+
+
+def _device(alert: Alert) -> str:
+    """Give the wearable that somebody should see to."""
+    technical = alert.kind == "technical"
+    return str(alert.evidence.get("device", ""))[:64] if technical else ""
 
 
 def _value(alert: Alert) -> str:

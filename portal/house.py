@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
-from portal.authorisation import Deed, Person, decide
+from portal.authorisation import Deed, Person, decide, sees_fleet
 from portal.board import Board
 from portal.people import People
 from portal.problems import Problem
@@ -133,6 +133,12 @@ def check(person: Person, deed: Deed, subject: str, what: str = "patient") -> No
         raise Problem(404, f"There is no such {what}.")
     if verdict == "forbidden":
         raise Problem(403, f"A {person.role} may not do this.")
+
+
+def check_fleet(person: Person) -> None:
+    """Refuse who may not see the gateways."""
+    if not sees_fleet(person):
+        raise Problem(404, "There is no such page.")
 
 
 InHouse = Annotated[House, Depends(house)]

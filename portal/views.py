@@ -13,7 +13,15 @@ from ingest.store import Point
 from portal.people import Change
 from portal.times import rfc3339, said
 from vitals.codes import Kind, Metric
-from vitals.model import Alert, DeviceStatus, Instant, Limit, Plan, Reading
+from vitals.model import (
+    Alert,
+    DeviceStatus,
+    GatewayStatus,
+    Instant,
+    Limit,
+    Plan,
+    Reading,
+)
 
 encode = msgspec.json.Encoder().encode
 
@@ -56,6 +64,7 @@ class AlertView(Struct, frozen=True, kw_only=True):
 class DeviceView(Struct, frozen=True, kw_only=True):
     """A wearable as its gateway sees it."""
 
+    subject: str
     device: str
     t: str
     connected: bool
@@ -66,6 +75,30 @@ class DeviceView(Struct, frozen=True, kw_only=True):
     last: str | None
     off_body: bool
     information: dict[str, str]
+    malformed: int
+    reconnects: int
+    lost_frames: int  # streamed values that never came, by the stream's own rhythm
+    dropped: int  # numbers of records that had to go
+    waiting: int  # readings of which nobody knows whose they are
+    clock_ahead_ms: int | None  # of the gateway's; None: it shows none
+
+
+class GatewayView(Struct, frozen=True, kw_only=True):
+    """A gateway's last word on itself, and those of its wearables that you may see."""
+
+    gateway: str
+    online: bool
+    since: str | None  # online
+    t: str  # of its last word
+    version: str
+    queued: int  # records not yet committed
+    waiting: int  # readings of which nobody knows whose they are
+    dropped: int
+    malformed: int
+    disk: str  # what keeps it from storing; "" nothing
+    problem: str  # what keeps its radio from hearing anybody; "" nothing
+    adapter_resets: int
+    devices: list[DeviceView]
 
 
 class PatientSummary(Struct, frozen=True, kw_only=True):
@@ -143,6 +176,13 @@ class PatientList(Struct, frozen=True):
     next: str | None = None
 
 
+class GatewayList(Struct, frozen=True):
+    """A page of gateways."""
+
+    items: list[GatewayView]
+    next: str | None = None
+
+
 class RecordList(Struct, frozen=True):
     """A page of records, oldest first."""
 
@@ -174,7 +214,7 @@ class ProblemDetails(Struct, frozen=True):
 
 
 NOUNS = (
-    AlertList, AlertView, Health, LimitsView, PatientList, PatientView,
+    AlertList, AlertView, GatewayList, Health, LimitsView, PatientList, PatientView,
     ProblemDetails, RecordList, Token, Trend,
 )  # fmt: skip
 _OUR_FIELDS = {"t", "received", "device_t", "gateway", "seq", "q", "link"}
@@ -207,9 +247,10 @@ def of_alert(alert: Alert) -> AlertView:
     return AlertView(**fields)
 
 
-def of_device(device: str, status: DeviceStatus) -> DeviceView:
+def of_device(subject: str, device: str, status: DeviceStatus) -> DeviceView:
     """Show one wearable."""
     return DeviceView(
+        subject=subject,
         device=device,
         t=rfc3339(status.t),
         connected=status.connected,
@@ -220,6 +261,29 @@ def of_device(device: str, status: DeviceStatus) -> DeviceView:
         last=when(status.last),
         off_body=status.off_body,
         information=status.information,
+        malformed=status.malformed,
+        reconnects=status.reconnects,
+        lost_frames=status.lost_frames,
+        dropped=dropped(status),
+        waiting=status.waiting,
+        clock_ahead_ms=status.clock_ahead_ms,
+    )
+
+
+def dropped(status: DeviceStatus) -> int:
+    """Count the numbers of a wearable's records that had to go."""
+    return sum(last - first + 1 for first, last in status.dropped)
+
+
+def of_gateway(
+    name: str, status: GatewayStatus, worn: Iterable[tuple[str, str, DeviceStatus]]
+) -> GatewayView:
+    """Show one gateway with some of its wearables."""
+    shown = GatewayView.__struct_fields__
+    fields = {k: v for k, v in msgspec.structs.asdict(status).items() if k in shown}
+    fields |= {"t": rfc3339(status.t), "since": when(status.since)}
+    return GatewayView(
+        gateway=name, devices=[of_device(*one) for one in worn], **fields
     )
 
 

@@ -2,7 +2,7 @@
 # Install the servers that the tests use, where they are missing and we may.  Without them
 # the tests that need them are skipped, and say so.
 missing=""
-for pair in mosquitto:/usr/sbin/mosquitto influxdb:/usr/bin/influxd influxdb-client:/usr/bin/influx chromium:/usr/bin/chromium dbus-daemon:/usr/bin/dbus-daemon qemu-system-x86:/usr/bin/qemu-system-x86_64 kmod:/usr/sbin/modprobe strace:/usr/bin/strace; do
+for pair in mosquitto:/usr/sbin/mosquitto influxdb:/usr/bin/influxd influxdb-client:/usr/bin/influx chromium:/usr/bin/chromium dbus-daemon:/usr/bin/dbus-daemon qemu-system-x86:/usr/bin/qemu-system-x86_64 kmod:/usr/sbin/modprobe strace:/usr/bin/strace victoria-metrics:/usr/bin/victoria-metrics; do
     [ -x "${pair#*:}" ] || missing="$missing ${pair%%:*}"
 done
 [ -z "$missing" ] && exit 0

@@ -21,6 +21,7 @@ from vitals.model import Limit, Name
 CREDENTIALS = "/etc/credstore"
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Percent = Annotated[float, Meta(ge=0, le=100)]
 Address = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
 Days = Annotated[float, Meta(ge=0, le=36_500)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -60,6 +61,7 @@ class Gateway(Section, frozen=True):
     group_ms: Annotated[int, Meta(ge=0, le=10_000)] = 0  # streams share a write so long
     keep_mb: Positive = 1024.0  # of records not yet committed; older streams go first
     keep_days: Positive = 30.0  # streamed records; spot readings are kept for ever
+    late_s: Positive = 600.0  # a reading older than this when it comes is flagged late
     time_zone: str = "UTC"  # of the wearables' own clocks: "Asia/Shanghai"
     delete_stored: bool = False  # on the wearable, once ingest has committed it
     home_assistant: bool = False  # announce the wearables to Home Assistant
@@ -192,6 +194,7 @@ class Store(Section, frozen=True):
     kind: Literal["sqlite", "influx"] = "sqlite"
     url: str = "http://127.0.0.1:8086"
     database: str = "vitals"  # 2.x and 3: the bucket
+    rollup_database: str = ""  # with a retention of its own; "" = database
     organisation: str = ""  # 2.x; "" writes by /write, else by /api/v2/write
     authorization_file: str = ""  # its first line is the Authorization header
     ca: str = ""  # a file of certificates for https; "": the system's
@@ -209,6 +212,9 @@ class Dsp(Section, frozen=True):
     silence_s: dict[str, Positive] = field(default_factory=dict)  # by kind
     off_body_s: Positive = 60.0
     late_s: Positive = 600.0  # older evidence wakes nobody
+    battery_low: Percent = 20.0  # at or below it somebody is told
+    battery_critical: Percent = 10.0  # and told again
+    battery_margin: Percent = 5.0  # so far above a level it is charged
     tick_s: Positive = 1.0
     baseline_beats: Positive = 3600.0  # samples the personal baseline remembers
     baseline_z: Positive = 6.0  # deviations that count as unusual

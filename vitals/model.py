@@ -195,11 +195,13 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
     t: Time
     version: str = ""
     queued: int = 0  # records on disk, not yet committed
+    waiting: int = 0  # readings on disk of which nobody knows whose they are
     dropped: int = 0  # records that had to go, for want of room or of a disk that works
     malformed: int = 0  # notifications that broke their specification
     disk: str = ""  # what keeps the gateway from storing, and so from confirming
     adapter_resets: int = 0  # since it started: the radio was switched off and on
     problem: str = ""  # what keeps the radio from hearing anybody
+    since: Time | None = None  # online; None: it is not, or does not say
 
 
 class StageStatus(Struct, frozen=True, kw_only=True):
@@ -222,9 +224,11 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     off_body: bool = False
     malformed: int = 0
     reconnects: int = 0
+    lost_frames: int = 0  # streamed values that never came, by the stream's own rhythm
     clock_ahead_ms: int | None = None  # of ours; None: it shows no clock
     information: dict[str, str] = field(default_factory=dict)  # Device Information
     dropped: tuple[tuple[int, int], ...] = ()  # newest ranges of `seq` that had to go
+    waiting: int = 0  # readings of which nobody knows whose they are
 
 
 class Committed(Struct, frozen=True):

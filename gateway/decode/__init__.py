@@ -24,7 +24,7 @@ from vitals.gatt import (
     pulse_oximeter,
 )
 
-__all__ = ["DECODERS", "Circumstance", "decode"]
+__all__ = ["DECODERS", "Circumstance", "belated", "decode"]
 
 
 def decode(characteristic: str, data: bytes, now: Circumstance) -> Record | None:
@@ -54,6 +54,13 @@ def decode(characteristic: str, data: bytes, now: Circumstance) -> Record | None
     if record is None or now.synchronised or Flag.CLOCK_UNSYNCED in record.q:
         return record
     return replace(record, q=(*record.q, Flag.CLOCK_UNSYNCED))
+
+
+def belated(record: Record, late_ms: int) -> Record:
+    """Mark a record that its wearable kept for longer than `late_ms`."""
+    if record.received is None or record.received - record.t <= late_ms:
+        return record
+    return replace(record, q=(*record.q, Flag.LATE))
 
 
 DECODERS: dict[str, Callable[[bytes, Circumstance], Record]] = {

@@ -81,5 +81,5 @@ async def _worklist(house: House, reader: Person) -> dict[str, Any]:
         "sparks": drawn,
         "patients": list(zip(subjects, tiles, strict=True)),
         "troubled": troubled,
-        "silent": [n for n, s in sorted(house.board.gateways.items()) if not s.online],
+        "silent": [n for n in sorted(house.board.gateways) if not house.board.heard(n)],
     }

@@ -28,6 +28,7 @@ ALERT = {
     "escalation": {},
 }
 DEVICE = {
+    "subject": "p-1",
     "device": "strap-1",
     "t": "2026-11-21T07:30:00.000Z",
     "connected": True,
@@ -38,6 +39,32 @@ DEVICE = {
     "last": "2026-11-21T07:30:00.120Z",
     "off_body": False,
     "information": {"manufacturer": "Acme"},
+    "malformed": 0,
+    "reconnects": 2,
+    "lost_frames": 3,
+    "dropped": 0,
+    "waiting": 0,
+    "clock_ahead_ms": None,
+}
+GATEWAYS = {
+    "items": [
+        {
+            "gateway": "gw-1",
+            "online": True,
+            "since": "2026-11-21T06:00:00.000Z",
+            "t": "2026-11-21T07:30:00.000Z",
+            "version": "0.1.0",
+            "queued": 1,
+            "waiting": 0,
+            "dropped": 0,
+            "malformed": 0,
+            "disk": "",
+            "problem": "",
+            "adapter_resets": 0,
+            "devices": [DEVICE],
+        }
+    ],
+    "next": None,
 }
 PATIENT = {
     "subject": "p-1",

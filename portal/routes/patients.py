@@ -39,7 +39,9 @@ async def patient(house: InHouse, caller: Caller, subject: Subject) -> Response:
     view = PatientView(
         subject=subject,
         latest=[of_reading(reading) for reading in await house.latest(subject)],
-        devices=[of_device(*item) for item in house.board.devices(subject).items()],
+        devices=[
+            of_device(subject, *item) for item in house.board.devices(subject).items()
+        ],
         adherence=None,
         alerts=[of_alert(alert) for alert in house.board.open_alerts([subject])],
     )

@@ -157,8 +157,11 @@ function listen(address) {
     lost = setTimeout(() => (offline.hidden = false), 4000);
     if (events.readyState === EventSource.CLOSED) setTimeout(() => (listen(address), refresh(0)), 5000);
   };
-  events.addEventListener("record", (event) => show(JSON.parse(event.data)));
-  events.addEventListener("batch", () => refresh());
+  // The page of the gateways shows no values: it follows by the clock alone.
+  if (!document.body.classList.contains("fleet")) {
+    events.addEventListener("record", (event) => show(JSON.parse(event.data)));
+    events.addEventListener("batch", () => refresh());
+  }
   events.addEventListener("reset", () => refresh());
   events.addEventListener("alert", () => {
     document.getElementById("said").textContent = document.body.dataset.changed;

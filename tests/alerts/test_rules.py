@@ -17,6 +17,8 @@ from vitals.codes import Metric
         ("glucose_high", "physiological", "medium"),
         ("device_silent", "technical", "medium"),
         ("device_off_body", "technical", "low"),
+        ("device_battery_low", "technical", "low"),
+        ("device_battery_critical", "technical", "medium"),
         ("device_of_a_kind_to_come", "technical", "low"),
         ("something_to_come", "technical", "low"),
         ("something_to_come", "physiological", "medium"),

@@ -146,14 +146,28 @@ def test_an_impossible_clock_is_a_problem_and_one_nobody_sets_a_warning():
 def test_a_secret_that_others_may_read_is_a_problem(tmp_path):
     word = tmp_path / "word"
     settings = Config(mqtt=Mqtt(username="gw", password_file=str(word)))
-    missing = machine.secrets(settings)
+    [missing] = machine.secrets(settings)
     assert missing.level == "PROBLEM"
     assert "mqtt.password_file" in missing.text
     word.write_text("hunter2")
     word.chmod(0o644)
-    assert "chmod 600" in machine.secrets(settings).text
+    [loose] = machine.secrets(settings)
+    assert "chmod 600" in loose.text
     word.chmod(0o600)
-    assert machine.secrets(settings).level == "ok"
+    assert [one.level for one in machine.secrets(settings)] == ["ok"]
+
+
+def test_every_bad_secret_is_told_not_just_the_first(tmp_path):
+    word = tmp_path / "word"
+    word.touch(0o644)
+    word.chmod(0o644)
+    settings = Config(
+        mqtt=Mqtt(password_file=str(word)),
+        store=Store(authorization_file=str(tmp_path / "nowhere")),
+    )
+    loose, missing = machine.secrets(settings)
+    assert "mqtt.password_file: others may read it" in loose.text
+    assert "store.authorization_file" in missing.text
 
 
 def test_a_secret_may_be_one_of_systemds_credentials(tmp_path, monkeypatch):

@@ -187,7 +187,7 @@ def test_a_healthy_bluez_is_read_and_its_wearables_are_heard(
     def look():
         rows = list(radio.check(asked))
         heard = radio.heard(asked, 2)
-        return rows, list(radio.wearables(asked, heard, {}, NOON))
+        return rows, list(radio.wearables(asked, heard, {}, NOON, 20))
 
     rows, worn = run(main())
     assert [one.text for one in rows if one.name == "adapter"] == ["hci0 is on"]
@@ -206,7 +206,7 @@ WORN = Gateway(wearables=(wearable("strap-1", STRAP),))
 
 def row(heard, **status):
     told = {"strap-1": DeviceStatus(t=NOON, **status)} if status else {}
-    (found,) = radio.wearables(WORN, heard, told, NOON)
+    (found,) = radio.wearables(WORN, heard, told, NOON, 20)
     return found
 
 
@@ -233,7 +233,7 @@ def test_a_wearable_that_is_weak_or_long_silent_is_a_warning():
 
 
 def test_who_could_not_be_listened_for_is_not_called_missing():
-    assert list(radio.wearables(WORN, None, {}, NOON)) == []
+    assert list(radio.wearables(WORN, None, {}, NOON, 20)) == []
 
 
 @pytest.mark.parametrize(

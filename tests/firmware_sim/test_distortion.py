@@ -11,11 +11,22 @@ from gateway.decode import Circumstance, decode
 from vitals.codes import Flag
 from vitals.config import SimFault
 from vitals.errors import MalformedData
-from vitals.gatt import blood_pressure, health_thermometer, heart_rate
+from vitals.gatt import (
+    blood_pressure,
+    glucose,
+    health_thermometer,
+    heart_rate,
+    pulse_oximeter,
+)
 from vitals.gatt.blood_pressure import BloodPressureMeasurement
+from vitals.gatt.date_time import DateTime
+from vitals.gatt.glucose import GlucoseMeasurement
 from vitals.gatt.health_thermometer import TemperatureMeasurement
 from vitals.gatt.heart_rate import HeartRateMeasurement
 from vitals.gatt.numbers import Special
+from vitals.gatt.pulse_oximeter import Continuous, SpotCheck
+
+NOON = 1_800_000_000_000
 
 BEAT = HeartRateMeasurement(rate=72, contact=True, rr_intervals=(850, 840))
 PRESSURE = BloodPressureMeasurement(120, 80, 93, pulse=66, user=1)
@@ -64,6 +75,36 @@ def test_a4_a_cuff_without_a_number_reads_as_no_value_and_never_as_2047(kind, fl
     record = decode(blood_pressure.MEASUREMENT, value, Circumstance(received=0))
     assert (record.sys, record.dia, record.map, record.pulse) == (None,) * 4
     assert flag in record.q
+
+
+WITHOUT = {
+    pulse_oximeter.SPOT_CHECK: (SpotCheck(97, 66), ("spo2", "pulse")),
+    pulse_oximeter.CONTINUOUS: (Continuous(97, 66), ("spo2", "pulse")),
+    glucose.MEASUREMENT: (
+        GlucoseMeasurement(
+            sequence=1,
+            base=DateTime(2026, 11, 21),
+            concentration=0.0009,
+            sample=glucose.CAPILLARY_WHOLE_BLOOD,
+            place=glucose.FINGER,
+        ),
+        ("glucose",),
+    ),
+}
+
+
+@pytest.mark.parametrize("characteristic", WITHOUT)
+@pytest.mark.parametrize(
+    ("kind", "flag"), [("nan", Flag.NOT_A_NUMBER), ("reserved", Flag.RESERVED)]
+)
+def test_a4_oximeters_and_meters_without_a_number_too(characteristic, kind, flag):
+    good, fields = WITHOUT[characteristic]
+    sensor = Sensor(characteristic, faults(kind, at_s=1))
+    assert sensor.sensed(good.build(), 0) == good.build()
+    value = sensor.sensed(good.build(), 1)
+    record = decode(characteristic, value, Circumstance(received=NOON))
+    assert [getattr(record, field) for field in fields] == [None] * len(fields)
+    assert record.q[0] == flag
 
 
 def test_a_thermometer_without_a_number():

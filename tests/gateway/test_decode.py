@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.decode import DECODERS, Circumstance, decode
+from gateway.decode import DECODERS, Circumstance, belated, decode
+from gateway.stillness import Stillness
 from gateway.timeline import Timeline
-from vitals import Flag, MalformedData, Reading
+from vitals import Flag, HeartRate, MalformedData, Reading
 from vitals.gatt import (
     battery,
     blood_pressure,
@@ -270,6 +271,16 @@ def test_a_stamp_is_of_the_zone_that_wearables_live_in():
     assert (record.t, record.device_t) == (NOW - 60_000, NOW - 60_000)
 
 
+def test_a_reading_that_its_wearable_kept_for_long_is_late():
+    def q(minutes, late_s=600):
+        data = bp(stamp=DateTime.of(NOW - minutes * 60_000))
+        return belated(of(blood_pressure.MEASUREMENT, data), late_s * 1000).q
+
+    assert q(9) == q(10) == ()
+    assert q(11) == (Flag.LATE,)
+    assert q(11, late_s=3600) == ()
+
+
 def test_before_our_own_clock_is_right_every_record_says_so():
     here = Circumstance(NOW, synchronised=False)
     beat = heart_rate.HeartRateMeasurement(72, True).build()
@@ -305,3 +316,26 @@ def test_any_bytes_are_a_record_or_malformed(characteristic, data):
     reading = Reading("p-1", "it", record)
     again = unpack(Message(record_topic(reading), encode(record)))
     assert again == [reading]  # whatever it is, ingest will take it
+
+
+UNSURE = Circumstance(received=NOW, synchronised=False)
+
+
+def test_every_flag_of_the_contract_is_produced_somewhere():
+    made = set()
+    for status in range(64):
+        made.update(of(blood_pressure.MEASUREMENT, bp(status=status)).q)
+    for special in Special:
+        made.update(of(blood_pressure.MEASUREMENT, bp(mean=special)).q)
+    for rate in (0, 400):
+        said = heart_rate.HeartRateMeasurement(rate)
+        made.update(of(heart_rate.MEASUREMENT, said.build()).q)
+    old = bp(stamp=DateTime.of(NOW - 3_600_000))
+    made.update(belated(of(blood_pressure.MEASUREMENT, old), 600_000).q)
+    made.update(of(blood_pressure.MEASUREMENT, old, UNSURE).q)
+    made.update(of(glucose.MEASUREMENT, sugar(status=glucose.RESULT_TOO_HIGH)).q)
+    strap = Stillness()
+    for second in range(100):
+        rr = (1000.0,) if second < 5 else ()
+        made.update(strap.judge(HeartRate(t=NOW + second * 1000, hr=72, rr=rr)).q)
+    assert made == set(Flag)

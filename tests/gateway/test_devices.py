@@ -5,6 +5,7 @@ outbox on disk between.  Names say which row of the table of gateways they show.
 """
 
 import asyncio
+import json
 from collections import Counter
 from contextlib import asynccontextmanager
 
@@ -34,7 +35,7 @@ from vitals.gatt.numbers import Special
 from vitals.gatt.pulse_oximeter import SpotCheck
 from vitals.gatt.record_access import CONTROL_POINT
 from vitals.metrics import Metrics
-from vitals.model import Battery, Committed
+from vitals.model import Battery, Committed, DeviceStatus
 
 BEGIN = 1_800_000_000_000
 ADDRESS = "C0:00:00:00:02:01"
@@ -89,7 +90,8 @@ async def a_house(folder, kind, course=(), commits=True, delete=False, **options
         delete_stored=delete,
         wearables=(Wearable(device="it", subject="p-1", address=ADDRESS),),
     )
-    sim = Sim(people=(person,), wearables=(it,))
+    ledger = str(folder / "ledger.jsonl")
+    sim = Sim(people=(person,), wearables=(it,), ledger=ledger)
     async with simulation(sim, metrics, clock) as running:
         central = await Central.plug("air", running.air.host("gateway"))
         house = House(running, bus, metrics, commits)
@@ -103,6 +105,13 @@ async def a_house(folder, kind, course=(), commits=True, delete=False, **options
             results = await asyncio.gather(*tasks, return_exceptions=True)
             await central.close()
             assert not [r for r in results if isinstance(r, Exception)]
+
+
+TIMELY_OR_LATE = {((), False), ((Flag.LATE,), True)}
+
+
+def is_late(record):
+    return record.received - record.t > 600_000
 
 
 @pytest.fixture
@@ -208,6 +217,56 @@ def test_a4_what_is_no_number_arrives_as_no_value_with_its_reason(tmp_path, kind
     assert [r.q for r in records] == [(flag,) for flag in SPECIALS.values()]
 
 
+def test_a4_a_meters_memory_may_hold_records_without_a_number(live):
+    faults = (SimFault(kind="nan", probability=0.5),)
+    records = live("glucose", 60, stored=40, faults=faults).of("glucose")
+    assert len(records) == 40
+    assert 5 < sum(record.glucose is None for record in records) < 35
+    for record in records:
+        assert (record.glucose is None) == (Flag.NOT_A_NUMBER in record.q)
+
+
+def test_a1_a_strap_is_connected_to_and_each_of_its_values_is_a_record(live):
+    house = live("strap", 60)
+    rates = house.of("heart_rate")
+    assert len(rates) >= 55
+    assert whole([*rates, *house.of("battery")])
+    assert all(40 < record.hr < 120 for record in rates)
+    beats_ms = sum(rr for record in rates for rr in record.rr)
+    assert beats_ms == pytest.approx(rates[-1].t - rates[0].t, abs=2500)
+
+
+def test_a5_frames_that_the_air_lost_are_counted_in_the_status(tmp_path):
+    async def main():
+        faults = (SimFault(kind="lost", at_s=60, for_s=900, probability=0.1),)
+        async with a_house(tmp_path, "strap", faults=faults) as house:
+            told = house.bus.subscribe(wire.of("p-1", "it", "status"))
+            await asyncio.sleep(1000)
+        return [wire.read(DeviceStatus, d.message.payload) for d in await told.take()]
+
+    last = warped(main(), 1e5)[-1]
+    entries = map(json.loads, (tmp_path / "ledger.jsonl").read_text().splitlines())
+    lost = sum(entry.get("fate") == "lost" for entry in entries)
+    assert lost > 60
+    assert last.lost_frames == lost
+    assert last.dropped == ()
+
+
+def test_a16_signal_and_link_statistics_are_published(tmp_path):
+    async def main():
+        faults = (SimFault(kind="drop", at_s=60, for_s=20, every_s=100),)
+        async with a_house(tmp_path, "strap", faults=faults) as house:
+            told = house.bus.subscribe(wire.of("p-1", "it", "status"))
+            await asyncio.sleep(240)
+        return [wire.read(DeviceStatus, d.message.payload) for d in await told.take()]
+
+    said = warped(main(), 1e5)
+    assert {status.connected for status in said} == {True, False}
+    assert said[-1].reconnects == 2
+    assert -100 < said[-1].rssi < -20
+    assert said[-1].malformed == 0
+
+
 def test_a_pulse_oximeter_gives_a_stream_and_spot_checks(live):
     off = [{"at_s": 60, "for_s": 30, "state": "off_body"}]
     house = live("oximeter", 200, course=off)
@@ -301,7 +360,8 @@ def assert_dump_survives(folder, at):
     expected = [GlucoseMeasurement.parse(v).base.instant() for v in _kept(meter)]
     assert stamps == expected  # each once, oldest first
     assert whole([r.record for r in house.records])
-    assert all(2 < r.glucose < 10 and r.q == () for r in records)
+    assert all(2 < r.glucose < 10 for r in records)
+    assert {r.q for r in records} <= {(), (Flag.LATE,)}
 
 
 def _kept(meter):
@@ -372,7 +432,7 @@ def test_a13_a_cuffs_stored_readings_come_oldest_first_each_once(live):
     assert len(records) == 30 + 4
     assert stamps == sorted(set(stamps))
     assert [r.t for r in records] == stamps
-    assert {r.q for r in records} == {()}
+    assert {(r.q, is_late(r)) for r in records} == TIMELY_OR_LATE
 
 
 @pytest.mark.parametrize("at", [0, 1, 5, 29])
@@ -427,7 +487,7 @@ def test_a12_a_wrong_clock_is_read_set_and_read_back_and_both_times_kept(live, o
         true = BEGIN - (20 - n) * 60_000
         assert abs(record.t - true) <= 2000
         assert record.device_t - record.t == pytest.approx(1000 * off_s, abs=2000)
-    assert {r.q for r in records} == {()}
+    assert {(r.q, is_late(r)) for r in records} == TIMELY_OR_LATE
     assert all(r.received - r.t < 5000 for r in records[20:])
     assert records[-1].device_t == pytest.approx(records[-1].t, abs=2000)  # it was set
     assert house.metrics.counters["gateway_clocks_set_total"] == 1

@@ -11,6 +11,7 @@ import sys
 from contextlib import asynccontextmanager
 
 import pytest
+from paho.mqtt.client import CallbackAPIVersion, Client, MQTTv5
 
 from firmware_sim.service import simulation
 from vitals import DeviceStatus, GatewayStatus, broker, config, wire
@@ -229,6 +230,47 @@ def test_a15_a16_a22_battery_signal_and_health_are_published_and_shown(
     assert "waiting, 0 dropped, 0 malformed" in text
     assert "wearable ok strap-1: connected, -" in text
     assert "last reading" in text
+
+
+def test_a10_records_are_published_at_qos_1_and_the_last_will_is_retained(
+    run, beside, tmp_path
+):
+    status = wire.gateway_topic("gw-1", "status")
+
+    async def main():
+        async with house(tmp_path, beside) as found, witness(found.mqtt) as seen:
+            found.write("strap-1")
+            async with gateway(found) as (child, _):
+                await until(lambda: found.count("strap-1") > 2, "heartbeats")
+                await until(lambda: found.gateway, "the gateway's status")
+                assert found.gateway.online
+                child.kill()  # no word of its own any more
+                await until(lambda: not found.gateway.online, "the last will")
+            async with witness(found.mqtt, status) as later:  # who comes too late
+                await until(lambda: later, "what the broker kept")
+        records = [said for said in seen if wire.is_record(said.topic)]
+        return {said.qos for said in records}, later
+
+    grades, [kept] = run(main(), 60)
+    assert grades == {1}
+    assert (kept.qos, kept.retain) == (1, True)
+    assert not wire.read(GatewayStatus, kept.payload).online
+
+
+@asynccontextmanager
+async def witness(port, topic="vitals/v1/#"):
+    """A client that is none of ours, and what it is told."""
+    seen = []
+    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
+    client.on_connect = lambda *_: client.subscribe(topic, qos=1)
+    client.on_message = lambda *said: seen.append(said[-1])
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    try:
+        yield seen
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
 
 def test_home_assistant_is_told_of_real_wearables_and_forgets_them_again(

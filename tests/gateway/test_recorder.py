@@ -171,6 +171,24 @@ def test_numbers_that_had_to_go_are_told_in_the_wearables_status(
     run(main())
 
 
+def test_a22_online_since_is_since_the_broker_was_reached_again(run, beside, tmp_path):
+    async def main():
+        bus, hour = MemoryBus(), [NOON]
+        told = bus.subscribe(wire.gateway_topic("gw-1", "status"))
+        recorder = Recorder(Outbox(tmp_path / "gateway.db", "gw-1"), Metrics())
+        reporter = Reporter("gw-1", bus, recorder, [], Metrics(), lambda: hour[0])
+        async with beside(reporter.run()):
+            await statuses(told, lambda s: s.since == NOON)
+            bus.online.clear()
+            await asyncio.sleep(0.6)  # it looks twice a second
+            hour[0] += 60_000
+            bus.online.set()
+            await statuses(told, lambda s: s.since == s.t == NOON + 60_000)
+        recorder.close()
+
+    run(main())
+
+
 async def statuses(inbox, true, noun=GatewayStatus):
     """Wait for a status that is as wanted."""
     while True:

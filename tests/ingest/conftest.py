@@ -165,3 +165,25 @@ def influxd(tmp_path_factory):
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def victoria(tmp_path_factory):
+    """A running VictoriaMetrics: it takes InfluxDB's writes and none of its queries."""
+    if which("victoria-metrics") is None:
+        pytest.skip("victoria-metrics is not installed (Debian's package of that name)")
+    folder, port = tmp_path_factory.mktemp("victoria"), free_port()
+    command = ["victoria-metrics", f"-storageDataPath={folder}/data"]
+    command += [f"-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=100y"]
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield url
+    process.terminate()
+    process.wait(20)

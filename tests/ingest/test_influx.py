@@ -1,10 +1,12 @@
 """What only InfluxDB can do to us."""
 
 import gzip
+import tempfile
 import threading
 import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +18,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def store(influxd, request):
-    found = open_store(
-        config.Store(kind="influx", url=influxd.url, database=request.node.name), None
-    )
+def store(influxd, request, tmp_path):
+    settings = config.Store(kind="influx", url=influxd.url, database=request.node.name)
+    found = open_store(settings, tmp_path)
     yield found
     found.close()
 
@@ -111,11 +112,13 @@ class Stub:
 
 
 def write(stub, readings, **section):
-    store = open_store(config.Store(kind="influx", url=stub.url, **section), None)
-    try:
-        return store.write(readings)
-    finally:
-        store.close()
+    settings = config.Store(kind="influx", url=stub.url, **section)
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(settings, Path(folder))
+        try:
+            return store.write(readings)
+        finally:
+            store.close()
 
 
 def test_the_authorization_is_one_opaque_string(tmp_path, beat):

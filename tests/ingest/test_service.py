@@ -7,6 +7,7 @@ import pytest
 
 from ingest import intake, service
 from ingest.ledger import open_ledger
+from ingest.pace import Pace
 from ingest.store import Written, open_store
 from vitals import GatewayStatus, Metric, Unavailable, config, wire
 from vitals.bus import Delivery, MemoryBus, matches
@@ -51,7 +52,7 @@ class House:
     """The room, open."""
 
     def __init__(self, folder, store=None):
-        self.post, self.metrics = Post(), Metrics()
+        self.post, self.metrics, self.pace = Post(), Metrics(), Pace()
         self.store = store or open_store(config.Store(), folder)
         self.ledger = open_ledger(folder)
         self.now = 1_763_726_500_000
@@ -60,7 +61,12 @@ class House:
     async def open(self):
         task = asyncio.ensure_future(
             service.run(
-                self.post, self.store, self.ledger, self.metrics, lambda: self.now
+                self.post,
+                self.store,
+                self.ledger,
+                self.metrics,
+                lambda: self.now,
+                self.pace,
             )
         )
         await asyncio.sleep(0)
@@ -428,4 +434,54 @@ def test_while_the_store_is_away_what_a_gateway_keeps_is_left_with_it(
     asyncio.run(main())
     assert house.store.count() == 11
     assert house.committed() == {"gw-1": {"strap-1": [(1, 10)]}}
+    house.close()
+
+
+def test_what_waits_for_company_is_committed_when_ingest_is_told_to_stop(house, beat):
+    house.pace = Pace(60, 500)
+
+    async def main():
+        async with house.open():
+            house.post.deliver(wire.pack(beat(1)))
+            await house.acked(1)
+            house.post.deliver(wire.pack(beat(2)), wire.pack(beat(3)))
+            await asyncio.sleep(0.2)
+            assert len(house.post.acked) == house.store.count() == 1
+
+    asyncio.run(main())
+    assert len(house.post.acked) == house.store.count() == 3
+    assert house.ledger.ranges("gw-1") == {"strap-1": [(1, 3)]}
+
+
+def test_a_gateway_that_comes_back_waits_for_no_commit(house, beat):
+    house.pace = Pace(60, 500)
+
+    async def main():
+        async with house.open():
+            house.post.deliver(wire.pack(beat(1)))
+            await house.acked(1)
+            house.post.deliver(wire.pack(beat(2)), status("gw-1", True))
+            await house.acked(2)
+            assert house.committed() == {"gw-1": {"strap-1": [(1, 1)]}}
+
+    asyncio.run(main())
+
+
+def test_a_store_that_is_away_does_not_keep_ingest_from_stopping(
+    tmp_path, beat, monkeypatch
+):
+    monkeypatch.setattr(service, "CLOSE_S", 0.1)
+    house = House(tmp_path, Sickly(open_store(config.Store(), tmp_path), 0))
+    house.pace = Pace(60, 500)
+
+    async def main():
+        async with house.open():
+            house.post.deliver(wire.pack(beat(1)))
+            await house.acked(1)
+            house.store.failures = 10**6
+            house.post.deliver(wire.pack(beat(2)))
+            await asyncio.sleep(0.1)
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    assert len(house.post.acked) == 1
     house.close()

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.sqlite import SqliteStore
 from ingest.sqlite_history import SqliteHistory
-from vitals import HeartRate, Metric, Reading, Unavailable
+from vitals import BodyTemperature, HeartRate, Kind, Metric, Reading, Unavailable
 
 ROOT = Path(__file__).parents[2]
 NOON = 1_763_726_400_000
@@ -170,4 +170,36 @@ def test_a_month_of_heartbeats_is_read_from_the_hours(tmp_path):
     assert 300 < len(found) <= 500
     assert {p.t % 7_200_000 for p in found} == {0}
     assert sum(p.n for p in found) == 1439
+    store.close()
+
+
+def test_seldom_worn_wearables_are_paged_through_whatever_lies_between(tmp_path):
+    store, day = SqliteStore(tmp_path / "store.db"), 86_400_000
+    beats = [
+        Reading(
+            "p-1",
+            f"d-{second % 2}",
+            HeartRate(
+                t=NOON + n * day * 9 + second * 1000, hr=60.0, gateway="g", seq=1
+            ),
+        )
+        for n in range(40)  # a year, an hour's beginning every nine days
+        for second in range(-2, 8)
+    ]
+    temps = [
+        Reading("p-1", "d-9", BodyTemperature(t=NOON + n * day, temp=36.5 + n / 100))
+        for n in range(300)
+    ]
+    store.write(beats[::-1] + temps)
+    for kind, expected in ((Kind.HEART_RATE, beats), (Kind.BODY_TEMPERATURE, temps)):
+        found, after = [], None
+        while True:
+            asked = "p-1", kind, 0, NOON + 400 * day, after, 7
+            page, after = store.records(*asked)
+            found += page
+            if after is None:
+                break
+        assert found == expected
+    inside, _ = store.records("p-1", Kind.HEART_RATE, NOON, NOON + 3000, None, 99)
+    assert inside == beats[2:5]
     store.close()

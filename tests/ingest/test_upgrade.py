@@ -1,6 +1,8 @@
 """A store that an older version wrote opens, and says the same as before."""
 
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -101,3 +103,18 @@ def test_a_bringing_up_that_dies_leaves_the_old_store(tmp_path, beat):
         assert db.execute("PRAGMA user_version").fetchone() == (1,)
         assert db.execute("SELECT count(*) FROM record").fetchone() == (8,)
     db.close()
+
+
+@pytest.mark.slow
+def test_ingest_refuses_a_newer_store_with_one_line(tmp_path):
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    toml = tmp_path / "vitals.toml"
+    toml.write_text(f'data = "{tmp_path}"\n')
+    command = [sys.executable, "-m", "vitals", "run", "ingest", "--config", str(toml)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("vitals: ")
+    assert "newer version" in line

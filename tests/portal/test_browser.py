@@ -300,6 +300,21 @@ def test_a_patient_watches_a_reading_arrive_and_their_trend(new_place, story):
     asyncio.run(main())
 
 
+def test_a22_the_gateways_are_one_touch_away_and_fit_a_phone(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await tab.size(*PHONE)
+            await tab.log_in(url, "dr.chen")
+            await tab.js("document.querySelector('[href=\"/fleet\"]').click()")
+            box = "document.querySelector('#gateway-gw-1')"
+            assert "battery 81 %" in await tab.until(f"{box}?.innerText")
+            assert not await tab.js(WIDE)
+            await tab.size(*DESK)
+            assert not await tab.js(WIDE)
+
+    asyncio.run(main())
+
+
 def test_everything_works_without_script(new_place, story):
     async def main():
         async with visit(new_place, story) as (tab, url):

@@ -15,7 +15,7 @@ PAGES = {
     None: ["/login"],
     "wang": ["/", "/patients/p-1?span=24h"],
     "root": ["/"],
-    "dr.chen": ["/", "/patients/p-1", "/patients/p-3", "/nowhere"],
+    "dr.chen": ["/", "/patients/p-1", "/patients/p-3", "/fleet", "/nowhere"],
 }
 
 

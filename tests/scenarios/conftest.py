@@ -1,5 +1,6 @@
 """Scenarios through the pure rooms: firmware, decoder, detectors, desk.  No radio."""
 
+from collections import defaultdict
 from itertools import groupby
 
 import pytest
@@ -8,8 +9,9 @@ from alerts.desk import Desk
 from dsp.ward import Ward
 from firmware_sim.scenario import play
 from gateway.decode import Circumstance, decode
+from gateway.stillness import Stillness
 from vitals.errors import MalformedData
-from vitals.model import Reading
+from vitals.model import HeartRate, Reading
 
 BEGIN = 1_709_280_000_000
 BLOCK_S = 5.0
@@ -22,6 +24,7 @@ class Judge:
         self.scenario = scenario
         self.ward, self.desk = Ward(scenario.dsp), Desk({})
         self.opened, self.malformed, self.readings = [], 0, 0
+        self.straps = defaultdict(Stillness)  # by wearable
 
     def run(self):
         """Live the scenario to its end."""
@@ -55,6 +58,8 @@ class Judge:
         except MalformedData:
             self.malformed += 1
             return []
+        if isinstance(record, HeartRate):
+            record = self.straps[frame.wearable].judge(record)
         return [Reading(wearable.person, wearable.name, record)] if record else []
 
 

@@ -4,12 +4,15 @@ Hours of life in seconds: firmware, decoder, detectors and desk, without a radio
 """
 
 from itertools import islice
+from typing import get_args, get_type_hints
 
 import pytest
 from msgspec.structs import replace
 
 from firmware_sim.faults import KINDS
+from firmware_sim.models import EVERY_S
 from firmware_sim.scenario import load, names, play
+from vitals.config import Course
 from vitals.errors import ConfigError
 
 LONG_S = 20_000  # of life; takes seconds
@@ -75,6 +78,14 @@ def test_frames_come_in_order_of_time():
 def test_a17_every_fault_is_in_a_scenario():
     faults = [f for n in names() for w in load(n).sim.wearables for f in w.faults]
     assert {fault.kind for fault in faults} == set(KINDS)
+
+
+def test_a17_every_kind_of_wearable_and_every_state_is_in_a_scenario():
+    sims = [load(name).sim for name in names()]
+    kinds = {wearable.kind for sim in sims for wearable in sim.wearables}
+    states = {c.state for sim in sims for person in sim.people for c in person.course}
+    assert kinds == set(EVERY_S)
+    assert states == set(get_args(get_type_hints(Course)["state"]))
 
 
 def test_a_scenario_names_the_gateway_that_reads_it():

@@ -25,7 +25,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"vitals {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_demo, _run, _sim, _record, _replay, _export, _doctor, _scan, _user):
+    for add in (_demo, _run, _sim, _record, _replay, _doctor, _scan, _user):
+        add(commands)
+    for add in (_export, _import, _migrate, _backup, _restore):
         add(commands)
     return top
 
@@ -133,11 +135,64 @@ def _replay(commands: Parsers) -> None:
 
 def _export(commands: Parsers) -> None:
     export = commands.add_parser(
-        "export", help="print every stored record as JSON lines"
+        "export", help="print every stored record, as JSON lines or otherwise"
     )
-    export.add_argument("--data", metavar="DIR", help="of a demo or an SQLite store")
-    _config(export)
+    export.add_argument(
+        "--format",
+        choices=("json", "csv", "line"),
+        default="json",
+        help="line: InfluxDB's line protocol, times in ns (default: json)",
+    )
+    _data(export, "of a demo or an SQLite store")
     export.set_defaults(command=_later("export"))
+
+
+def _import(commands: Parsers) -> None:
+    read = commands.add_parser(
+        "import",
+        help="store the records that `vitals export` printed as JSON lines",
+        description="Store exported records.  What is there already stays one, so an"
+        " import may be repeated.",
+    )
+    read.add_argument("file", metavar="FILE", help="- for standard input")
+    _data(read, "an SQLite store's, which is made if it is not there")
+    read.set_defaults(command=_later("intake", "read"))
+
+
+def _migrate(commands: Parsers) -> None:
+    migrate = commands.add_parser(
+        "migrate",
+        help="copy the SQLite store into InfluxDB",
+        description="Copy every record of the data folder's store.db into the InfluxDB"
+        " of the configuration, and make its rollups.  Stop `vitals run ingest` first:"
+        " gateways keep what they record meanwhile.  It may be repeated.",
+    )
+    _data(migrate, "where store.db is, if not in the configuration's")
+    migrate.set_defaults(command=_later("intake", "migrate"))
+
+
+def _backup(commands: Parsers) -> None:
+    backup = commands.add_parser(
+        "backup",
+        help="copy everything under `data` into a new folder, while it is in use",
+        description="Copy every database under `data` as it is at one moment, with the"
+        " detectors' memory and a manifest, into a folder that is whole or not there.",
+    )
+    backup.add_argument("folder", metavar="FOLDER", help="it must not exist yet")
+    _data(backup, "the data folder, if not the configuration's")
+    backup.set_defaults(command=_later("backup", "backup"))
+
+
+def _restore(commands: Parsers) -> None:
+    restore = commands.add_parser(
+        "restore",
+        help="put a backup back; vitals must not run meanwhile",
+        description="Check a backup and put it into the data folder.  What was there is"
+        " moved into a folder beside it.",
+    )
+    restore.add_argument("folder", metavar="FOLDER", help="of `vitals backup`")
+    _data(restore, "the data folder, if not the configuration's")
+    restore.set_defaults(command=_later("backup", "restore"))
 
 
 def _doctor(commands: Parsers) -> None:
@@ -212,6 +267,11 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
+
+
+def _data(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--data", metavar="DIR", help=what)
+    _config(command)
 
 
 def _config(command: "argparse._ActionsContainer") -> None:

@@ -43,7 +43,7 @@ def checks(settings: config.Config, path: Path, seconds: float) -> Iterator[Find
     """Run the checks one by one, from this machine outwards."""
     moment, data = now(), Path(settings.data)
     yield ok("configuration", str(path))
-    yield machine.secrets(settings)
+    yield from machine.secrets(settings)
     yield machine.data(data)
     yield machine.room(data)
     yield from machine.databases(data)
@@ -53,13 +53,14 @@ def checks(settings: config.Config, path: Path, seconds: float) -> Iterator[Find
     yield from fleet.gateways(told.gateways, moment)
     yield store.store(settings.store, data)
     yield from store.port(settings.portal)
-    yield from _air(settings.gateway, told, moment, seconds)
+    yield from _air(settings, told, moment, seconds)
 
 
 def _air(
-    wanted: config.Gateway, told: broker.Statuses, moment: Instant, seconds: float
+    settings: config.Config, told: broker.Statuses, moment: Instant, seconds: float
 ) -> Iterator[Finding]:
     """Check the radio, where wearables are configured."""
+    wanted, low = settings.gateway, settings.dsp.battery_low
     if not wanted.wearables:
         yield ok("radio", "no wearables configured here")
         return
@@ -72,4 +73,4 @@ def _air(
             yield heard
         else:
             rssi = heard
-    yield from radio.wearables(wanted, rssi, told.devices, moment)
+    yield from radio.wearables(wanted, rssi, told.devices, moment, low)

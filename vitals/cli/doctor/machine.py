@@ -50,8 +50,8 @@ def _version(package: str) -> str:
         return ""
 
 
-def secrets(settings: config.Config) -> Finding:
-    """Check that the files of secrets can be read, by us alone."""
+def secrets(settings: config.Config) -> Iterator[Finding]:
+    """Check that each file of a secret can be read, by us alone."""
     mqtt, store, alerts = settings.mqtt, settings.store, settings.alerts
     named = {
         "mqtt.password_file": mqtt.password_file,
@@ -60,10 +60,10 @@ def secrets(settings: config.Config) -> Finding:
         "alerts.webhook_secret_file": alerts.webhook_secret_file,
     }
     used = {key: config.located(path) for key, path in named.items() if path}
-    for key, path in used.items():
-        if (found := _secret(key, Path(path))) is not None:
-            return found
-    return ok("secrets", f"{len(used)} files" if used else "none configured")
+    told = (_secret(key, Path(path)) for key, path in used.items())
+    found = [one for one in told if one is not None]
+    text = f"{len(used)} files" if used else "none configured"
+    yield from found or [ok("secrets", text)]
 
 
 def _secret(key: str, path: Path) -> Finding | None:

@@ -148,6 +148,7 @@ def wearables(
     rssi: Mapping[str, int] | None,
     told: Mapping[str, DeviceStatus],
     now: Instant,
+    low: float,
 ) -> Iterator[Finding]:
     """Check each wearable: connected to its gateway, or heard just now.
 
@@ -155,12 +156,14 @@ def wearables(
     ----------
     rssi
         Of who was heard, in dBm by address; None when we could not listen.
+    low
+        A battery at so many % is to be changed.
     """
     for one in wanted.wearables:
         status = told.get(one.device)
         signal = (rssi or {}).get(one.address.upper())
         if status and status.connected:
-            yield _connected(one.device, status, now)
+            yield _connected(one.device, status, now, low)
         elif signal is not None:
             yield _faint(one.device, signal)
         elif rssi is not None:
@@ -178,14 +181,14 @@ def _faint(device: str, signal: int) -> Finding:
     return ok("wearable", text)
 
 
-def _connected(device: str, status: DeviceStatus, now: Instant) -> Finding:
+def _connected(device: str, status: DeviceStatus, now: Instant, low: float) -> Finding:
     """Say what its gateway knows of it."""
     words = ["connected"]
     words += [f"{status.rssi} dBm"] if status.rssi is not None else []
     words += [f"battery {status.battery:.0f} %"] if status.battery is not None else []
     words += [f"last reading {age(now - status.last)} ago"] if status.last else []
     text = f"{device}: {', '.join(words)}"
-    if status.battery is not None and status.battery <= 20:
+    if status.battery is not None and status.battery <= low:
         return warning("wearable", f"{text}; change its battery or charge it")
     if status.last and now - status.last > LONG_MS:
         return warning("wearable", f"{text}; is it worn?")

@@ -1,0 +1,161 @@
+"""Which hours of whose records must be rolled again, on the disk until that is done.
+
+InfluxDB cannot tell a new point from a repeated one, so nothing can be added to its
+rollups: they are made anew from the records.  An hour is noted before its records are
+written, and struck off once its rollups are there: a crash in between costs only work.
+"""
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ingest.samples import LONGEST
+from ingest.trend import HOUR
+from vitals import Kind, Reading, Unavailable
+
+Mark = tuple[str, str, int]
+"""Subject, kind, and the hour's number since 1970."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS due (
+    hour INTEGER NOT NULL, subject TEXT NOT NULL, kind TEXT NOT NULL,
+    PRIMARY KEY (hour, subject, kind)
+) STRICT, WITHOUT ROWID"""
+
+
+class Due:
+    """The hours to roll; any thread may use it."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._marks: set[Mark] = set()
+        self._busy: Counter[Mark] = Counter()  # being written
+        self._touched: set[Mark] = set()  # written since we were last asked
+        self._db: sqlite3.Connection | None = None
+
+    @contextmanager
+    def noting(self, marks: Collection[Mark]) -> Iterator[None]:
+        """Note hours durably, then let a block write their records.
+
+        Raises
+        ------
+        Unavailable
+            The disk refused; nothing may be written.
+        """
+        with self._lock:
+            self._add(marks)
+            self._busy.update(marks)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy.subtract(marks)
+                self._busy += Counter()  # without those that are 0
+                self._touched.update(marks)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every hour of the database was noted here at some time."""
+        with self._lock:
+            return bool(self._open().execute("PRAGMA user_version").fetchone()[0])
+
+    def complete_with(self, marks: Iterable[Mark]) -> None:
+        """Note hours whose records were written before there was this file."""
+        with self._lock:
+            self._add(marks)
+            self._open().execute("PRAGMA user_version = 1")
+
+    def settled(self, before: int) -> list[Mark]:
+        """Give the hours that ended before a time in ms, oldest first.
+
+        Those that are written to, or were since the last call, wait.
+        """
+        with self._lock:
+            self._open()
+            waiting = self._touched.union(self._busy)
+            self._touched.clear()
+            ended = before // HOUR
+            return sorted(
+                (mark for mark in self._marks - waiting if mark[2] < ended),
+                key=lambda mark: mark[2],
+            )
+
+    def strike(self, marks: Iterable[Mark]) -> None:
+        """Forget hours that are rolled, unless they were written to meanwhile."""
+        with self._lock:
+            done = set(marks) - self._touched.union(self._busy)
+            self._execute(
+                "DELETE FROM due WHERE (subject, kind, hour) = (?, ?, ?)", done
+            )
+            self._marks -= done
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+            self._db = None
+
+    def _add(self, marks: Iterable[Mark]) -> None:
+        self._open()
+        if fresh := set(marks) - self._marks:
+            self._execute(
+                "INSERT INTO due (subject, kind, hour) VALUES (?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                fresh,
+            )
+            self._marks |= fresh
+
+    def _execute(self, statement: str, marks: Iterable[Mark]) -> None:
+        """Do one thing with many marks, all or none, durably."""
+        db = self._open()
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(statement, marks)
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            db.close()
+            self._db = None
+            raise Unavailable(f"{self._path}: {error}") from error
+
+    def _open(self) -> sqlite3.Connection:
+        """Open the file and read it, or go on with it."""
+        if self._db is None:
+            try:
+                self._db = _connect(self._path)
+                found = self._db.execute("SELECT subject, kind, hour FROM due")
+                self._marks.update(found.fetchall())
+            except sqlite3.Error as error:
+                raise Unavailable(f"{self._path}: {error}") from error
+        return self._db
+
+
+def marks(readings: Iterable[Reading]) -> set[Mark]:
+    """Give the hours whose trends change with some readings.
+
+    Intervals reach back: those of an hour's first minute may belong to the one before.
+    """
+    found: set[Mark] = set()
+    for reading in readings:
+        subject, kind, t = reading.subject, reading.kind.value, reading.record.t
+        found.add((subject, kind, t // HOUR))
+        if kind == Kind.HEART_RATE and t % HOUR <= LONGEST and t >= HOUR:
+            found.add((subject, kind, t // HOUR - 1))
+    return found
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    """Open the file so that a commit is on the disk; without a path, in memory."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(
+        path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
+    )
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute(SCHEMA)
+    return db

@@ -1,0 +1,213 @@
+"""The ladder of rollups in InfluxDB: made from its records, and read for trends.
+
+`trend_minute` and `trend_hour` have a point for each subject, metric and bucket: `n`,
+`low`, `high`, `total` and `seen`, as the SQLite store's.  An hour is rolled once it is
+over and nobody writes to it.  Between the first and the last hour that are rolled, a
+trend is read from here; before and behind them, from the records.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+
+from ingest.due import Due, Mark
+from ingest.influx_query import Influx, Row, between, quoted
+from ingest.lines import MILLISECOND, column, tag
+from ingest.samples import METRICS
+from ingest.trend import HOUR, MINUTE, Window
+from vitals import Instant, Kind, Metric
+
+log = logging.getLogger(__name__)
+
+RUNGS = {"trend_minute": MINUTE, "trend_hour": HOUR}
+GRACE = 2 * MINUTE  # ms that an hour is left alone after its end
+DAYS = 4  # that are rolled at a time, of each kind
+SUBJECTS = 100  # in one query
+LINES = 20_000  # in one write
+OURS = "ok >= 0"  # somebody else may write into our measurements
+NEVER = 4_102_444_800_001  # ms; behind every record's time: queries are always bounded
+
+
+class Bucket:
+    """What is known of the values in a stretch of time; parts add up."""
+
+    __slots__ = ("high", "low", "n", "seen", "total")
+
+    def __init__(self) -> None:
+        self.n, self.total, self.seen = 0, 0.0, 0
+        self.low, self.high = float("inf"), float("-inf")
+
+    def add(self, row: Row) -> None:
+        """Add a part."""
+        if n := int(row.get("n") or 0):
+            self.n += n
+            self.total += row["total"]
+            self.low = min(self.low, row["low"])
+            self.high = max(self.high, row["high"])
+        self.seen += int(row.get("seen") or 0)
+
+
+Key = tuple[str, int]
+"""Subject, and start of the bucket in ms."""
+
+
+def from_records(
+    influx: Influx, metric: Metric, subjects: Iterable[str], span: Window
+) -> dict[Key, Bucket]:
+    """Gather records into buckets, in the database."""
+    measurement, field = column(metric)
+    source = (
+        f'FROM "{measurement}" WHERE {_any(subjects)}'
+        f" AND {between(span.start, span.stop)} AND {OURS}"
+    )
+    groups = f"GROUP BY time({span.width}ms), subject fill(none)"
+    good = influx.rows(
+        f'SELECT count("{field}") AS n, min("{field}") AS low, max("{field}") AS high,'
+        f' sum("{field}") AS total {source} AND ok = 1 AND "{field}" >= {metric.low}'
+        f' AND "{field}" <= {metric.high} {groups}'
+    )
+    seen = influx.rows(
+        f'SELECT count("{field}") AS came, count("{field}_missing") AS missing'
+        f" {source} {groups}"
+    )
+    for row in seen:
+        row["seen"] = (row["came"] or 0) + (row["missing"] or 0)
+    return _gather([*good, *seen])
+
+
+def from_rung(
+    influx: Influx, rung: str, metric: Metric, subject: str, span: Window
+) -> dict[Key, Bucket]:
+    """Gather the points of a rung into wider buckets, in the database."""
+    return _gather(
+        influx.rows(
+            "SELECT sum(n) AS n, min(low) AS low, max(high) AS high,"
+            f' sum(total) AS total, sum(seen) AS seen FROM "{rung}"'
+            f" WHERE {_whose(subject, metric)} AND {between(span.start, span.stop)}"
+            f" GROUP BY time({span.width}ms), subject fill(none)",
+            influx.rollups,
+        )
+    )
+
+
+def rolled(influx: Influx, metric: Metric, subject: str) -> tuple[int, int]:
+    """Give from when to when the rungs are complete, in ms; (0, 0): nowhere."""
+    ends = [
+        row["time"] // MILLISECOND
+        for order in ("ASC", "DESC")
+        for row in influx.rows(
+            f'SELECT seen FROM "trend_hour" WHERE {_whose(subject, metric)}'
+            f" AND {between(0, NEVER)} ORDER BY time {order} LIMIT 1",
+            influx.rollups,
+        )
+    ]
+    return (ends[0], ends[-1] + HOUR) if ends else (0, 0)
+
+
+class Rollups:
+    """Keeps the rungs up to date; `send` writes lines to their database."""
+
+    def __init__(self, influx: Influx, due: Due, send: Callable[[bytes], None]) -> None:
+        self._influx, self._due, self._send = influx, due, send
+        self._able: bool | None = None  # None: not asked yet
+
+    def roll(self, now: Instant) -> bool:
+        """Roll some of what is due; tell whether there was anything."""
+        if not self._begin():
+            return False
+        found = self._due.settled(now - GRACE)
+        days = [list(day) for _, day in groupby(found, lambda mark: mark[2] // 24)]
+        for day in days[:DAYS]:
+            for kind in sorted({Kind(kind) for _, kind, _ in day}):
+                self._roll(kind, [mark for mark in day if mark[1] == kind])
+        return bool(found)
+
+    def _begin(self) -> bool:
+        """Tell whether the server can be asked; the first time, note what it has."""
+        if self._able is None:
+            rows = self._influx.rows(
+                f'SELECT last(q) FROM "{Kind.HEART_RATE}" WHERE {between(0, NEVER)}'
+            )
+            self._able = all("time" in row for row in rows)
+            if not self._able:
+                log.warning("%s knows no InfluxQL: no rollups", self._influx)
+            elif not self._due.complete:
+                self._due.complete_with(self._unrolled())
+        return self._able
+
+    def _unrolled(self) -> Iterator[Mark]:
+        """Give every hour of a database that an older version wrote."""
+        for kind in filter(METRICS.get, Kind):
+            ends: dict[str, list[int]] = defaultdict(list)
+            for which in ("first", "last"):
+                for row in self._influx.rows(
+                    f'SELECT {which}(q) FROM "{kind}" WHERE {between(0, NEVER)}'
+                    " GROUP BY subject"
+                ):
+                    ends[row["subject"]].append(row["time"] // MILLISECOND // HOUR)
+            for subject, (first, last) in ends.items():
+                before = int(kind is Kind.HEART_RATE)  # its intervals reach back
+                hours = range(max(first - before, 0), last + 1)
+                yield from ((subject, kind.value, hour) for hour in hours)
+
+    def _roll(self, kind: Kind, marks: Sequence[Mark]) -> None:
+        """Roll a kind's hours of one day."""
+        hours = [hour for _, _, hour in marks]
+        span = Window(min(hours) * HOUR, (max(hours) + 1) * HOUR, MINUTE)
+        subjects = sorted({subject for subject, _, _ in marks})
+        for place in range(0, len(subjects), SUBJECTS):
+            some = subjects[place : place + SUBJECTS]
+            for metric in _metrics(kind):
+                found = from_records(self._influx, metric, some, span)
+                body = [line.encode() for line in _lines(metric, found)]
+                for first in range(0, len(body), LINES):
+                    self._send(b"\n".join(body[first : first + LINES]))
+        self._due.strike(marks)
+
+
+def merge(parts: Iterable[dict[Key, Bucket]]) -> dict[Key, Bucket]:
+    """Put buckets of several sources together."""
+    merged: dict[Key, Bucket] = defaultdict(Bucket)
+    for part in parts:
+        for key, bucket in part.items():
+            merged[key].add({name: getattr(bucket, name) for name in Bucket.__slots__})
+    return merged
+
+
+def _metrics(kind: Kind) -> tuple[Metric, ...]:
+    more = (Metric.RR_INTERVAL,) if kind is Kind.HEART_RATE else ()
+    return METRICS[kind] + more
+
+
+def _lines(metric: Metric, minutes: dict[Key, Bucket]) -> Iterator[str]:
+    """Give the lines of minutes, and of the hours that they make."""
+    hours: dict[Key, Bucket] = defaultdict(Bucket)
+    for (subject, t), bucket in minutes.items():
+        part = {name: getattr(bucket, name) for name in Bucket.__slots__}
+        hours[subject, t // HOUR * HOUR].add(part)
+    for rung, buckets in (("trend_minute", minutes), ("trend_hour", hours)):
+        for (subject, t), b in buckets.items():
+            fields = f"n={b.n}i,seen={b.seen}i"
+            if b.n:
+                fields += f",low={b.low!r},high={b.high!r},total={b.total!r}"
+            tags = f"subject={tag(subject)},metric={metric.value}"
+            yield f"{rung},{tags} {fields} {t * MILLISECOND}"
+
+
+def _gather(rows: Iterable[Row]) -> dict[Key, Bucket]:
+    """Put rows together by subject and time."""
+    found: dict[Key, Bucket] = defaultdict(Bucket)
+    for row in rows:
+        found[row["subject"], row["time"] // MILLISECOND].add(row)
+    return found
+
+
+def _any(subjects: Iterable[str]) -> str:
+    """Give the condition that a row is one of some subjects'."""
+    return "(" + " OR ".join(f"subject = {quoted(one)}" for one in subjects) + ")"
+
+
+def _whose(subject: str, metric: Metric) -> str:
+    """Give the condition that a point of a rung is a subject's and metric's."""
+    return f"subject = {quoted(subject)} AND metric = '{metric.value}'"

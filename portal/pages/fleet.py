@@ -1,0 +1,18 @@
+"""The page of the gateways: whether each is well, and each wearable heard."""
+
+from fastapi import APIRouter, Request, Response
+
+from portal.authorisation import visible
+from portal.fleet import boxes
+from portal.house import InHouse, check_fleet
+from portal.pages.common import TEXTS, Reader, page
+
+router = APIRouter()
+
+
+@router.get("/fleet")
+async def fleet(request: Request, house: InHouse, reader: Reader) -> Response:
+    """Show how the gateways are."""
+    check_fleet(reader)
+    found = boxes(house.board, visible(reader), TEXTS)
+    return page(request, "fleet.html", reader, boxes=found)

@@ -1,0 +1,197 @@
+"""The rollups in InfluxDB end the same, however and how often the records came."""
+
+import random
+
+import pytest
+
+from ingest.due import Due, marks
+from ingest.store import open_history, open_store
+from ingest.trend import DAY, HOUR
+from vitals import Metric, Unavailable, config
+
+CENTURY = 4_000_000_000_000  # when every hour of these tests is over
+
+
+def settle(store, now=CENTURY):
+    for _ in range(5):
+        store.tend(now)
+
+
+@pytest.fixture
+def opened(influxd, request, tmp_path):
+    """Open a store in a database of its own, again and again."""
+    found = []
+
+    def make(name="", **section):
+        database = f"{request.node.name} {name}"
+        settings = config.Store(
+            kind="influx", url=influxd.url, database=database, **section
+        )
+        found.append(open_store(settings, tmp_path / (name or "data")))
+        return found[-1]
+
+    yield make
+    for store in found:
+        store.close()
+
+
+def rungs(store):
+    """Give every point of both rungs."""
+    influx = store._influx
+    query = 'SELECT n, seen, low, high, total FROM "{}" GROUP BY subject, metric'
+    rows = [
+        row
+        for rung in ("trend_minute", "trend_hour")
+        for row in influx.rows(query.format(rung), influx.rollups)
+    ]
+    for row in rows:
+        row["total"] = round(row["total"] or 0, 6)
+    return sorted(map(str, rows))
+
+
+@pytest.mark.slow
+def test_late_repeated_and_reordered_records_end_in_the_same_rollups(opened, beat):
+    readings = [beat(seq, t=beat(1).record.t + seq * 7000) for seq in range(1, 3000)]
+    first, second = opened("first"), opened("second")
+    first.write(readings)
+    settle(first)
+    shuffled = readings * 2
+    random.Random(1).shuffle(shuffled)
+    for place in range(0, len(shuffled), 500):
+        second.write(shuffled[place : place + 500])
+        if place % 1000 == 0:
+            settle(second)
+    settle(second)
+    assert rungs(first) == rungs(second)
+    assert len(rungs(first)) > 500
+    assert first._due.settled(CENTURY) == second._due.settled(CENTURY) == []
+
+
+@pytest.mark.slow
+def test_a_control_that_adds_up_what_comes_counts_repeated_records_twice(opened, beat):
+    """What the rollups would be if InfluxDB's writer added instead of asking."""
+    store, readings = opened(), [beat(seq) for seq in range(1, 50)]
+    added = store.write(readings).new + store.write(readings).new
+    settle(store)
+    (hour,) = store.trend("p-1", Metric.HEART_RATE, *span(readings), 1)
+    assert hour.n == 49 < added
+
+
+def span(readings):
+    start = readings[0].record.t // DAY * DAY
+    return start, start + DAY
+
+
+@pytest.mark.slow
+def test_an_hour_is_left_to_the_records_until_it_is_over(opened, beat, noon):
+    store, readings = opened(), [beat(seq) for seq in range(1, 50)]
+    store.write(readings)
+    settle(store, noon + HOUR // 2)
+    assert rungs(store) == []
+    (hour,) = store.trend("p-1", Metric.HEART_RATE, *span(readings), 1)
+    assert hour.n == 49
+    settle(store, noon + HOUR + HOUR // 2)
+    assert len(rungs(store)) > 0
+    (hour,) = store.trend("p-1", Metric.HEART_RATE, *span(readings), 1)
+    assert hour.n == 49
+
+
+@pytest.mark.slow
+def test_what_was_due_when_ingest_died_is_rolled_by_the_next(opened, beat):
+    readings = [beat(seq) for seq in range(1, 50)]
+    opened().write(readings)  # and it dies
+    successor = opened()
+    settle(successor)
+    (hour,) = successor.trend("p-1", Metric.HEART_RATE, *span(readings), 1)
+    assert hour.n == 49
+    assert len(rungs(successor)) > 0
+
+
+@pytest.mark.slow
+def test_a_control_without_the_noted_hours_leaves_late_records_out(opened, beat):
+    readings = [beat(seq) for seq in range(1, 50)]
+    store = opened()
+    store.write(readings)
+    settle(store)
+    store.write([beat(50)])
+    store._due.strike(store._due._marks)
+    store._due._touched.clear()
+    store._due.strike(set(store._due._marks))
+    settle(store)
+    (hour,) = store.trend("p-1", Metric.HEART_RATE, *span(readings), 1)
+    assert hour.n == 49
+
+
+@pytest.mark.slow
+def test_a_database_of_an_older_version_is_rolled_from_its_beginning(
+    opened, beat, noon, tmp_path
+):
+    days = [beat(n, t=noon + n * HOUR) for n in range(24 * 6)]
+    before = opened()
+    before.write(days)
+    before.close()
+    (tmp_path / "data" / "rollups.db").unlink()
+    store = opened()
+    for _ in range(5):
+        store.tend(CENTURY)
+    assert sum("heart_rate" in row for row in rungs(store)) >= 2 * len(days)
+    found = store.trend("p-1", Metric.HEART_RATE, noon, noon + 6 * DAY, 500)
+    assert sum(point.n for point in found) == len(days)
+
+
+@pytest.mark.slow
+def test_rollups_may_have_a_database_and_a_retention_of_their_own(
+    opened, beat, tmp_path, request
+):
+    readings = [beat(seq) for seq in range(1, 50)]
+    store = opened(rollup_database=f"{request.node.name} rollups")
+    store.write(readings)
+    settle(store)
+    influx = store._influx
+    assert influx.rows('SELECT n FROM "trend_hour"') == []
+    assert influx.rows('SELECT n FROM "trend_hour"', influx.rollups) != []
+    history = open_history(influx.settings, tmp_path)
+    (hour,) = history.trend("p-1", Metric.HEART_RATE, *span(readings), 1)
+    assert hour.n == 49
+    history.close()
+
+
+def test_an_hour_is_on_the_disk_before_its_records_are_written(tmp_path, beat):
+    due = Due(tmp_path / "rollups.db")
+    with due.noting(marks([beat(1)])):
+        other = Due(tmp_path / "rollups.db")
+        assert set(other.settled(CENTURY)) == marks([beat(1)])
+        other.close()
+    due.close()
+
+
+def test_hours_that_are_being_written_are_not_rolled_meanwhile(tmp_path, beat):
+    due, hours = Due(tmp_path / "rollups.db"), marks([beat(1000)])
+    with due.noting(hours):
+        assert due.settled(CENTURY) == []
+        due.strike(hours)
+    assert due.settled(CENTURY) == []  # touched
+    assert set(due.settled(CENTURY)) == hours
+    with due.noting(hours):
+        pass
+    due.strike(hours)  # written to while they were rolled
+    assert due.settled(CENTURY) == []
+    assert set(due.settled(CENTURY)) == hours
+    due.strike(hours)
+    assert due.settled(CENTURY) == []
+    due.close()
+
+
+def test_a_disk_that_refuses_lets_nothing_be_written(tmp_path, beat):
+    due = Due(tmp_path / "rollups.db")
+    due.settled(0)
+    due._db.execute("PRAGMA query_only = 1")
+    with pytest.raises(Unavailable), due.noting(marks([beat(1)])):
+        raise AssertionError("not reached")
+    due.close()
+
+
+def test_intervals_reach_into_the_hour_before(beat, noon):
+    hours = {hour for *_, hour in marks([beat(1, t=noon + 30_000)])}
+    assert hours == {noon // HOUR, noon // HOUR - 1}
+    assert len(marks([beat(1, t=noon + 300_000)])) == 1

@@ -1,0 +1,37 @@
+"""A store is tended beside the writing, whatever happens."""
+
+import asyncio
+
+from ingest import upkeep
+from vitals import Unavailable
+
+
+class Forgetful:
+    """A store that has something to do twice, and is away once."""
+
+    def __init__(self):
+        self.asked, self.answers = [], [True, Unavailable("gone fishing"), True]
+
+    def tend(self, now):
+        self.asked.append(now)
+        answer = self.answers.pop(0) if self.answers else False
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_it_goes_on_while_there_is_more_and_when_the_store_was_away(monkeypatch):
+    monkeypatch.setattr(upkeep, "EVERY_S", 0.02)
+    monkeypatch.setattr(upkeep, "MORE_S", 0.001)
+    store, clock = Forgetful(), iter(range(10**6))
+
+    async def main():
+        task = asyncio.ensure_future(upkeep.run(store, lambda: next(clock)))
+        async with asyncio.timeout(10):
+            while len(store.asked) < 6:
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(main())
+    assert store.asked[:6] == list(range(6))
