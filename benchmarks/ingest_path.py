@@ -21,6 +21,7 @@ from vitals import wire
 
 BATCH = 50
 SIDES = ("ours", "plain")
+SESSIONS = {"ours": "vitals-ingest", "plain": "plain"}
 
 
 def singles(count, first):
@@ -60,6 +61,12 @@ class House:
 
     def turn(self, side, messages, warm, records):
         """Let one side store messages; give how it went, per record."""
+        try:
+            return self._turn(side, messages, warm, records)
+        finally:  # nothing waits for it while the other has its turn
+            Flood(self.mqtt, SESSIONS[side]).close()
+
+    def _turn(self, side, messages, warm, records):
         with process(self.folder, side, *self._commands[side]) as child:
             flood = Flood(self.mqtt)
             self._warm(side, flood, warm)

@@ -25,6 +25,8 @@ DELIVERIES = 5000  # taken at once
 CLOSE_S = 5.0  # for what waits when we are told to stop; it would come again
 OCTETS = 1 << 20  # of payload written at once, or one message: about 8000 records
 AHEAD = 3  # groups that are read, written or promised at a time
+WORTH = 1 << 17  # octets that are worth a write of their own beside another
+GLANCE_S = 0.01  # between looks whether so much has come
 LOOK_S = 0.5  # between looks at a store that is away
 RANGES = 1000  # in one `committed` message
 
@@ -64,10 +66,12 @@ async def _drain(inbox: Inbox, pace: Pace, intake: Intake, teller: "Teller") -> 
     While one group is written the next is read: the database never waits for us.
     """
     belt: Belt = asyncio.Queue()
-    room = asyncio.Semaphore(AHEAD)
+    room = Room()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_promise(belt, room, intake, teller))
         while not pace.closing:
+            while room.busy and inbox.octets < WORTH and not intake.away:
+                await room.change()
             # What arrives while others are written is the next group: one record when
             # all is well, thousands after an outage.
             for group in _groups(await pace.take(inbox, DELIVERIES)):
@@ -81,14 +85,39 @@ async def _drain(inbox: Inbox, pace: Pace, intake: Intake, teller: "Teller") -> 
         raise asyncio.CancelledError
 
 
-async def _enter(
-    room: asyncio.Semaphore, group: list[Delivery], intake: Intake
-) -> list[Delivery]:
+class Room:
+    """For so many groups at a time."""
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(AHEAD)
+        self._left = asyncio.Event()
+        self.busy = 0
+
+    async def enter(self) -> None:
+        """Wait for a place."""
+        await self._free.acquire()
+        self.busy += 1
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self.busy -= 1
+        self._free.release()
+        self._left.set()
+
+    async def change(self) -> None:
+        """Wait until somebody leaves, but not long."""
+        self._left.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GLANCE_S):
+                await self._left.wait()
+
+
+async def _enter(room: "Room", group: list[Delivery], intake: Intake) -> list[Delivery]:
     """Wait for room; give what is left of the group then, see `ingest.relief`."""
     while group:
         try:
             async with asyncio.timeout(LOOK_S):
-                await room.acquire()
+                await room.enter()
                 return group
         except TimeoutError:
             if intake.away:
@@ -96,9 +125,7 @@ async def _enter(
     return group
 
 
-async def _promise(
-    belt: Belt, room: asyncio.Semaphore, intake: Intake, teller: "Teller"
-) -> None:
+async def _promise(belt: Belt, room: "Room", intake: Intake, teller: "Teller") -> None:
     """Promise and acknowledge what has been stored, in the order in which it came."""
     while True:
         group, storing = await belt.get()
@@ -108,7 +135,7 @@ async def _promise(
         teller.greet(mail.online)
         for delivery in group:
             delivery.ack()
-        room.release()
+        room.leave()
         belt.task_done()
 
 
