@@ -1,6 +1,6 @@
 import paho.mqtt.client as paho
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -40,6 +40,7 @@ def built(one, five, properties=b""):
     return bytes([0x30 | one.qos << 1 | one.retain]) + varint(len(body)) + body
 
 
+@settings(deadline=None)
 @given(st.lists(packets, max_size=8), st.booleans(), st.binary(max_size=20))
 def test_whole_packets_are_read_and_a_cut_one_is_left(found, five, properties):
     stream = b"".join(built(one, five, properties) for one in found)
@@ -72,6 +73,7 @@ class Wire:
         return piece
 
 
+@settings(deadline=None)
 @given(packets, st.booleans())
 def test_we_read_what_paho_reads(one, five):
     protocol = paho.MQTTv5 if five else paho.MQTTv311
