@@ -2,15 +2,17 @@
 # make test        all tests, with the servers that they need
 # make test-bluez  of these, the gateway on a real Linux Bluetooth stack, in QEMU
 # make check       what must be green before a commit: under two minutes
-# make bench       the measurements: a table, and benchmarks/results.json
+# make bench       the measurements: a table, and benchmarks/results.json   make bench ARGS=--quick
 # make soak        nightly-sized runs
 # make lock        new locks/ from pyproject.toml (needs uv)
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Many tests wait more than they compute: more workers than cores.
+SHARED := -n $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bluez check fmt bench soak lock servers clean
+.PHONY: help demo test test-bluez lint check fmt bench soak lock servers clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -19,16 +21,18 @@ demo: .venv/.demo
 	@$(BIN)/vitals demo $(ARGS)
 
 test: .venv/.test servers
-	$(BIN)/python -m pytest -m "not soak and not bluez" $(ARGS)
+	$(BIN)/python -m pytest -m "not soak" $(SHARED) $(ARGS)
 
 test-bluez: .venv/.test servers
 	$(BIN)/python -m pytest -m bluez tests/bluez $(ARGS)
 
-check: .venv/.test
+lint: .venv/.test
 	$(BIN)/python -m ruff format --check -q .
 	$(BIN)/python -m ruff check -q .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m pytest -q -m "not slow and not soak and not bluez" $(ARGS)
+
+check: lint
+	$(BIN)/python -m pytest -q -m "not slow and not soak" $(SHARED) $(ARGS)
 
 fmt: .venv/.test
 	$(BIN)/python -m ruff format -q .
@@ -69,4 +73,4 @@ define install
 endef
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .cache build dist

@@ -1,7 +1,8 @@
 """python -m benchmarks.gateway: one gateway process, its radio in another.
 
-20 and 100 straps at 1 Hz, mosquitto, SQLite: what is lost, how long from notification
-to MQTT publish, what CPU time and memory the gateway's process takes.
+20 straps at 1 Hz for a minute, 100 for ten, mosquitto, SQLite: what is lost, how long
+from notification to MQTT publish, what CPU time and memory the gateway's process takes,
+and how flat its memory is.
 """
 
 import argparse
@@ -19,6 +20,8 @@ from benchmarks import results
 from vitals import broker
 
 TICKS = os.sysconf("SC_CLK_TCK")
+SECONDS = {20: 60, 100: 600}  # by how many wearables there are
+SAMPLES = 10  # of memory; in ten minutes one a minute
 
 
 def configuration(folder, count, mqtt, radio):
@@ -71,6 +74,35 @@ def metric(folder, name, what):
     return float(found[1]) if found else 0.0
 
 
+def watch(pids, seconds):
+    """Measure processes for a while: the first one's memory at ten moments, CPU of all.
+
+    pids
+        By name, the gateway's first.
+    """
+    gateway, *others = pids
+    before, start = {name: cpu_s(pid) for name, pid in pids.items()}, time.monotonic()
+    samples = []
+    for n in range(1, SAMPLES + 1):
+        time.sleep(max(0, start + n * seconds / SAMPLES - time.monotonic()))
+        samples.append(round(rss_mb(pids[gateway]), 1))
+    passed = time.monotonic() - start
+    used = {n: round((cpu_s(p) - before[n]) / passed * 100, 1) for n, p in pids.items()}
+    return {
+        "seconds": round(passed),
+        "rss_mb": max(samples),
+        "rss_samples_mb": samples,
+        "rss_drift_percent": drift(samples),
+        "cpu_percent": used[gateway],
+        **{f"cpu_percent_{name}": used[name] for name in others},
+    }
+
+
+def drift(samples):
+    """Give how far memory ever is from where it was at the first sample, %."""
+    return round(max(abs(one / samples[0] - 1) for one in samples) * 100, 1)
+
+
 def wait_until(true, seconds):
     end = time.monotonic() + seconds
     while not true() and time.monotonic() < end:
@@ -93,12 +125,8 @@ def measure(count, seconds):
                 with stage(folder, "sim", config):
                     wait_until(lambda: connections(folder) >= count, 60)
                     time.sleep(10)
-                    before, start = cpu_s(child.pid), time.monotonic()
-                    time.sleep(seconds)
-                    used = (cpu_s(child.pid) - before) / (time.monotonic() - start)
-                    figures = {"rss_mb": round(rss_mb(child.pid), 1)}
-                    figures["cpu_percent"] = round(used * 100, 1)
-                time.sleep(6)  # what the wearables said last is committed, and told
+                    figures = watch({"gateway": child.pid}, seconds)
+                time.sleep(12)  # what was said last is committed, and told
             figures |= latencies(folder)
             figures |= ledger(folder)
     return {"wearables": count, **figures}
@@ -132,10 +160,13 @@ def ledger(folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--wearables", type=int, nargs="*", default=[20, 100])
     chosen = parser.parse_args()
-    figures = [measure(count, chosen.seconds) for count in chosen.wearables]
+    figures = [
+        measure(count, chosen.seconds or SECONDS.get(count, 60))
+        for count in chosen.wearables
+    ]
     results.save("gateway", {str(f["wearables"]): f for f in figures})
     print(json.dumps(figures, indent=1))
 

@@ -2,7 +2,7 @@
 
 The gateway speaks bleak's own BlueZ backend, as on a Raspberry Pi, to
 `firmware_sim.bluez` on a private dbus-daemon.  Its process holds no Bluetooth host
-stack: that is BlueZ's.
+stack: that is BlueZ's.  Beside it the memory of TheengsGateway, only imported.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks import gateway, results
-from benchmarks.gateway import cpu_s, process, rss_mb, stage, wait_until
+from benchmarks import gateway, results, theengs
+from benchmarks.gateway import process, stage, wait_until
 from vitals import broker
 
 BUS = """<busconfig><type>session</type><listen>{address}</listen>
@@ -70,32 +70,22 @@ def measure(count, seconds):
             stage(folder, "gateway", config) as child,
         ):
             with radio(folder, config, port, address) as bluez:
-                pids = {"bluez": bluez.pid, "dbus": daemon.pid}
-                figures = watch(folder, count, seconds, child.pid, pids)
-            time.sleep(6)  # what the wearables said last is committed, and told
+                wait_until(lambda: gateway.connections(folder) >= count, 90)
+                time.sleep(10)
+                pids = {"gateway": child.pid, "bluez": bluez.pid, "dbus": daemon.pid}
+                figures = gateway.watch(pids, seconds)
+            time.sleep(12)  # what was said last is committed, and told
             figures |= gateway.latencies(folder) | gateway.ledger(folder)
     return {"wearables": count, **figures}
 
 
-def watch(folder, count, seconds, pid, others):
-    """Measure CPU and memory once all wearables are connected."""
-    wait_until(lambda: gateway.connections(folder) >= count, 90)
-    time.sleep(10)
-    pids = {"gateway": pid, **others}
-    before, start = {n: cpu_s(p) for n, p in pids.items()}, time.monotonic()
-    time.sleep(seconds)
-    passed = time.monotonic() - start
-    used = {n: round((cpu_s(p) - before[n]) / passed * 100, 1) for n, p in pids.items()}
-    figures = {"rss_mb": round(rss_mb(pid), 1), "cpu_percent": used["gateway"]}
-    return figures | {f"cpu_percent_{name}": used[name] for name in others}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--wearables", type=int, nargs="*", default=[20])
     chosen = parser.parse_args()
-    figures = [measure(count, chosen.seconds) for count in chosen.wearables]
+    rival = theengs.import_rss()
+    figures = [measure(count, chosen.seconds) | rival for count in chosen.wearables]
     results.save("gateway_bluez", {str(f["wearables"]): f for f in figures})
     print(json.dumps(figures, indent=1))
 

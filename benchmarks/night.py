@@ -17,6 +17,7 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -42,6 +43,8 @@ BEGIN = 1_709_280_000_000
 CALM_S = 150.0  # without faults at the end: what was not confirmed comes through
 APART_S = 90.0  # at least, between two faults of one wearable's link
 COMMIT_S = 1.0
+GAP_MS = 1500  # between two values of a strap, which speaks every second
+NEAR_MS = 50  # from leaving the wearable to the gateway's clock
 
 LINK = {  # how long each lasts, s
     "drop": (5, 90),
@@ -52,6 +55,7 @@ LINK = {  # how long each lasts, s
     "weak_signal": (60, 300),
 }
 UNHEARD = 0.8  # of the advertisements, where the signal is weak
+GARBLED = (None, 0x02, 0x10, 0x08, 0x04, 0x0A, 0x12, 0x1B)  # ATT; None: everything
 STREAM = {  # the share of values that each strikes
     "lost": 0.1,
     "late": 0.1,
@@ -120,10 +124,7 @@ def night(hours, seed=1):
 
 def faults(dice, until, values):
     """Draw one wearable's night: its link fails now and then, its values meanwhile."""
-    weak = {"weak_signal": UNHEARD}
-    drawn = [
-        _struck(f, weak.get(f.kind, 1.0)) for f in _windows(dice, until, LINK, 400)
-    ]
+    drawn = [_on_link(f, dice) for f in _windows(dice, until, LINK, 400)]
     for kind, share in values.items():
         windows = _windows(dice, until, {kind: (60, 240)}, 700)
         drawn += [_struck(fault, share) for fault in windows]
@@ -142,6 +143,12 @@ def _windows(dice, until, lasts, apart):
             return
         yield SimFault(kind=kind, at_s=round(at, 1), for_s=round(for_s, 1))
         at += for_s + APART_S + dice.expovariate(1 / apart)
+
+
+def _on_link(fault, dice):
+    if fault.kind == "hostile":
+        return replace(fault, amount=dice.choice(GARBLED))
+    return _struck(fault, UNHEARD if fault.kind == "weak_signal" else 1.0)
 
 
 def _struck(fault, share):
@@ -193,8 +200,12 @@ async def beside(*coroutines):
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def live(scenario, folder):
-    """Live the night; give what there is to judge it by."""
+async def live(scenario, folder, look=lambda running: None):
+    """Live the night; give what there is to judge it by.
+
+    look
+        Is shown the simulation before anybody connects.
+    """
     loop, metrics, bus = asyncio.get_running_loop(), Metrics(), MemoryBus()
     path, began = folder / "ledger.jsonl", loop.time()
 
@@ -209,6 +220,7 @@ async def live(scenario, folder):
         for wearable in running.wearables:
             note = partial(_note, subscribed.setdefault(wearable.name, []), loop, began)
             wearable.device.gatt_server.on("characteristic_subscription", note)
+        look(running)
         central = await Central.plug("air", running.air.host("gateway"))
         box = gateway.service.run(bus, settings, folder, metrics, clock)
         async with beside(store.run(), box):
@@ -253,8 +265,9 @@ def compare(scenario, store, lines):
 
 def stream(entries, records):
     """Every frame that was not lost on the air is there, in its order, once."""
-    frames = [e.heard for e in entries for _ in range(e.frames)]
-    expected = [seen for f in frames if (seen := essence("2a37", f))]
+    frames = [(e.t, e.heard) for e in entries for _ in range(e.frames)]
+    expected = [(t, seen) for t, f in frames if (seen := essence("2a37", f))]
+    times, said = [t for t, _ in expected], [seen for _, seen in expected]
     got = [essence_of("2a37", r) for r in records]
     told = sum(2 if e.fate == "doubled" else 1 for e in entries)
     return {
@@ -263,16 +276,31 @@ def stream(entries, records):
         "stream_lost_on_air": told - len(frames),
         "stream_garbled_refused": len(frames) - len(expected),
         "stream_records": len(got),
-        "stream_lost_by_gateway": len(Counter(expected) - Counter(got)),
-        "stream_invented": sum((Counter(got) - Counter(expected)).values()),
-        "streams_in_order": int(got == expected),
+        "stream_lost_by_gateway": len(Counter(said) - Counter(got)),
+        "stream_invented": sum((Counter(got) - Counter(said)).values()),
+        "streams_in_order": int(got == said),
+        "stream_gaps": len(gaps(times)),
+        "stream_gaps_shown": len(gaps([r.t for r in records])),
+        "streams_with_their_gaps": int(alike(times, [r.t for r in records])),
     }
+
+
+def gaps(times):
+    """Give where a stream says nothing for longer than it should, ms."""
+    return [(a, b) for a, b in pairwise(times) if b - a > GAP_MS]
+
+
+def alike(left, right):
+    """Tell whether two streams have their gaps at the same places."""
+    pairs = zip_longest(gaps(left), gaps(right), fillvalue=(0, 0))
+    return all(abs(a - b) <= NEAR_MS for x in pairs for a, b in zip(*x, strict=True))
 
 
 def indicated(entries, records):
     """Every reading is there exactly once, however often it was indicated."""
-    expected = Counter({essence(e.characteristic, e.value): 1 for e in entries})
     code = entries[0].characteristic
+    # Its bytes are what tells a reading; two may say the same of what we compare.
+    expected = Counter(essence(code, value) for value in {e.value for e in entries})
     got = Counter(essence_of(code, r) for r in records)
     return {
         "readings": len(expected),
@@ -309,6 +337,11 @@ def recoveries(scenario, subscribed):
     return sorted(found)
 
 
+def rounded(seconds):
+    """Give what JSON can say; None for ever."""
+    return None if seconds == math.inf else round(seconds, 2)
+
+
 def figures(hours, seed=1):
     """Live a night, and give everything that is worth telling of it."""
     scenario = night(hours, seed)
@@ -325,9 +358,10 @@ def figures(hours, seed=1):
         "faults": sum(len(w.faults) for w in scenario.sim.wearables),
         **compare(scenario, lived.store, lived.lines),
         "recoveries": len(back),
-        "recovery_p50_s": round(back[len(back) // 2], 2),
-        "recovery_p99_s": round(back[int(0.99 * len(back))], 2),
-        "recovery_worst_s": round(back[-1], 2),
+        "never_back": back.count(math.inf),
+        "recovery_p50_s": rounded(back[len(back) // 2]),
+        "recovery_p99_s": rounded(back[int(0.99 * len(back))]),
+        "recovery_worst_s": rounded(back[-1]),
         "silences_cycled": counters["gateway_silences_total"],
         "connections": counters["gateway_connections_total"],
         "attendant_failures": counters["gateway_attendant_failures_total"],

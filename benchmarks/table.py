@@ -6,12 +6,22 @@ from pathlib import Path
 from benchmarks.results import PATH
 
 README = Path(__file__).parent.parent / "README.md"
+FAULTS = {
+    "link_lost": "all links lost for 2 s",
+    "daemon_restarted": "bluetoothd killed, restarted at once",
+    "daemon_away": "bluetoothd killed, back after 10 s",
+    "daemon_hung": "bluetoothd stopped for 6 s",
+    "adapter_unplugged": "adapter unplugged for 5 s",
+    "powered_off": "adapter powered off and left so",
+    "powered_off_and_on": "adapter powered off, on after 2 s",
+    "controller_frozen": "controller frozen",
+}
 BEGIN, END = "<!-- figures: made by `make bench` -->", "<!-- end of figures -->"
 
 
 def rows(found):
     """Give (what, figure) for everything that has been measured."""
-    for part in (_demo, _heart, _kills, _gateways, _outbox, _ingest, _store, _duels):
+    for part in PARTS:
         yield from part(found)
 
 
@@ -40,16 +50,59 @@ def _kills(found):
         yield what, slashed(kills, "records", "lost", "doubled")
 
 
+def _power(found):
+    if power := found.get("power"):
+        cuts, calls = power["power_cuts"], power["kill_at_every_call"]
+        shots = power["kill_at_random"]
+        what = "power cuts of the outbox: images / with a confirmed reading lost"
+        yield what, slashed(cuts, "images", "images_with_losses")
+        for name, words in CONTROLS.items():
+            yield f"the same, {words}", slashed(power[name], *cuts)
+        yield "kills at every call on the disk / with a loss", slashed(calls, *calls)
+        yield "kills at random moments / with a loss", slashed(shots, *shots)
+
+
+CONTROLS = {
+    "control_synchronous_normal": "control with `synchronous=NORMAL`",
+    "control_confirming_first": "control that confirms first",
+}
+
+
+def _night(found):
+    if night := found.get("night"):
+        worn = f"{night['wearables']} wearables, {night['faults']} faults"
+        length = f"{night['hours']:g} hours of {worn}"
+        lost = slashed(night, "readings", "readings_lost", "readings_doubled")
+        yield f"{length}: readings indicated / lost / doubled", lost
+        names = "stream_frames", "stream_lost_on_air", "stream_lost_by_gateway"
+        yield "their streams: frames / lost on the air / by us", slashed(night, *names)
+        seconds = slashed(night, "recovery_p50_s", "recovery_p99_s", unit=" s")
+        yield "from back in reach to subscribed, p50 / p99", seconds
+
+
 def _gateways(found):
     doors = {"gateway": "", "gateway_bluez": " through BlueZ"}
     for door, words in doors.items():
         for count, one in found.get(door, {}).items():
+            worn = f"{count} straps{words}"
             figures = f"{one['rss_mb']} MB / {one['cpu_percent']} %"
-            yield f"gateway process, {count} straps{words}: memory / CPU", figures
+            yield f"gateway process, {worn}: memory / CPU", figures
+            drift = f"{one['rss_drift_percent']} % in {one['seconds']} s"
+            yield f"its memory's largest change, {worn}", drift
             lost = slashed(one, "sent", "lost_before_disk")
-            yield f"its records sent / lost, {count} straps{words}", lost
+            yield f"its records sent / lost, {worn}", lost
             latency = slashed(one, "publish_p50_ms", "publish_p99_ms", unit=" ms")
-            yield f"its notification to publish, {count} straps{words}", latency
+            yield f"its notification to publish, p50 / p99, {worn}", latency
+            if rival := one.get("theengs_import_rss_mb"):
+                yield f"{one['theengs']}, only imported: memory", f"{rival} MB"
+
+
+def _recovery(found):
+    if measured := found.get("bluez_recovery"):
+        for name, one in measured["faults"].items():
+            what = f"real BlueZ, {FAULTS[name]}: recovered after that, median / worst"
+            times = "after_its_end_s", "worst_after_its_end_s"
+            yield what, slashed(one, *times, unit=" s")
 
 
 def _outbox(found):
@@ -133,9 +186,44 @@ def _store(found):
         yield what, slashed(backup, "promised", "missing")
 
 
+def _week(found):
+    if week := found.get("outbox_week"):
+        what = "a week of ten straps without the broker: records / dropped / left"
+        yield what, slashed(week, "records", "dropped", "left")
+        sizes = slashed(week, "file_mb", "file_mb_by_the_docs", unit=" MB")
+        yield "its disk use, measured / as computed in the docs", sizes
+        yield "that week drains at", f"{week['drained_per_s']} records/s"
+
+
+def _fuzz(found):
+    if fuzz := found.get("fuzz"):
+        for name in ("damaged", "invented", "flags_and_lengths"):
+            tried = sum(one.get(name, 0) for one in fuzz.values())
+            words = f"{name.replace('_', ' ')}, all {len(fuzz)} decoders"
+            wrong = sum(one["wrong"] for one in fuzz.values())
+            yield f"{words}: values judged / decoders wrong", f"{tried} / {wrong}"
+
+
 def _duels(found):
     for claim, duel in found.get("duels", {}).items():
         yield claim, f"{duel['us']} µs, {duel['ratio']} times as fast"
+
+
+PARTS = (
+    _demo,
+    _heart,
+    _kills,
+    _power,
+    _night,
+    _gateways,
+    _recovery,
+    _outbox,
+    _week,
+    _ingest,
+    _store,
+    _fuzz,
+    _duels,
+)
 
 
 def write():

@@ -100,6 +100,10 @@ def check(config: Sim) -> None:
             raise ConfigError(f"{where}.address: {address} is there twice")
         if wearable.rr and wearable.kind not in ("strap", "polar", "watch"):
             raise ConfigError(f"{where}.rr: a {wearable.kind} has no RR intervals")
+        if (wearable.security == "passkey") != bool(wearable.passkey):
+            raise ConfigError(
+                f'{where}.passkey: security = "passkey" needs one, and only that'
+            )
         seen.add(address)
 
 

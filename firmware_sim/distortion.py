@@ -145,9 +145,11 @@ _ANSWERS: tuple[Callable[[bytes], bytes], ...] = (
     lambda noise: noise,
     lambda noise: b"\x01" + noise,  # an error of any kind, or too short for one
     lambda noise: b"\x03" + noise[:2],  # any MTU, or half of one
+    lambda noise: b"\x05" + noise,  # descriptors of any form
     lambda noise: b"\x09" + noise,  # attributes of any length
     lambda noise: b"\x11" + noise,  # services anywhere
     lambda noise: b"\x0b" + noise,  # a value that nobody asked for
+    lambda noise: b"\x13" + noise,  # written, or was it
     lambda noise: b"\x1b" + noise,  # a notification, or the beginning of one
     lambda noise: b"\x1d" + noise,
     lambda _: b"\x11\x06" + struct.pack("<HHH", 0xFFFF, 0, 0x180D),  # ends, then begins

@@ -28,7 +28,7 @@ KINDS = {
     "weak_signal": "AMOUNT dB less (30); advertisements are lost with PROBABILITY",
     "silent": "connected and says nothing, until it is connected to anew",
     "mute": "says nothing, whatever is done",
-    "hostile": "answers every ATT request with garbage",
+    "hostile": "answers ATT requests with garbage (all, or those of op code AMOUNT)",
     "battery": "runs empty over the time, then is dead for AMOUNT s (for ever)",
     "lost": "a value is lost on the air",
     "late": "a value is sent AMOUNT s late (3), overtaken by newer ones",

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from bumble import core, hci
-from bumble.device import Connection, Device
+from bumble.device import Connection
 from bumble.gatt import Characteristic
 
 from firmware_sim.air import Radio
 from firmware_sim.cell import Cell
 from firmware_sim.faults import Faults
 from firmware_sim.firmware import Firmware
+from firmware_sim.identity import Hiding, WearableDevice
 from firmware_sim.ledger import Ledger
 from firmware_sim.pace import Pace
 from firmware_sim.physiology import Person
@@ -73,7 +74,7 @@ class Peripheral:
 
     def __init__(
         self,
-        device: Device,
+        device: WearableDevice,
         firmware: Firmware,
         person: Person,
         ledger: Ledger,
@@ -86,6 +87,8 @@ class Peripheral:
         self._ledger, self._pace = ledger, pace
         self._transmitter = Transmitter(device, ledger, faults, pace)
         self._trouble = Trouble(device, faults, pace)
+        always = firmware.window_s is None
+        self._hiding = Hiding(device, always, pace) if device.private_s else None
         self._hash = zlib.crc32(self.address.encode())
         self._cell = Cell(self.address, faults)
         self._sessions: asyncio.TaskGroup | None = None
@@ -115,7 +118,9 @@ class Peripheral:
     async def start(self) -> None:
         """Be there to be connected to."""
         await self.device.power_on()
-        if self.firmware.window_s is None:
+        if self._hiding:
+            await self._hiding.change()
+        if self.firmware.window_s is None and not self.device.is_advertising:
             await self.device.start_advertising(auto_restart=True)
 
     async def run(self) -> None:
@@ -125,6 +130,8 @@ class Peripheral:
             tasks.create_task(self._discharge())
             tasks.create_task(self._roam())
             tasks.create_task(self._trouble.run())
+            if self._hiding:
+                tasks.create_task(self._hiding.run())
             for part in self.firmware.parts:
                 if part.live_s:
                     tasks.create_task(self._live(part, part.live_s))

@@ -36,13 +36,15 @@ class Radio(Controller):  # type: ignore[misc]
     ----------
     rssi
         At which others hear it, dBm.
+    loss
+        By which it hears others worse, dB.
     fading
         The share of its advertisements that nobody hears.
     on_loss
         Is told of every notified value that left here and arrived nowhere.
     """
 
-    fading = 0.0
+    fading, loss = 0.0, 0.0
     hung = False  # it answers its host nothing, and hears nobody
     on_loss: Callable[[bytes], None] | None = None
     le_acl_data_packet_length = DATA_LENGTH
@@ -149,7 +151,8 @@ class Radio(Controller):  # type: ignore[misc]
         advertiser = sender.le_legacy_advertiser
         if not (advertiser.enabled and sender.on_air and self.on_air):
             return
-        rssi = max(-127, min(20, round(sender.rssi + self.link.dice.gauss(0, 2))))
+        heard = sender.rssi - self.loss + self.link.dice.gauss(0, 2)
+        rssi = max(-127, min(20, round(heard)))
         address = packet.advertiser_address
         if self.le_scan_enable:
             self._report(REPORT.EventType.ADV_IND, address, packet.data, rssi)

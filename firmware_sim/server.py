@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 from bumble.att import ATT_Error
 from bumble.core import UUID, AdvertisingData
-from bumble.device import Connection, Device
+from bumble.device import Connection
+from bumble.gatt import (
+    GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR as CCCD,
+)
 from bumble.gatt import Characteristic, CharacteristicValue, Service
-from bumble.keys import MemoryKeyStore
-from bumble.pairing import PairingConfig, PairingDelegate
 
 from firmware_sim.firmware import Firmware, Refused
+from firmware_sim.identity import WearableDevice
 from vitals.gatt import battery, device_information
 from vitals.gatt.device_information import build_text
 
@@ -38,7 +40,7 @@ class Server:
 
     def __init__(
         self,
-        device: Device,
+        device: WearableDevice,
         firmware: Firmware,
         level: Callable[[], bytes],
         written: Callable[[Firmware, Connection], None],
@@ -59,8 +61,9 @@ class Server:
         device.add_service(_information(firmware.model, name))
         device.advertising_data = _advertisement(*services)
         device.scan_response_data = _scan_response(name)
-        device.keystore = MemoryKeyStore()  # Bumble's own choice is a file
-        device.pairing_config_factory = _just_works
+        for service, characteristics in services.items():
+            _guard(device, service, *characteristics)
+        _guard(device, battery.SERVICE, self.battery)
 
     def _attributes(self, part: Firmware) -> list[Characteristic]:
         """Make a part's characteristics: the one that streams, and the others."""
@@ -113,10 +116,21 @@ def _characteristic(
     properties: Characteristic.Properties,
     value: CharacteristicValue | bytes = b"",
 ) -> Characteristic:
-    """Make a characteristic; nothing here needs an encrypted link."""
+    """Make a characteristic that anybody may use."""
     readable = Permissions.READABLE if properties & READ else Permissions(0)
     writable = Permissions.WRITEABLE if properties & WRITE else Permissions(0)
     return Characteristic(_short(uuid), properties, readable | writable, value)
+
+
+def _guard(
+    device: WearableDevice, service: str, *characteristics: Characteristic
+) -> None:
+    """Let values be read, written and subscribed to only over what they need."""
+    for characteristic in characteristics:
+        characteristic.permissions |= device.guard
+        of = _short(service), characteristic.uuid, CCCD
+        if subscription := device.gatt_server.get_descriptor_attribute(*of):
+            subscription.permissions |= device.guard
 
 
 def _service(uuid: str, *characteristics: Characteristic) -> Service:
@@ -161,14 +175,3 @@ def _scan_response(name: str) -> bytes:
 def _short(uuid: str) -> UUID:
     """Give the 16-bit form of an assigned UUID, which is what goes over the air."""
     return UUID.from_16_bits(int(uuid[4:8], 16))
-
-
-def _just_works(_: Connection) -> PairingConfig:
-    """Pair with anybody: a wearable has neither keys nor a display."""
-    return PairingConfig(
-        sc=True,
-        mitm=False,
-        bonding=True,
-        delegate=PairingDelegate(PairingDelegate.NO_OUTPUT_NO_INPUT),
-        identity_address_type=PairingConfig.AddressType.RANDOM,
-    )

@@ -15,14 +15,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bumble.device import Device, DeviceConfiguration
-from bumble.hci import Address
-
 from firmware_sim.adapters import AdapterTrouble
 from firmware_sim.adapters import check as check_adapter
 from firmware_sim.air import Air
 from firmware_sim.cast import Cast, check, device_name
 from firmware_sim.faults import Faults
+from firmware_sim.identity import WearableDevice
 from firmware_sim.ledger import Ledger
 from firmware_sim.pace import Pace
 from firmware_sim.peripheral import Peripheral
@@ -138,20 +136,14 @@ async def run(config: Sim, metrics: Metrics, clock: Clock) -> None:
         await sim.forever()
 
 
-def _device(config: Sim, n: int, air: Air) -> Device:
+def _device(config: Sim, n: int, air: Air) -> WearableDevice:
     """Make the n-th wearable's Bluetooth."""
-    name, interval = (
-        device_name(config.wearables[n]),
-        _interval_ms(len(config.wearables)),
-    )
-    device = DeviceConfiguration(
-        name=name,
-        address=Address(config.wearables[n].address),
-        advertising_interval_min=interval,
-        advertising_interval_max=interval,
-    )
-    rssi = NEAREST - n % (NEAREST - FARTHEST)
-    return Device(config=device, host=air.host(name, rssi))
+    wearable, name = config.wearables[n], device_name(config.wearables[n])
+    host = air.host(name, NEAREST - n % (NEAREST - FARTHEST))
+    device = WearableDevice(config, wearable, name, host)
+    interval = _interval_ms(len(config.wearables))
+    device.advertising_interval_min = device.advertising_interval_max = interval
+    return device
 
 
 def _interval_ms(wearables: int) -> float:

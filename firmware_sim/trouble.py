@@ -39,7 +39,7 @@ class Trouble:
 
     def babbles(self, link: Connection, now: float) -> bool:
         """Say something senseless, if that is all the wearable says now."""
-        hostile = self._faults.active("hostile", now=now)
+        hostile = self._garbles(att.Opcode.ATT_HANDLE_VALUE_NOTIFICATION, now)
         if hostile:
             self._say_garbage(link)
         return hostile
@@ -73,10 +73,15 @@ class Trouble:
         if pdu.op_code == att.Opcode.ATT_HANDLE_VALUE_CONFIRMATION:
             if self._faults.strikes("unconfirmed", now):
                 return
-        elif self._faults.active("hostile", now=now):
+        elif self._garbles(pdu.op_code, now):
             self._say_garbage(link)
             return
         self._serve(link, pdu)
+
+    def _garbles(self, op_code: int, now: float) -> bool:
+        """Tell whether garbage takes the place of this, or of its answer."""
+        found = self._faults.window("hostile", now)
+        return bool(found and found[2].amount in (None, op_code))
 
     def _say_garbage(self, link: Connection) -> None:
         noise = garbage(self._faults.dice("hostile"))

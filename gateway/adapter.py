@@ -66,17 +66,19 @@ async def left_over(
         BlueZ does not answer.
     """
     async with _bus(LEAVE_S) as bus:
-        whole = {
-            path: device["ServicesResolved"].value and _address(path) not in useless
+        # An address may be another than the one in the path: it was private once.
+        held = {
+            address: (path, device["ServicesResolved"].value)
             for path, interfaces in (await _objects(bus)).items()
             if (device := interfaces.get(DEVICE)) and device["Connected"].value
-            if device["Address"].value.upper() in addresses
+            if (address := device["Address"].value.upper()) in addresses
             if not name or path.startswith(f"/org/bluez/{name}/")
         }
-        broken = [path for path, good in whole.items() if not good]
+        good = {a: path for a, (path, ok) in held.items() if ok and a not in useless}
+        broken = [path for address, (path, _) in held.items() if address not in good]
         calls = [Message("org.bluez", path, DEVICE, "Disconnect") for path in broken]
         await asyncio.gather(*(_call(bus, call) for call in calls))
-    return {_address(path): path if good else None for path, good in whole.items()}
+    return {address: good.get(address) for address in held}
 
 
 async def objects() -> Objects:
@@ -111,11 +113,6 @@ async def _objects(bus: MessageBus) -> Objects:
     [objects] = await _call(bus, call)
     found: Objects = objects
     return found
-
-
-def _address(path: str) -> str:
-    """Give the address in a device's path."""
-    return path.rpartition("/dev_")[2].replace("_", ":")
 
 
 def _path(objects: Objects, name: str) -> str:

@@ -11,10 +11,12 @@ from bleak.exc import BleakError
 
 from gateway.cadence import Cadence
 from gateway.decode import DECODERS, belated, decode
+from gateway.link import Link
 from gateway.outbox import Notification
+from gateway.pairing import NotPaired
 from gateway.policy import Policy
-from gateway.radio import Link, Radio
 from gateway.recorder import Recorder
+from gateway.roaming import Roaming
 from gateway.session import Command, Event, Session, State
 from gateway.stillness import Stillness
 from gateway.visit import Visit
@@ -60,7 +62,7 @@ class Attendant:
     def __init__(
         self,
         wearable: config.Wearable,
-        radio: Radio,
+        radio: Roaming,
         recorder: Recorder,
         metrics: Metrics,
         clock: Clock,
@@ -200,6 +202,12 @@ class Attendant:
         """Take a step that the radio may fail; failing is an event like any other."""
         try:
             await step
+        except NotPaired as error:
+            log.warning(
+                "%s: %s; docs/install.md: Pairing", self._wearable.device, error
+            )
+            self._metrics.count("gateway_pairings_failed_total")
+            self._events.put_nowait(Event.LOST)
         except (BleakError, OSError, TimeoutError, EOFError) as error:
             log.info(
                 "%s: %s", self._wearable.device, str(error) or type(error).__name__
@@ -228,7 +236,8 @@ class Attendant:
         if not offered:  # BlueZ gives a list without any when its discovery failed
             raise BleakError("it offers nothing that we can listen to")
         for characteristic in offered:
-            await self._link.listen(characteristic, partial(self._hear, characteristic))
+            hear = partial(self._hear, self._link, characteristic)
+            await self._link.listen(characteristic, hear)
         self._streams = any(map(self._link.offers, STREAMING))
         await self._held.enter_async_context(self._visit.beside(self._link))
         await self._read_facts(self._link)
@@ -240,7 +249,7 @@ class Attendant:
                 text = device_information.parse_text(value)
                 self._facts.information[name] = text
         if level := await link.read(battery.LEVEL):
-            await self._hear(battery.LEVEL, level)
+            await self._hear(link, battery.LEVEL, level)
 
     async def _hang_up(self) -> None:
         self._link = None
@@ -250,13 +259,15 @@ class Attendant:
         while not self._events.empty():  # of the old link
             self._events.get_nowait()
 
-    def _hear(self, characteristic: str, data: bytes) -> "asyncio.Future[None]":
+    def _hear(
+        self, link: Link, characteristic: str, data: bytes
+    ) -> "asyncio.Future[None]":
         """Take a value; the future ends once it is on disk (or was refused)."""
         heard, received = monotonic(), self._clock()
         if characteristic in STREAMING:
             self._cadence.heard(asyncio.get_running_loop().time())
         try:
-            now = self._visit.circumstance(received, self._site)
+            now = self._visit.circumstance(received, self._site, link.bonded)
             record = decode(characteristic, data, now)
         except MalformedData as error:
             return self._refuse(error)
@@ -266,7 +277,10 @@ class Attendant:
             record = self._stillness.judge(record)
         record = belated(record, self._late_ms)
         self._note(record)
-        reading = Reading(self._wearable.subject, self._wearable.device, record)
+        if isinstance(record, Battery) and self._wearable.subject is None:
+            return _done()  # nobody's; it is in the device's status
+        subject = self._wearable.subject or ""  # "": the outbox finds out
+        reading = Reading(subject, self._wearable.device, record)
         said = Notification(reading, characteristic, data, heard)
         stored = self._recorder.put(said)
         self._visit.heard(characteristic, data, record, stored)

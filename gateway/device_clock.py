@@ -2,8 +2,8 @@
 
 import logging
 
+from gateway.link import Link
 from gateway.policy import Policy
-from gateway.radio import Link
 from gateway.timeline import RIGHT_MS, Timeline, ahead, zone_offset
 from vitals import MalformedData
 from vitals.clock import Clock

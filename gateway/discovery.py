@@ -128,7 +128,7 @@ class Discovery:
         for one in seen:
             device = one.device.device
             kinds = {*self._announced.get(device, ()), *one.kinds}
-            if kinds:
+            if kinds and one.device.subject:  # its topics must stay the same
                 self._announced[device] = sorted(kinds)
                 where = one.device, self._settings.name
                 wanted[device] = announcement(*where, kinds, one.information)
@@ -164,7 +164,7 @@ def announcement(
     information
         Device Information by our names for it, as far as it was read.
     """
-    status = wire.of(wearable.subject, wearable.device, "status")
+    status = wire.of(wearable.subject or "", wearable.device, "status")
     there = _available(wire.gateway_topic(gateway, "status"), "online")
     both = [there, _available(status, "connected")]
     found: Components = {}
@@ -191,7 +191,7 @@ def _sensor(wearable: config.Wearable, kind: Kind, sensor: Sensor) -> Component:
         "platform": "sensor",
         "unique_id": f"vitals_{wearable.device}_{kind}_{sensor.field}",
         "name": sensor.name,
-        "state_topic": wire.of(wearable.subject, wearable.device, kind),
+        "state_topic": wire.of(wearable.subject or "", wearable.device, kind),
         "value_template": f"{{{{ value_json.get('{sensor.field}') }}}}",
         "unit_of_measurement": sensor.unit,
         "state_class": "measurement",

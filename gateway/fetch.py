@@ -6,8 +6,8 @@
 import asyncio
 import logging
 
+from gateway.link import Link
 from gateway.outbox import Outbox
-from gateway.radio import Link
 from gateway.recorder import Recorder
 from gateway.stored import Shelf
 from vitals import MalformedData
@@ -97,6 +97,8 @@ class Fetch:
 
     async def _uncommitted(self) -> bool:
         """Tell whether the outbox still holds a record of this wearable."""
+        if self._recorder.waiting(self._device):
+            return True
         after = 0
         while page := await self._recorder.ask(Outbox.pending, after, PAGE):
             if any(row.device == self._device for row in page):

@@ -14,27 +14,10 @@ from typing import Any
 
 import msgspec
 
+from gateway import schema
 from gateway.tally import Range, Tally
 from vitals.wire import encode
 
-FORMAT = 2  # PRAGMA user_version
-SCHEMA = """
-CREATE TABLE stream(
-    id INTEGER PRIMARY KEY, device TEXT NOT NULL, topic TEXT NOT NULL,
-    characteristic TEXT NOT NULL, UNIQUE(topic, characteristic));
-CREATE TABLE record(
-    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
-    payload BLOB NOT NULL, raw BLOB NOT NULL);
-CREATE TABLE heard(
-    id INTEGER PRIMARY KEY,
-    device TEXT NOT NULL, characteristic TEXT NOT NULL, raw BLOB NOT NULL,
-    UNIQUE(device, characteristic, raw));
-CREATE TABLE sequence(device TEXT PRIMARY KEY, next INTEGER NOT NULL);
-CREATE TABLE dropped(device TEXT PRIMARY KEY, ranges BLOB NOT NULL);
-CREATE TABLE mark(
-    one INTEGER PRIMARY KEY, upto INTEGER NOT NULL,
-    waiting INTEGER NOT NULL, gone INTEGER NOT NULL);
-"""
 ROWS = "SELECT record.id, device, seq, topic, payload FROM record JOIN stream"
 ROWS += " ON stream.id = record.stream WHERE record.id > ?"
 
@@ -147,7 +130,10 @@ class File:
             self.execute("DELETE FROM heard WHERE id > ?", (tally.heard,))
             tally.dropped, tally.gone = found.dropped, found.gone
             [(tally.waiting,)] = self.execute("SELECT count(*) FROM record")
-            self.mark()
+            self.mark()  # before: the audit trail keeps what is marked
+            for table in schema.SHARED:
+                self.execute(f"DELETE FROM {table} WHERE id > ?", (tally.last,))
+            tally.unassigned = self._read_unassigned()
 
     def _open(self) -> None:
         self._db = db = sqlite3.connect(
@@ -156,12 +142,7 @@ class File:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={self._synchronous}")
         db.execute("PRAGMA wal_autocheckpoint=0")
-        if (found := self._number("user_version")) != FORMAT:
-            if found or db.execute("SELECT * FROM sqlite_master").fetchone():
-                raise sqlite3.DatabaseError("another version made it; move it away")
-            db.executescript(
-                f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version={FORMAT};COMMIT"
-            )
+        schema.prepare(db)
         _sync_folder(self.path.parent)
 
     def _number(self, pragma: str) -> int:
@@ -179,12 +160,25 @@ class File:
             heard=self.execute("SELECT ifnull(max(id), 0) FROM heard").fetchone()[0],
             waiting=waiting,
             gone=gone,
+            unassigned=self._read_unassigned(),
         )
         for number, device, seq, *_ in self.execute(ROWS, (upto,)):
             tally.next[device] = max(tally.next.get(device, 1), seq + 1)
             tally.last = max(tally.last, number)
             tally.waiting += 1
+        for table in schema.SHARED:
+            [(last,)] = self.execute(f"SELECT ifnull(max(id), 0) FROM {table}")
+            tally.last = max(tally.last, last)
         return tally
+
+    def _read_unassigned(self) -> dict[str, int]:
+        """Count, by device, the readings of which nobody knows whose they are."""
+        return dict(
+            self.execute(
+                f"SELECT device, count(*) FROM {schema.READINGS}"
+                " WHERE subject IS NULL GROUP BY device"
+            )
+        )
 
     def save_dropped(self, devices: Iterable[str]) -> None:
         """Write down which numbers had to go."""

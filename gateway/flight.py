@@ -9,16 +9,19 @@ from collections.abc import Iterable, Sequence
 
 from gateway.notification import Row
 from gateway.tally import Range
+from vitals import Committed
 
 WINDOW = 5000  # records on their way
-PATIENCE_S = (5, 10, 20, 30, 60, 120, 300, 600)  # without a commit, we publish again
+PATIENCE_S = (10, 10, 20, 30, 60, 120, 300, 600)  # without a commit, we publish again
+"""The least is above what ingest may wait with a commit: `config.Store.commit_s`."""
 
 
 class Flight:
     """The records on their way; times in seconds, monotonic."""
 
     def __init__(self) -> None:
-        self._rows: dict[int, tuple[str, int, float]] = {}  # oldest departure first
+        # Device, number, departure, subject; oldest departure first.
+        self._rows: dict[int, tuple[str, int, float, str]] = {}
         self._ids: dict[str, dict[int, int]] = {}  # by device and number
         self._disappointments = 0
 
@@ -41,20 +44,41 @@ class Flight:
         if self.full:
             return False
         for row in rows:
-            self._rows[row.id] = row.device, row.seq, now
+            self._rows[row.id] = row.device, row.seq, now, row.subject
             self._ids.setdefault(row.device, {})[row.seq] = row.id
         return True
 
-    def land(self, device: str, ranges: Iterable[Range]) -> list[int]:
-        """Take a commit; give the ids of those that were on their way."""
+    def land(
+        self, device: str, ranges: Iterable[Range], subject: str | None = None
+    ) -> list[int]:
+        """Take a commit; give the ids of those that were on their way.
+
+        With `subject` only a record of that person lands: the number of another's may
+        have been claimed by a record that is not ours.
+        """
         ids = self._ids.get(device, {})
         known = sorted(ranges)
-        landed = [seq for seq in ids if _within(seq, known)]
+        landed = [
+            seq
+            for seq, number in ids.items()
+            if _within(seq, known) and subject in (None, self._rows[number][3])
+        ]
         if landed:
             self._disappointments = 0
         found = [ids.pop(seq) for seq in landed]
         for number in found:
             del self._rows[number]
+        return found
+
+    def hear(self, word: Committed) -> list[int]:
+        """Take ingest's word; give the ids of what it releases, see `Committed`."""
+        found: list[int] = []
+        for device, ranges in word.devices.items():
+            if device not in word.subjects:
+                found += self.land(device, ranges)
+        for device, whose in word.subjects.items():
+            for subject, ranges in whose.items():
+                found += self.land(device, ranges, subject)
         return found
 
     def overdue(self, now: float) -> int | None:
@@ -65,12 +89,12 @@ class Flight:
         """
         patience = PATIENCE_S[min(self._disappointments, len(PATIENCE_S) - 1)]
         late = []
-        for number, (_, _, departed) in self._rows.items():
+        for number, (_, _, departed, _) in self._rows.items():
             if departed > now - patience:
                 break
             late.append(number)
         for number in late:
-            device, seq, _ = self._rows.pop(number)
+            device, seq, *_ = self._rows.pop(number)
             del self._ids[device][seq]
         self._disappointments += bool(late)
         return min(late, default=None)

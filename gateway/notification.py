@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from vitals import Reading
+from vitals import Reading, wire
 from vitals.gatt import uuid
 
 # These speak all the time, and one value more or less changes little.  Everything else,
@@ -24,10 +24,15 @@ STREAMED = frozenset(
 class Notification(Struct, frozen=True):
     """What a wearable said, decoded, beside its raw bytes."""
 
-    reading: Reading
+    reading: Reading  # subject "": to be found out
     characteristic: str  # UUID
     raw: bytes
     heard: float = 0.0  # s, monotonic
+
+    @property
+    def heard_ms(self) -> int | None:
+        """Give `heard` as it is kept."""
+        return round(self.heard * 1000) or None
 
     @property
     def told_once(self) -> bool:
@@ -53,3 +58,8 @@ class Row(Struct, frozen=True):
     topic: str
     payload: bytes
     heard: float | None = None  # s, monotonic; None once it has been read back
+
+    @property
+    def subject(self) -> str:
+        """Whose it is."""
+        return wire.levels(self.topic)[1]

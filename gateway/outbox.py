@@ -11,19 +11,25 @@ again, which changes nothing.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gateway.boot import identity
 from gateway.file import ROWS, File
+from gateway.filing import Content, Filing
 from gateway.notification import Notification, Row
 from gateway.room import Full, Keep, Room
+from gateway.sharing import Sharing
 from gateway.tally import Range
-from vitals import Instant, Unavailable
+from vitals import Instant, Reading, Unavailable
+from vitals.config import Wearable
+from vitals.model import Assign, Assignments, CheckIn
 from vitals.wire import encode, record_topic
 
 __all__ = ["Full", "Keep", "Notification", "Outbox", "Row"]
 
+STAYS = "record.id NOT IN (SELECT given FROM withdrawal)"  # it is whose we thought
 HEARD = 100_000  # values remembered, to know one that is said again
 SWEEP = 256  # released records that are deleted together
 MARK = 1000  # records that may be ahead of `sequence`
@@ -39,8 +45,11 @@ class Outbox:
         gateway: str,
         keep: Keep = Keep(),  # noqa: B008 - immutable
         synchronous: str = "FULL",
+        boot: str = "",
     ) -> None:
         """Open or make the file; `synchronous` is for tests' negative controls.
+
+        `boot` is the identity of the machine's boot; "": it is asked for.
 
         Raises
         ------
@@ -55,9 +64,10 @@ class Outbox:
                 f"{path}: cannot keep records: {error}; {advice}"
             ) from error
         self._room = Room(self._file, keep)
-        self._head = b'{"gateway":%s,"seq":' % encode(gateway)
+        self._filing = Filing(self._file, gateway, boot or identity())
+        self.sharing = Sharing(self._file, self._filing)
         self._released: set[int] = set()  # not yet deleted
-        self._streams: dict[tuple[str, str], int] = {}
+        self.held_back = 0  # of the latest that were added: nobody knows whose
         self._before = self._file.tally.last
         self._ahead = self._unfolded = 0
 
@@ -66,7 +76,8 @@ class Outbox:
     def add(self, notifications: Sequence[Notification]) -> list[Row]:
         """Give the records their numbers and make them durable, all or none.
 
-        What a wearable said before, and only says again, gets no second row.
+        What a wearable said before, and only says again, gets no second row.  What may
+        be anybody's is durable too, and gets its number when that is known.
 
         Raises
         ------
@@ -75,20 +86,24 @@ class Outbox:
         """
         full = self._room.full  # what is released goes before anything else does
         swept = set(self._released) if full or len(self._released) >= SWEEP else set()
+        now, known = _now(notifications), self._file.tally.last
         try:
             with self._file.transaction():
                 self._delete(swept)
-                rows = [self._insert(one) for one in notifications if self._is_new(one)]
-                gone = self._room.make(len(rows), _now(notifications)) if rows else []
-                if self._ahead + len(rows) >= MARK:
+                found = [self._insert(n) for n in notifications if self._is_new(n)]
+                gone = self._room.make(len(found), now, known) if found else []
+                if self._ahead + len(found) >= MARK:
+                    self._room.tidy(now, known)
                     self._file.mark()
                     self._ahead = 0
         except sqlite3.Error:
-            self._streams.clear()  # one of them may be gone with the transaction
+            self._filing.forget()
             raise
+        rows = [row for row in found if row]
+        self.held_back = len(found) - len(rows)
         self._released.difference_update(swept, gone)
-        self._ahead += len(rows)
-        self._unfolded += 2 + len(rows) // 20
+        self._ahead += len(found)
+        self._unfolded += 2 + len(found) // 20
         return rows
 
     def _is_new(self, one: Notification) -> bool:
@@ -105,33 +120,21 @@ class Outbox:
             self._file.execute("DELETE FROM heard WHERE id < ?", (oldest,))
         return bool(inserted.rowcount)
 
-    def _insert(self, one: Notification) -> Row:
-        tally, device = self._file.tally, one.reading.device
-        topic, payload = record_topic(one.reading), encode(one.reading.record)
-        stream = self._stream(device, topic, one.characteristic)
-        number, seq = tally.take(device)
-        self._file.execute(
-            "INSERT INTO record VALUES (?, ?, ?, ?, ?)",
-            (number, stream, seq, payload, one.raw),
+    def _insert(self, one: Notification) -> Row | None:
+        """File a record; one of which nobody knows whose it is waits instead."""
+        reading = one.reading
+        if not reading.subject:
+            return self.sharing.take(one)
+        content = Content(
+            device=reading.device,
+            topic=record_topic(reading),
+            characteristic=one.characteristic,
+            payload=encode(reading.record),
+            raw=one.raw,
+            heard=one.heard_ms,
+            boot=self._filing.boot(),
         )
-        return Row(number, device, seq, topic, self._numbered(seq, payload), one.heard)
-
-    def _stream(self, device: str, topic: str, characteristic: str) -> int:
-        """Give a stream's number: its name is written once, not with each record."""
-        name = topic, characteristic
-        if name not in self._streams:
-            self._file.execute(
-                "INSERT OR IGNORE INTO stream(device, topic, characteristic)"
-                " VALUES (?, ?, ?)",
-                (device, *name),
-            )
-            found = self._file.execute("SELECT topic, characteristic, id FROM stream")
-            self._streams = {(topic, what): number for topic, what, number in found}
-        return self._streams[name]
-
-    def _numbered(self, seq: int, payload: bytes) -> bytes:
-        """Put the number into a record's JSON; it is not kept twice."""
-        return b"%s%d,%s" % (self._head, seq, payload[1:])
+        return self._filing.record(content, one.heard)
 
     # -- out ---------------------------------------------------------------------------
 
@@ -140,10 +143,10 @@ class Outbox:
         self._sweep()
         while True:
             found = self._file.execute(
-                f"{ROWS} ORDER BY record.id LIMIT ?", (after, limit)
+                f"{ROWS} AND {STAYS} ORDER BY record.id LIMIT ?", (after, limit)
             ).fetchall()
             rows = [
-                Row(number, device, seq, topic, self._numbered(seq, payload))
+                Row(number, device, seq, topic, self._filing.numbered(seq, payload))
                 for number, device, seq, topic, payload in found
                 if number not in self._released
             ]
@@ -180,6 +183,7 @@ class Outbox:
         ).fetchall()
         fresh = [(self._file.tally.number(device), row[0]) for row in taken]
         self._file.each("UPDATE record SET seq = ? WHERE id = ?", fresh)
+        self._file.each("UPDATE given SET seq = ? WHERE id = ?", fresh)
         return len(taken)
 
     def _sweep(self) -> None:
@@ -198,6 +202,55 @@ class Outbox:
             gone = self._file.each("DELETE FROM record WHERE id = ?", rows)
             self._file.tally.waiting -= gone
             self._file.mark()
+
+    # -- of wearables that many share --------------------------------------------------
+
+    def configure(self, wearables: Iterable[Wearable], now: Instant) -> list[Row]:
+        """Follow the configuration's user slots; give what that makes somebody's."""
+        with self._change():
+            self._room.tidy(now, self._file.tally.last)
+            return self.sharing.configure(wearables, now)
+
+    def check_in(self, said: CheckIn, now: Instant) -> list[Row] | None:
+        """Let a wearable measure somebody; None: that was done already."""
+        with self._change():
+            known = self.sharing.trail.knows(said.id)
+            return None if known else self.sharing.check_in(said, now)
+
+    def assign(self, said: Assign, now: Instant) -> list[Row] | None:
+        """Correct whose readings are; None: that was done already."""
+        with self._change():
+            known = self.sharing.trail.knows(said.id)
+            return None if known else self.sharing.assign(said, now)
+
+    def withdrawals(self) -> list[Reading]:
+        """Give the records that are to be taken away from whom they were given to."""
+        return self.sharing.withdrawals()
+
+    def withdrawn(self, devices: Mapping[str, Sequence[Range]]) -> int:
+        """Forget what ingest has taken away; give how many."""
+        with self._change():
+            return sum(self.sharing.withdrawn(*one) for one in devices.items())
+
+    def assignments(self, now: Instant, limit: int) -> Assignments:
+        """Give the newest of what waits, and of the audit trail."""
+        sharing = self.sharing
+        waiting, trail = sharing.unassigned(limit), sharing.trail.newest(limit)
+        return Assignments(t=now, waiting=waiting, trail=trail)
+
+    @property
+    def unassigned(self) -> Mapping[str, int]:
+        """By device, how many readings may be anybody's."""
+        return self._file.tally.unassigned
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        try:
+            with self._file.transaction():
+                yield
+        except sqlite3.Error:
+            self._filing.forget()
+            raise
 
     # -- the whole ---------------------------------------------------------------------
 
@@ -234,7 +287,7 @@ class Outbox:
         sqlite3.Error
             The disk refuses still; to be tried again later.
         """
-        self._streams.clear()
+        self._filing.forget()
         self._file.reopen()
 
     def close(self) -> None:

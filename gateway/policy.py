@@ -43,7 +43,7 @@ def policy(settings: Gateway) -> Policy:
         late_ms=round(1000 * settings.late_s),
         delete_stored=settings.delete_stored,
         zone=zone,
-        synchronised=for_adapter(settings.adapter),
+        synchronised=for_adapter(settings.adapters[0]),
     )
 
 

@@ -11,22 +11,25 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakError, BleakGATTProtocolError
+from bleak.exc import BleakError
 
 from gateway.health import Health
+from gateway.identity import Identities
+from gateway.link import ASK_S, Link, words
 from gateway.memory import trim
+from gateway.pairing import Bonded, Pairing, bluez_bonded
 from vitals import Unavailable
 from vitals.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 CONNECT_S = 20.0
-ASK_S = 10.0
 AT_ONCE = 8  # connections being made
 # By Linux 6.1 one: making more, it half forgets some, which nobody can end then.
 AT_ONCE_BLUEZ = 1
@@ -37,9 +40,6 @@ RESCAN_S = 30.0  # a scan that finds nobody begins anew: BlueZ forgets one at ti
 FAILURES = (BleakError, OSError, TimeoutError, EOFError)
 """What talking to a wearable may end in."""
 
-Heard = Callable[[bytes], "asyncio.Future[None]"]
-"""Takes a value; its future ends once the value is on disk."""
-
 
 class Radio:
     """One adapter: a shared scan, and links to the wearables it hears.
@@ -48,13 +48,23 @@ class Radio:
     ----------
     rssi, names
         As last heard, by address; dBm.
+    identities
+        Who is behind which private address, where we are told and have no bond yet.
+    paths
+        BlueZ's devices that are whose: identity addresses by path.
     problem
         What keeps it from hearing anybody, "" when nothing does.
     """
 
-    def __init__(self, adapter: str, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        adapter: str,
+        metrics: Metrics | None = None,
+        bonds: Path | None = None,
+    ) -> None:
+        """Take the adapter's name, and the file of its bonds where BlueZ has none."""
         self._adapter, self._metrics = adapter, metrics or Metrics()
-        self._options = options(adapter)
+        self._options = options(adapter, bonds)
         self._seekers: dict[str, asyncio.Future[BLEDevice]] = {}
         at_once = AT_ONCE_BLUEZ if self.on_bluez else AT_ONCE
         self._connecting = asyncio.Semaphore(at_once)
@@ -63,8 +73,11 @@ class Radio:
         self._health = Health()
         self._holders: set[Callable[[], None]] = set()
         self._orphans: dict[str, float] = {}  # let go, and by then to be heard
+        self._ours: set[str] = set()  # whom anybody has sought
         self.rssi: dict[str, int] = {}
         self.names: dict[str, str] = {}
+        self.identities = Identities({})
+        self.paths: dict[str, str] = {}
         self.problem = ""
 
     async def run(self) -> None:
@@ -104,8 +117,8 @@ class Radio:
                 async with self._scanning():
                     await self._found()
             except Exception as error:  # bleak passes on whatever D-Bus throws
-                words = f"cannot scan with {self._name}: {_words(error)}"
-                self._trouble(f"{words}; trying again")
+                what = f"cannot scan with {self._name}: {words(error)}"
+                self._trouble(f"{what}; trying again")
                 self.suffers()
                 await asyncio.sleep(2)
             if not self._seekers:
@@ -136,7 +149,7 @@ class Radio:
             try:
                 await power_cycle(self._adapter)
             except (OSError, TimeoutError) as error:
-                self._trouble(f"cannot reset {self._name}: {_words(error)}")
+                self._trouble(f"cannot reset {self._name}: {words(error)}")
             else:
                 self._metrics.count("gateway_adapter_resets_total")
                 self.problem = ""
@@ -166,6 +179,7 @@ class Radio:
 
     async def seen(self, address: str) -> BLEDevice:
         """Wait for a wearable's next advertisement."""
+        self._ours.add(address)
         future = self._seekers.get(address)
         if future is None or future.done():
             future = asyncio.get_running_loop().create_future()
@@ -178,22 +192,44 @@ class Radio:
 
     @asynccontextmanager
     async def connected(
-        self, device: BLEDevice, lost: Callable[[], None]
+        self, device: BLEDevice, pairing: Pairing, lost: Callable[[], None]
     ) -> AsyncIterator["Link"]:
         """Hold a link for the time of a block; `lost` is called when it breaks."""
+        self._note_path(device, pairing.identity)
         client = BleakClient(
             device,
             disconnected_callback=lambda _: lost(),
             timeout=CONNECT_S,
+            pairing=pairing,
             **self._options["client"],
         )
         await self._dial(client)
         self._holders.add(lost)
         try:
-            yield Link(client, self._options["confirms"])
+            async with asyncio.timeout(ASK_S):
+                bonded = await self._bonded(device, pairing.identity)
+            link = Link(client, self._options["confirms"], bonded)
+            if pairing.required and not link.bonded:
+                await link.pair()
+            yield link
         finally:
             self._holders.discard(lost)
             await _within(client.disconnect())
+
+    def _note_path(self, device: BLEDevice, identity: str) -> None:
+        """Note whose a device of BlueZ is: its path may show an address of the past."""
+        if self.on_bluez:
+            mine = {p: who for p, who in self.paths.items() if who != identity}
+            self.paths = mine | {device.details["path"]: identity}
+
+    async def _bonded(self, device: BLEDevice, identity: str) -> Bonded:
+        """Give what tells whether a bond secures the link."""
+        if native(self._adapter):
+            return await bluez_bonded(device)
+        from gateway.bumble import Central
+
+        secured = (await Central.get(self._adapter)).secured
+        return lambda: identity in secured
 
     async def _dial(self, client: BleakClient) -> None:
         """Connect; if that fails, it may be the adapter."""
@@ -221,7 +257,9 @@ class Radio:
 
     def _hear(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         """Take an advertisement."""
-        address = device.address.upper()
+        address = self.identities.of(device.address.upper())
+        if address not in self._ours:
+            return  # there is no end of telephones that change their addresses
         self.rssi[address] = advertisement.rssi
         if advertisement.local_name:
             self.names[address] = advertisement.local_name
@@ -240,71 +278,13 @@ class Radio:
         self.problem = text
 
 
-class Link:
-    """A connection to one wearable."""
-
-    def __init__(self, client: BleakClient, confirms: bool) -> None:
-        self._client, self._confirms = client, confirms
-
-    def offers(self, characteristic: str) -> bool:
-        """Tell whether the wearable has a characteristic."""
-        return self._client.services.get_characteristic(characteristic) is not None
-
-    async def answers(self, characteristic: str) -> bool:
-        """Tell whether the wearable answers a question, be it with a refusal."""
-        try:
-            async with asyncio.timeout(ASK_S):
-                await self._client.read_gatt_char(characteristic)
-        except BleakGATTProtocolError:
-            return True
-        except Exception:  # on a dead stack bleak raises anything
-            return False
-        return True
-
-    async def read(self, characteristic: str) -> bytes | None:
-        """Read a characteristic; None when the wearable lacks or refuses it."""
-        if not self.offers(characteristic):
-            return None
-        try:
-            async with asyncio.timeout(ASK_S):
-                return bytes(await self._client.read_gatt_char(characteristic))
-        except BleakError as error:
-            log.info("cannot read %s: %s", characteristic[4:8], error)
-            return None
-
-    async def write(self, characteristic: str, value: bytes) -> bool:
-        """Write a value; False when the wearable refuses it."""
-        try:
-            async with asyncio.timeout(ASK_S):
-                await self._client.write_gatt_char(characteristic, value, response=True)
-        except BleakError as error:
-            log.info("cannot write %s: %s", characteristic[4:8], error)
-            return False
-        return True
-
-    async def listen(self, characteristic: str, heard: Heard) -> None:
-        """Subscribe to notifications or indications.
-
-        Where the radio's host stack is ours, an indication is confirmed to the wearable
-        only once `heard`'s awaitable has ended: what we confirm, we have on disk.
-        """
-        found = self._client.services.get_characteristic(characteristic)
-        more: dict[str, Any] = {}
-        if found and self._confirms and "indicate" in found.properties:
-            more = {"confirm_after": lambda value: heard(bytes(value))}
-        async with asyncio.timeout(ASK_S):
-            await self._client.start_notify(
-                characteristic, _ignore if more else _adapt(heard), **more
-            )
-
-
 def native(adapter: str) -> bool:
     """Tell whether an adapter is the system's own: BlueZ's on Linux."""
     return not adapter or adapter.startswith("hci")
 
 
-def options(adapter: str) -> dict[str, Any]:
-    """Give bleak's arguments for an adapter.
+def options(adapter: str, bonds: Path | None = None) -> dict[str, Any]:
+    """Give bleak's arguments for an adapter, and for the file of its bonds.
 
     Raises
     ------
@@ -312,38 +292,19 @@ def options(adapter: str) -> dict[str, Any]:
         The adapter needs Bumble, which is not installed.
     """
     if native(adapter):
-        bluez = {"bluez": {"adapter": adapter}} if adapter else {}
-        return {"scanner": bluez, "client": bluez, "confirms": False}
+        system = {"bluez": {"adapter": adapter}} if adapter else {}
+        return {"scanner": system, "client": system, "confirms": False}
     try:
         from gateway.bumble import BumbleClient, BumbleScanner
     except ImportError as error:
         hint = "pip install 'vitals[sim]'"
         raise Unavailable(f"adapter {adapter!r} needs Bumble: {hint}") from error
-    bluez = {"bluez": {"adapter": adapter}}
+    bluez = {"bluez": {"adapter": adapter, "bonds": bonds}}
     return {
         "scanner": {"backend": BumbleScanner, **bluez},
         "client": {"backend": BumbleClient, **bluez},
         "confirms": True,
     }
-
-
-def _adapt(heard: Heard) -> Callable[[object, bytearray], None]:
-    """Make bleak's callback of ours; nobody waits for the disk here."""
-
-    def callback(_: object, value: bytearray) -> None:
-        heard(bytes(value))
-
-    return callback
-
-
-def _ignore(_: object, __: bytearray) -> None:
-    """Leave the value to `confirm_after`."""
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, BleakError) and error.args:
-        return str(error.args[0])
-    return str(error) or type(error).__name__
 
 
 async def _within(call: Awaitable[object]) -> None:
@@ -352,4 +313,4 @@ async def _within(call: Awaitable[object]) -> None:
         async with asyncio.timeout(ASK_S):
             await call
     except Exception as error:  # on a dead stack bleak raises anything
-        log.debug("while ending: %s", _words(error))
+        log.debug("while ending: %s", words(error))

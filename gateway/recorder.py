@@ -65,6 +65,31 @@ class Recorder:
             self._note(error)
             raise
 
+    async def change(
+        self,
+        method: Callable[Concatenate[Outbox, P], list[Row] | None],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> list[Row] | None:
+        """Call a method of the outbox that gives records; the uplink gets them.
+
+        Raises
+        ------
+        sqlite3.Error
+            The disk refuses: nothing has changed.
+        """
+        await self._mend()
+        rows = await self.ask(method, *args, **kwargs)
+        self.fresh += rows or ()
+        self.recorded.set()
+        return rows
+
+    async def _mend(self) -> None:
+        """Open the file anew if it must be before it is used."""
+        if self._suspect:
+            await self.ask(Outbox.reopen)
+            self._suspect = False
+
     def put(self, notification: Notification) -> asyncio.Future[None]:
         """Take a notification; the future ends once it is on disk.
 
@@ -85,6 +110,16 @@ class Recorder:
     def lost(self, device: str) -> tuple[Range, ...]:
         """Give the numbers of a device whose records had to go."""
         return self._outbox.dropped.get(device, ())
+
+    @property
+    def unassigned(self) -> dict[str, int]:
+        """By device, the readings of which nobody knows whose they are."""
+        counts = dict(self._outbox.unassigned)  # at once: its thread may add to it
+        return {device: n for device, n in counts.items() if n}
+
+    def waiting(self, device: str) -> int:
+        """Count the readings of a device of which nobody knows whose they are."""
+        return self._outbox.unassigned.get(device, 0)
 
     async def run(self) -> None:
         """Write what has arrived, for ever; at the end, what is left."""
@@ -113,9 +148,7 @@ class Recorder:
         """Write all that waits in one transaction; False when the disk refuses."""
         batch = self._queue.first(BATCH)
         try:
-            if self._suspect:
-                await self.ask(Outbox.reopen)
-                self._suspect = False
+            await self._mend()
             rows = await self.ask(Outbox.add, [held.notification for held in batch])
         except sqlite3.Error:
             self._refused += self._queue.trim(monotonic())
@@ -126,7 +159,9 @@ class Recorder:
             self._wake.clear()
         if not self._queue.urgent:
             self._urgent.clear()
-        self._tell(rows, len(batch) - len(rows))
+        held = self._outbox.held_back
+        self._metrics.count("gateway_unassigned_total", held)
+        self._tell(rows, len(batch) - len(rows) - held)
         await self._fold()
         return True
 

@@ -2,21 +2,26 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
 from gateway.attendant import Attendant
-from gateway.commands import Commands
+from gateway.commands import Commands, Handler
 from gateway.discovery import Discovery
+from gateway.identity import Identities, keys_of
 from gateway.outbox import Keep, Outbox
 from gateway.policy import policy
 from gateway.radio import Radio
 from gateway.recorder import Recorder
+from gateway.registrar import Registrar
+from gateway.roaming import Roaming
 from gateway.roster import Change, Reloader, Roll, Roster, Wearables
 from gateway.uplink import Uplink
+from gateway.withdrawals import Withdrawals
 from vitals import DeviceStatus, GatewayStatus, Instant, __version__, config, wire
 from vitals.bus import Bus
 from vitals.clock import Clock
@@ -29,6 +34,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REPORT_S = 10.0
+
+
+class Working(Protocol):
+    """Has something to do for as long as the gateway runs."""
+
+    async def run(self) -> None:
+        """Do it, for ever."""
 
 
 def will(gateway: str, clock: Clock) -> Message:
@@ -53,31 +65,45 @@ async def run(
     """
     outbox = Outbox(data / "gateway.db", settings.name, _keep(settings))
     recorder = Recorder(outbox, metrics, settings.group_ms / 1000)
-    radio, rules = Radio(settings.adapter, metrics), policy(settings)
+    radios, rules = _radios(settings, data, metrics), policy(settings)
     uplink = Uplink(settings.name, recorder, bus, metrics)
-    agent = _agent(settings, radio) if radio.on_bluez else None
+    agent = _agent(radios)
 
     def hire(wearable: config.Wearable) -> Attendant:
+        radio = Roaming(wearable, radios)
         return Attendant(wearable, radio, recorder, metrics, clock, rules)
 
     def apply(wearables: Wearables) -> Change:
         if agent:
-            agent.know([wearable.address for wearable in wearables])
+            agent.know(wearables)
+        registrar.follow(wearables)
+        identities = Identities(keys_of({w.address: w.irk for w in wearables}))
+        for radio in radios:
+            radio.identities = identities
         return roster.apply(wearables, group)
 
     roster = Roster(hire, lambda attendant: reporter.tell(attendant))
     reporter = Reporter(settings.name, bus, recorder, roster.attendants, metrics, clock)
     discovery = Discovery(data / "home-assistant.json", settings)
     reloader = Reloader(roll, apply, metrics) if roll else None
-    handlers = {"resend": uplink.resend}
+    withdrawals = Withdrawals(settings.name, bus, recorder, metrics)
+    known = settings.name, bus, recorder, metrics, clock
+    registrar = Registrar(*known, told=withdrawals.look)
+    handlers: dict[str, Handler] = {
+        "resend": uplink.resend,
+        "check_in": registrar.check_in,
+        "assign": registrar.assign,
+    }
     if reloader:
         handlers["reload"] = reloader.ask
     commands = Commands(bus, settings.name, handlers, metrics)
+    crew: list[Working] = [recorder, uplink, reporter, commands, registrar]
+    crew += [withdrawals, *radios]
+    crew += [one for one in (reloader, agent) if one]
     try:
         async with asyncio.TaskGroup() as group:
-            for work in (recorder, radio, uplink, reporter, commands, reloader, agent):
-                if work:
-                    group.create_task(work.run())
+            for work in crew:
+                group.create_task(work.run())
             group.create_task(discovery.run(bus, roster.attendants))
             apply(settings.wearables)
     finally:
@@ -90,14 +116,39 @@ async def run(
 def _keep(settings: config.Gateway) -> Keep:
     """Give the outbox its bounds."""
     days = settings.keep_days * 86_400_000
-    return Keep(octets=round(settings.keep_mb * (1 << 20)), age_ms=round(days))
+    return Keep(
+        octets=round(settings.keep_mb * (1 << 20)),
+        age_ms=round(days),
+        correct_ms=round(settings.correct_days * 86_400_000),
+    )
 
 
-def _agent(settings: config.Gateway, radio: Radio) -> "Agent":
+def _radios(settings: config.Gateway, data: Path, metrics: Metrics) -> list[Radio]:
+    """Make a radio of each adapter.
+
+    The file of its bonds goes by its place: a dongle that is replaced keeps them.
+    """
+    return [
+        Radio(adapter, metrics, data / f"bonds-{place}.json")
+        for place, adapter in enumerate(settings.adapters, 1)
+    ]
+
+
+def _agent(radios: Sequence[Radio]) -> "Agent | None":
     """Make who answers BlueZ; only BlueZ needs D-Bus."""
+    served = [radio for radio in radios if radio.on_bluez]
+    if not served:
+        return None
     from gateway.agent import Agent
 
-    return Agent([w.address for w in settings.wearables], radio.drop)
+    def died() -> None:
+        for radio in served:
+            radio.drop()
+
+    def whose(path: str) -> str | None:
+        return next((r.paths[path] for r in served if path in r.paths), None)
+
+    return Agent(whose, died)
 
 
 class Reporter:
@@ -145,6 +196,7 @@ class Reporter:
             t=self._clock(),
             version=__version__,
             queued=queued,
+            waiting=sum(self._recorder.unassigned.values()),
             dropped=self._recorder.dropped,
             disk=self._disk,
             malformed=counters["gateway_malformed_total"],
@@ -158,7 +210,7 @@ class Reporter:
         device, status = attendant.device, self._status(attendant)
         essence = (
             *(status.connected, status.battery, status.off_body, status.malformed),
-            *(status.information, status.dropped),
+            *(status.information, status.dropped, status.waiting),
         )
         if self._told.get(device.device) != essence:
             self._told[device.device] = essence
@@ -167,13 +219,22 @@ class Reporter:
     def _status(self, attendant: Attendant) -> DeviceStatus:
         """Give a wearable's status, and which of its records had to go."""
         lost = self._recorder.lost(attendant.device.device)
-        return replace(attendant.status(self._gateway), dropped=lost)
+        waiting = self._recorder.waiting(attendant.device.device)
+        status = attendant.status(self._gateway)
+        return replace(status, dropped=lost, waiting=waiting)
 
     async def tell(self, attendant: Attendant) -> None:
         """Tell how a wearable is."""
-        device, status = attendant.device, self._status(attendant)
-        topic = wire.of(device.subject, device.device, "status")
-        await self._bus.publish(Message(topic, wire.encode(status), retain=True))
+        status = wire.encode(self._status(attendant))
+        for topic in self._topics(attendant.device):
+            await self._bus.publish(Message(topic, status, retain=True))
+
+    def _topics(self, device: config.Wearable) -> Iterator[str]:
+        """Give where a wearable's status stands: with those whose it always is."""
+        if device.subject is None:
+            yield wire.shared_topic(self._gateway, device.device)
+        for subject in {device.subject, *device.users.values()} - {None}:
+            yield wire.of(str(subject), device.device, "status")
 
 
 def _status(gateway: str, status: GatewayStatus) -> Message:

@@ -4,19 +4,23 @@ Everybody is listed; nobody is connected.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData
+from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback
 from bleak.exc import BleakError
 from msgspec import Struct
 
+from gateway.identity import Identities
 from gateway.radio import options
 from vitals import Unavailable
 from vitals.clock import monotonic
 
 START_S = 10.0
+NOBODY = Identities({})
 
 
 class Heard(Struct, frozen=True):
@@ -29,39 +33,61 @@ class Heard(Struct, frozen=True):
 
 
 async def survey(
-    adapter: str, seconds: float, enough: Collection[str] = ()
+    adapters: Collection[str],
+    seconds: float,
+    enough: Collection[str] = (),
+    known: Identities = NOBODY,
 ) -> list[Heard]:
     """Listen for some time, or until all addresses of `enough` were heard.
 
     Gives the strongest first.
 
+    Parameters
+    ----------
+    known
+        Who is behind which private address.
+
     Raises
     ------
     Unavailable
-        The adapter cannot scan; the text says why.
+        An adapter cannot scan; the text says why.
     """
     found: dict[str, Heard] = {}
-    chosen = options(adapter)["scanner"]
-    scanner = BleakScanner(lambda d, said: _note(found, d, said), **chosen)
+    until = monotonic() + seconds
+    async with AsyncExitStack() as scans:
+        for adapter in adapters:
+            scan = _scan(adapter, partial(_note, found, known))
+            await scans.enter_async_context(scan)
+        while monotonic() < until and not (enough and found.keys() >= {*enough}):
+            await asyncio.sleep(0.1)
+    return sorted(found.values(), key=lambda one: -one.rssi)
+
+
+@asynccontextmanager
+async def _scan(adapter: str, note: AdvertisementDataCallback) -> AsyncIterator[None]:
+    """Scan for the time of a block."""
+    scanner = BleakScanner(note, **options(adapter)["scanner"])
     try:
         async with asyncio.timeout(START_S):
             await scanner.start()
         try:
-            until = monotonic() + seconds
-            while monotonic() < until and not (enough and found.keys() >= {*enough}):
-                await asyncio.sleep(0.1)
+            yield
         finally:
             async with asyncio.timeout(START_S):
                 await scanner.stop()
     except (BleakError, OSError, TimeoutError, EOFError) as error:
         what = str(error) or "no answer"
         raise Unavailable(f"cannot scan with {adapter or 'BlueZ'}: {what}") from error
-    return sorted(found.values(), key=lambda one: -one.rssi)
 
 
-def _note(found: dict[str, Heard], device: BLEDevice, said: AdvertisementData) -> None:
+def _note(
+    found: dict[str, Heard],
+    known: Identities,
+    device: BLEDevice,
+    said: AdvertisementData,
+) -> None:
     """Add what one advertisement says; name and services may come apart."""
-    address = device.address.upper()
+    address = known.of(device.address.upper())
     old = found.get(address, Heard(address, "", -128, ()))
     found[address] = Heard(
         address,

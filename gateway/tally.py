@@ -22,6 +22,7 @@ class Tally(Struct):
     heard: int = 0  # highest id of what is told once
     waiting: int = 0  # records in the file
     gone: int = 0  # records that had to go, ever
+    unassigned: dict[str, int] = {}  # by device: readings that may be anybody's
 
     def copy(self) -> "Tally":
         """Give what a transaction that fails comes back to."""
@@ -32,6 +33,7 @@ class Tally(Struct):
             self.heard,
             self.waiting,
             self.gone,
+            dict(self.unassigned),
         )
 
     def take(self, device: str) -> tuple[int, int]:
@@ -39,6 +41,15 @@ class Tally(Struct):
         self.last += 1
         self.waiting += 1
         return self.last, self.number(device)
+
+    def line(self) -> int:
+        """Give an id to what is no record."""
+        self.last += 1
+        return self.last
+
+    def wait(self, device: str, more: int) -> None:
+        """Count readings of which nobody knows whose they are."""
+        self.unassigned[device] = self.unassigned.get(device, 0) + more
 
     def number(self, device: str) -> int:
         """Give a device's next number away."""

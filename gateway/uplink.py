@@ -171,11 +171,7 @@ class Uplink:
             self._metrics.count("gateway_refused_total")
             return
         await self._go_on_behind(noun)
-        ids = [
-            number
-            for device, ranges in noun.devices.items()
-            for number in self._flight.land(device, ranges)
-        ]
+        ids = self._flight.hear(noun)
         await self._recorder.ask(Outbox.release, ids)
         self._metrics.count("gateway_committed_total", len(ids))
         self._news.set()

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from gateway.decode import Circumstance
 from gateway.device_clock import DeviceClock
 from gateway.fetch import Fetch
+from gateway.link import Link
 from gateway.policy import Policy
-from gateway.radio import FAILURES, Link
+from gateway.radio import FAILURES
 from gateway.recorder import Recorder
 from gateway.timeline import zone_offset
 from vitals import Flag, Instant, Record
@@ -45,10 +46,13 @@ class Visit:
         self._fetch = Fetch(device, recorder)
         self._stored_at = 0.0  # s, the loop's: a stored reading came
 
-    def circumstance(self, received: Instant, site: int | None) -> Circumstance:
+    def circumstance(
+        self, received: Instant, site: int | None, bonded: bool
+    ) -> Circumstance:
         """Give what is known beside the bytes."""
         return Circumstance(
             received,
+            bonded=bonded,
             site=site,
             zone_offset_s=zone_offset(self._policy.zone, received),
             timeline=self.watch.timeline,

@@ -6,7 +6,7 @@ speak.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from urllib.parse import urlsplit
 from zlib import compress
@@ -17,15 +17,16 @@ from urllib3.exceptions import HTTPError
 
 from ingest.due import Due, marks
 from ingest.influx_history import InfluxHistory
-from ingest.influx_query import Influx, reason
+from ingest.influx_query import Influx, quoted, reason
 from ingest.influx_rollups import Rollups
-from ingest.lines import lines
+from ingest.lines import lines, places, tag, text
 from ingest.store import Written
-from vitals import Instant, Reading
+from vitals import Instant, Reading, wire
 
 log = logging.getLogger(__name__)
 
 BATCH = 5000  # readings in one request
+ERRATA = "entered_in_error"  # measurement of what was withdrawn
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -52,6 +53,21 @@ class InfluxStore(InfluxHistory):
         with self._due.noting(marks(readings)):
             self._write_all(readings, refused)
         return Written(len(readings) - len(refused), 0, refused)
+
+    def withdraw(self, readings: Sequence[Reading]) -> None:
+        """Take readings out: hide their points from whoever asks, then delete them.
+
+        3.x deletes nothing; there they stay hidden.  A copy is kept beside them, for
+        what a clinician has seen must be possible to find again.
+        """
+        hours = marks(readings)
+        with self._due.noting(hours):
+            for one in readings:
+                if why := self._send("\n".join(_errata(one)).encode()):
+                    log.warning("a record could not be withdrawn: %s", why)
+                for measurement, stamp in places(one):
+                    self._delete(measurement, one, stamp)
+        self._rollups.again(hours)
 
     def tend(self, now: Instant) -> bool:
         """Roll some of the hours that are over."""
@@ -128,6 +144,20 @@ class InfluxStore(InfluxHistory):
             self._create(database)
             self._write.write(database, "-", body, write_precision="ns")
 
+    def _delete(self, measurement: str, one: Reading, stamp: int) -> None:
+        """Delete a point where the server can."""
+        whose = f"subject = {quoted(one.subject)} AND device = {quoted(one.device)}"
+        statement = f'DELETE FROM "{measurement}" WHERE {whose} AND time = {stamp}'
+        try:
+            database = self._influx.settings.database
+            self._influx.call("POST", db=database, q=statement)
+        except ApiException as error:
+            if (error.status or 500) >= 500:
+                raise self._influx.away(error) from error
+            log.info("InfluxDB deletes nothing: %s", reason(error))
+        except HTTPError as error:
+            raise self._influx.away(error) from error
+
     def _create(self, database: str) -> None:
         """Ask for a database; 2.x and 3.x make it by themselves or not at all."""
         name = database.replace("\\", "\\\\").replace('"', '\\"')
@@ -135,6 +165,16 @@ class InfluxStore(InfluxHistory):
             self._influx.call("POST", q=f'CREATE DATABASE "{name}"')
         except ApiException as error:
             log.warning("InfluxDB did not create %s: %s", name, reason(error))
+
+
+def _errata(one: Reading) -> Iterator[str]:
+    """Give the lines that hide a reading's points (see OURS), and keep its copy."""
+    tags = f"subject={tag(one.subject)},device={tag(one.device)}"
+    marks = places(one)
+    for measurement, stamp in marks:
+        yield f"{measurement},{tags} ok=-1i {stamp}"
+    payload = text(wire.encode(one.record).decode())
+    yield f"{ERRATA},{tags} kind={text(one.kind)},record={payload} {marks[0][1]}"
 
 
 class _WriteApi(WriteApi):  # type: ignore[misc]

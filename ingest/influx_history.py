@@ -95,7 +95,7 @@ class InfluxHistory:
 
     def count(self) -> int:
         """Give the number of records."""
-        select = 'SELECT count("q") FROM "{}" WHERE ' + between(0, END)
+        select = 'SELECT count("q") FROM "{}" WHERE ' + f"{between(0, END)} AND {OURS}"
         found = [row for kind in Kind for row in self._influx.rows(select.format(kind))]
         return sum(row["count"] for row in found)
 

@@ -80,15 +80,19 @@ def from_rung(
     influx: Influx, rung: str, metric: Metric, subject: str, span: Window
 ) -> dict[Key, Bucket]:
     """Gather the points of a rung into wider buckets, in the database."""
-    return _gather(
-        influx.rows(
-            "SELECT sum(n) AS n, min(low) AS low, max(high) AS high,"
-            f' sum(total) AS total, sum(seen) AS seen FROM "{rung}"'
-            f" WHERE {_whose(subject, metric)} AND {between(span.start, span.stop)}"
-            f" GROUP BY time({span.width}ms), subject fill(none)",
-            influx.rollups,
-        )
+    source = (
+        f'FROM "{rung}" WHERE {_whose(subject, metric)}'
+        f" AND {between(span.start, span.stop)}"
     )
+    groups = f"GROUP BY time({span.width}ms), subject fill(none)"
+    # A bucket whose last good value was withdrawn keeps its old sums, with n = 0.
+    good = influx.rows(
+        "SELECT sum(n) AS n, min(low) AS low, max(high) AS high, sum(total) AS total"
+        f" {source} AND n > 0 {groups}",
+        influx.rollups,
+    )
+    seen = influx.rows(f"SELECT sum(seen) AS seen {source} {groups}", influx.rollups)
+    return _gather([*good, *seen])
 
 
 def rolled(influx: Influx, metric: Metric, subject: str) -> tuple[int, int]:
@@ -123,6 +127,15 @@ class Rollups:
                 self._roll(kind, [mark for mark in day if mark[1] == kind])
         return bool(found)
 
+    def again(self, marks: Iterable[Mark]) -> None:
+        """Roll hours at once that are rolled already: somebody may look at them."""
+        for mark in marks:
+            subject, name, hour = mark
+            for metric in METRICS[Kind(name)][:1]:
+                start, stop = rolled(self._influx, metric, subject)
+                if start <= hour * HOUR < stop:
+                    self._write(Kind(name), [mark])
+
     def _begin(self) -> bool:
         """Tell whether the server can be asked; the first time, note what it has."""
         if self._able is None:
@@ -153,17 +166,45 @@ class Rollups:
 
     def _roll(self, kind: Kind, marks: Sequence[Mark]) -> None:
         """Roll a kind's hours of one day."""
+        self._write(kind, marks)
+        self._due.strike(marks)
+
+    def _write(self, kind: Kind, marks: Sequence[Mark]) -> None:
+        """Write the rollups of the hours from the first to the last."""
         hours = [hour for _, _, hour in marks]
         span = Window(min(hours) * HOUR, (max(hours) + 1) * HOUR, MINUTE)
         subjects = sorted({subject for subject, _, _ in marks})
         for place in range(0, len(subjects), SUBJECTS):
             some = subjects[place : place + SUBJECTS]
             for metric in _metrics(kind):
-                found = from_records(self._influx, metric, some, span)
-                body = [line.encode() for line in _lines(metric, found)]
+                body = [line.encode() for line in self._lines(metric, some, span)]
                 for first in range(0, len(body), LINES):
                     self._send(b"\n".join(body[first : first + LINES]))
-        self._due.strike(marks)
+
+    def _lines(
+        self, metric: Metric, subjects: Sequence[str], span: Window
+    ) -> Iterator[str]:
+        """Give the lines of minutes and hours, with those that are there no more."""
+        minutes = from_records(self._influx, metric, subjects, span)
+        hours: dict[Key, Bucket] = defaultdict(Bucket)
+        for (subject, t), bucket in minutes.items():
+            part = {name: getattr(bucket, name) for name in Bucket.__slots__}
+            hours[subject, t // HOUR * HOUR].add(part)
+        for rung, buckets in (("trend_minute", minutes), ("trend_hour", hours)):
+            gone = self._known(rung, metric, subjects, span) - buckets.keys()
+            yield from _lines(rung, metric, buckets | dict.fromkeys(gone, Bucket()))
+
+    def _known(
+        self, rung: str, metric: Metric, subjects: Sequence[str], span: Window
+    ) -> set[Key]:
+        """Give the buckets that a rung has something in."""
+        rows = self._influx.rows(
+            f'SELECT seen FROM "{rung}" WHERE {_any(subjects)}'
+            f" AND metric = '{metric.value}' AND seen > 0"
+            f" AND {between(span.start, span.stop)} GROUP BY subject",
+            self._influx.rollups,
+        )
+        return {(row["subject"], row["time"] // MILLISECOND) for row in rows}
 
 
 def merge(parts: Iterable[dict[Key, Bucket]]) -> dict[Key, Bucket]:
@@ -180,19 +221,14 @@ def _metrics(kind: Kind) -> tuple[Metric, ...]:
     return METRICS[kind] + more
 
 
-def _lines(metric: Metric, minutes: dict[Key, Bucket]) -> Iterator[str]:
-    """Give the lines of minutes, and of the hours that they make."""
-    hours: dict[Key, Bucket] = defaultdict(Bucket)
-    for (subject, t), bucket in minutes.items():
-        part = {name: getattr(bucket, name) for name in Bucket.__slots__}
-        hours[subject, t // HOUR * HOUR].add(part)
-    for rung, buckets in (("trend_minute", minutes), ("trend_hour", hours)):
-        for (subject, t), b in buckets.items():
-            fields = f"n={b.n}i,seen={b.seen}i"
-            if b.n:
-                fields += f",low={b.low!r},high={b.high!r},total={b.total!r}"
-            tags = f"subject={tag(subject)},metric={metric.value}"
-            yield f"{rung},{tags} {fields} {t * MILLISECOND}"
+def _lines(rung: str, metric: Metric, buckets: dict[Key, Bucket]) -> Iterator[str]:
+    """Give the lines of a rung's buckets."""
+    for (subject, t), b in buckets.items():
+        fields = f"n={b.n}i,seen={b.seen}i"
+        if b.n:
+            fields += f",low={b.low!r},high={b.high!r},total={b.total!r}"
+        tags = f"subject={tag(subject)},metric={metric.value}"
+        yield f"{rung},{tags} {fields} {t * MILLISECOND}"
 
 
 def _gather(rows: Iterable[Row]) -> dict[Key, Bucket]:

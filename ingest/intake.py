@@ -7,10 +7,10 @@ with the reason, and stops nobody.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from ingest.dead import Letter, Numbered, malformed, numbered, refused
-from ingest.ledger import Ledger
+from ingest.ledger import Ledger, Promised
 from ingest.notices import Notices
 from ingest.ranges import runs
 from ingest.relief import Relief
@@ -38,20 +38,25 @@ class Mail:
         self.readings: list[Reading] = []
         self.letters: list[tuple[Message, Letter]] = []
         self.online: list[str] = []  # gateways that said so
+        self.withdrawn: list[Reading] = []  # entered in error
+        self.gone: list[Reading] = []  # come though they were withdrawn before
         for message in messages:
             self._sort(message)
         self.durable = [*numbered(self.readings)]  # once they are stored
 
-    @property
-    def numbers(self) -> list[Numbered]:
-        """What gateways wait to see committed."""
-        claims = [claim for _, letter in self.letters for claim in letter.claims]
-        return self.durable + claims
+    def sift(self, ledger: Ledger) -> None:
+        """Set aside what has been withdrawn."""
+        self.readings, gone = ledger.sift(self.readings)
+        if gone:
+            self.gone += gone
+            self.durable = [*numbered(self.readings)]
 
     def _sort(self, message: Message) -> None:
         try:
             if message.topic.endswith("/status"):
                 self._status(message)
+            elif message.topic.endswith("/withdraw"):
+                self.withdrawn.append(wire.unpack_withdrawal(message))
             else:
                 self.readings += wire.unpack(message)
         # RecursionError: brackets, thousands deep.
@@ -71,6 +76,13 @@ class Mail:
                 self.readings += wire.salvage(message)[0]
             except (MalformedData, RecursionError):
                 return
+
+
+class Done(NamedTuple):
+    """What has become of some mail."""
+
+    numbers: list[Numbered]  # durable, whatever was before
+    withdrawn: list[Reading]  # as they were asked to be
 
 
 class Intake:
@@ -94,6 +106,7 @@ class Intake:
     async def store(self, messages: Sequence[Message]) -> tuple[Mail, Written]:
         """Return once the records are stored."""
         mail = await finish(Mail, messages)
+        mail.sift(self._ledger)
         if not mail.readings:
             return mail, Written(0, 0)
         began = monotonic()
@@ -102,17 +115,55 @@ class Intake:
         self._metrics.gauge("ingest_batch_records", len(mail.readings))
         return mail, written
 
-    async def promise(self, mail: Mail, written: Written) -> None:
+    async def promise(self, mail: Mail, written: Written) -> Done:
         """Return once the ledger says so."""
         if mail.readings:
             self._count(mail, written)
+        mail.sift(self._ledger)  # again: what was withdrawn while this was written
         bad = [(wire.pack(r), refused(r, why)) for r, why in written.refused]
         letters = [*mail.letters, *bad]
         durable = mail.durable
         if bad:
             refusals = {reading for reading, _ in written.refused}
             durable = [*numbered(r for r in mail.readings if r not in refusals)]
-        letters += await self._note(durable, letters)
+        promised = await self._note(durable, letters, [*mail.gone, *mail.withdrawn])
+        letters += await self._dispute(promised.disputed)
+        self._tell(mail, letters)
+        disputed = set(promised.disputed)
+        done = [r for r in mail.withdrawn if disputed.isdisjoint(numbered([r]))]
+        return Done(promised.granted, done)
+
+    async def _note(
+        self,
+        durable: Sequence[Numbered],
+        letters: Sequence[tuple[Message, Letter]],
+        gone: Sequence[Reading],
+    ) -> Promised:
+        """Write into the ledger what is durable, dead or withdrawn; take that away."""
+        dead = [letter for _, letter in letters]
+        if not (durable or dead or gone):
+            return Promised([], [])
+        keep, now = self._ledger.keep, self._clock()
+        promised = await self._insist(keep, durable, dead, now, gone)
+        if gone:
+            await self._insist(self._store.withdraw, gone)
+            self._metrics.count("ingest_withdrawn_total", len(gone))
+        return promised
+
+    async def _dispute(
+        self, disputed: Sequence[Numbered]
+    ) -> list[tuple[Message, Letter]]:
+        """Note numbers that cannot be; give the letters that tell of them."""
+        if not disputed:
+            return []
+        self._metrics.count("ingest_disputed_total", len(disputed))
+        notes = _notes(disputed)
+        dead = [letter for _, letter in notes]
+        await self._insist(self._ledger.keep, (), dead, self._clock())
+        return notes
+
+    def _tell(self, mail: Mail, letters: Sequence[tuple[Message, Letter]]) -> None:
+        """Count, and send the dead letters on their way."""
         self._metrics.count("ingest_malformed_total", len(mail.letters))
         self._metrics.count("ingest_dead_total", len(letters))
         lost, given = self._ledger.tally()
@@ -122,22 +173,6 @@ class Intake:
             wire.dead(message, letter.reason, self._clock())
             for message, letter in letters
         )
-
-    async def _note(
-        self, durable: Sequence[Numbered], letters: Sequence[tuple[Message, Letter]]
-    ) -> list[tuple[Message, Letter]]:
-        """Write durable numbers and letters into the ledger; give notes on disputes."""
-        dead = [letter for _, letter in letters]
-        if not (durable or dead):
-            return []
-        disputed = await self._insist(self._ledger.keep, durable, dead, self._clock())
-        if not disputed:
-            return []
-        self._metrics.count("ingest_disputed_total", len(disputed))
-        notes = _notes(disputed)
-        dead = [letter for _, letter in notes]
-        await self._insist(self._ledger.keep, (), dead, self._clock())
-        return notes
 
     async def _insist(
         self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs

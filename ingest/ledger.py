@@ -6,15 +6,16 @@ was refused and what was promised are written in one transaction.
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.dead import DeadLetters, Letter, Numbered
-from ingest.owners import Owners
+from ingest.dead import DeadLetters, Letter, Numbered, numbered
 from ingest.ranges import Range, Ranges, runs
-from vitals import Instant, Unavailable
+from ingest.wearers import Wearers
+from ingest.withdrawn import Withdrawn
+from vitals import Instant, Reading, Unavailable
 
 Stream = tuple[str, str]
 """Gateway and device: what a `seq` counts in."""
@@ -31,14 +32,23 @@ CREATE TABLE IF NOT EXISTS durable (
     last INTEGER NOT NULL,
     PRIMARY KEY (gateway, device, first)
 ) STRICT, WITHOUT ROWID"""
-OWNER = """
-CREATE TABLE IF NOT EXISTS owner (  -- whose numbers begin where; see ingest.owners
+WEARER = """
+CREATE TABLE IF NOT EXISTS wearer (  -- who has numbers; see ingest.wearers
     gateway TEXT NOT NULL,
     device TEXT NOT NULL,
-    first INTEGER NOT NULL,
     subject TEXT NOT NULL,
-    PRIMARY KEY (gateway, device, first)
+    PRIMARY KEY (gateway, device, subject)
 ) STRICT, WITHOUT ROWID"""
+OLDER = (
+    "INSERT OR IGNORE INTO wearer SELECT DISTINCT gateway, device, subject FROM owner"
+)
+
+
+class Promised(NamedTuple):
+    """What became of the numbers that records bore."""
+
+    granted: list[Numbered]
+    disputed: list[Numbered]  # further on than a stranger's can be: not noted
 
 
 class Gap(NamedTuple):
@@ -57,11 +67,11 @@ class Ledger:
         self._path = path
         self._lock = threading.RLock()
         self._streams: dict[Stream, Ranges] = {}
-        self._owners: dict[Stream, Owners] = {}
+        self._wearers: dict[Stream, Wearers] = {}
         self._db: sqlite3.Connection | None = None
         self._given = self._held = 0  # over all streams
         self._version = -1  # of the file, as SQLite counts others' commits
-        self.dead = DeadLetters()
+        self.dead, self._withdrawn = DeadLetters(), Withdrawn()
         with self._lock:
             self._open()
 
@@ -76,15 +86,12 @@ class Ledger:
         durable: Iterable[Numbered],
         letters: Sequence[Letter] = (),
         now: Instant = START,
-    ) -> list[Numbered]:
-        """Note durable numbers and dead letters, all or nothing.
+        withdrawn: Sequence[Reading] = (),
+    ) -> Promised:
+        """Note durable numbers, dead letters and withdrawn records, all or nothing.
 
-        Letters bring the numbers that they claim, as far as there is room for them.
-
-        Returns
-        -------
-        list of Numbered
-            Those that are disputed (see `ingest.owners`), and so not noted.
+        Letters bring the numbers that they claim, as far as there is room for them;
+        a withdrawn record has its number whether it ever came or not.
 
         Raises
         ------
@@ -98,13 +105,27 @@ class Ledger:
                 self._catch_up(db)
                 admitted = self.dead.admit(letters)
                 claimed = [claim for letter in admitted for claim in letter.claims]
-                disputed = self._grant(db, [*durable, *claimed])
+                gone = numbered(withdrawn)
+                promised = self._grant(db, [*durable, *claimed, *gone])
                 self.dead.bury(db, admitted, now)
+                self._withdrawn.note(db, withdrawn)
                 db.execute("COMMIT")
             except sqlite3.Error as error:
                 self._forget()
                 raise Unavailable(f"{self._path}: {error}") from error
-            return disputed
+            return promised
+
+    def sift(self, readings: Sequence[Reading]) -> tuple[list[Reading], list[Reading]]:
+        """Part readings into those to be kept and those that were withdrawn.
+
+        It is asked of memory, which knows what the file says; it does not block.
+        """
+        return self._withdrawn.sift(readings)
+
+    def wearers(self, gateway: str, device: str) -> Wearers:
+        """Give who has numbers of a device; nobody: an older ledger did not say."""
+        with self._lock:
+            return self._wearers.get((gateway, device), Wearers())
 
     def knows(self, gateway: str, device: str, seq: int) -> bool:
         """Tell whether a number is durable already."""
@@ -166,37 +187,26 @@ class Ledger:
         with self._lock:
             self._forget()
 
-    def _grant(
-        self, db: sqlite3.Connection, durable: Iterable[Numbered]
-    ) -> list[Numbered]:
-        """Note the numbers that belong to those who claim them; give the others."""
-        disputed: list[Numbered] = []
-        for whose, claims in groupby(sorted(durable, key=_place), _whose):
-            (*names, subject), seqs = whose, [claim.seq for claim in claims]
-            stream = names[0], names[1]
-            owners = self._owners.setdefault(stream, Owners())
-            before = list(owners)
-            for first, last in self._pieces(stream, subject, seqs):
-                if owners.claim(first, subject, self._streams[stream]):
-                    self._merge(db, stream, first, last)
-                else:
-                    numbers = range(first, last + 1)
-                    disputed += (Numbered(*stream, n, subject) for n in numbers)
-            if list(owners) != before:
-                _write(db, stream, owners)
-        return disputed
-
-    def _pieces(
-        self, stream: Stream, subject: str, seqs: Iterable[int]
-    ) -> Iterator[Range]:
-        """Cut numbers into ranges of which the first decides for all."""
-        durable = self._streams.setdefault(stream, Ranges())
-        owners = self._owners[stream]
-        for first, last in runs(seqs):
-            if owners.alone(subject) or first > durable.highest:
-                yield first, last
-            else:
-                yield from ((number, number) for number in range(first, last + 1))
+    def _grant(self, db: sqlite3.Connection, durable: Iterable[Numbered]) -> Promised:
+        """Note the numbers that can be."""
+        promised = Promised([], [])
+        for stream, claims in groupby(sorted(durable, key=_place), _stream):
+            ranges = self._streams.setdefault(stream, Ranges())
+            wearers = self._wearers.setdefault(stream, Wearers())
+            highest, granted = ranges.highest, list[int]()
+            for claim in claims:
+                if not wearers.admits(claim.subject, claim.seq, highest):
+                    promised.disputed.append(claim)
+                    continue
+                granted.append(claim.seq)
+                promised.granted.append(claim)
+                highest = max(highest, claim.seq)
+                if wearers.add(claim.subject):
+                    row = *stream, claim.subject
+                    db.execute("INSERT OR IGNORE INTO wearer VALUES (?, ?, ?)", row)
+            for first, last in runs(granted):
+                self._merge(db, stream, first, last)
+        return promised
 
     def _merge(
         self, db: sqlite3.Connection, stream: Stream, first: int, last: int
@@ -217,6 +227,7 @@ class Ledger:
             try:
                 self._db = _connect(self._path)
                 self.dead.open(self._db)
+                self._withdrawn.open(self._db)
                 self._load(self._db)
                 self._version = -1  # another may write before we do
             except sqlite3.Error as error:
@@ -230,6 +241,7 @@ class Ledger:
         if version != self._version:
             self._clear()
             self.dead.open(db)
+            self._withdrawn.open(db)
             self._load(db)
             self._version = version
 
@@ -239,9 +251,9 @@ class Ledger:
         db.execute("DELETE FROM durable WHERE last > ?", (LARGEST,))
         for gateway, device, first, last in db.execute("SELECT * FROM durable"):
             self._note((gateway, device), first, last)
-        marks = db.execute("SELECT * FROM owner ORDER BY gateway, device, first")
-        for stream, found in groupby(marks, lambda row: (row[0], row[1])):
-            self._owners[stream] = Owners(row[2:] for row in found)
+        for *names, subject in db.execute("SELECT * FROM wearer"):
+            stream = names[0], names[1]
+            self._wearers.setdefault(stream, Wearers()).add(subject)
 
     def _note(self, stream: Stream, first: int, last: int) -> tuple[list[Range], Range]:
         """Add a range to memory; see `Ranges.add`."""
@@ -261,7 +273,7 @@ class Ledger:
 
     def _clear(self) -> None:
         self._streams.clear()
-        self._owners.clear()
+        self._wearers.clear()
         self._given = self._held = 0
 
 
@@ -285,15 +297,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute(SCHEMA)
-    db.execute(OWNER)
+    db.execute(WEARER)
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'owner'").fetchone():
+        db.execute("BEGIN IMMEDIATE")
+        db.execute(OLDER)
+        db.execute("DROP TABLE owner")
+        db.execute("COMMIT")
     return db
-
-
-def _write(db: sqlite3.Connection, stream: Stream, owners: Owners) -> None:
-    """Replace what the file says of a stream's owners."""
-    db.execute("DELETE FROM owner WHERE gateway = ? AND device = ?", stream)
-    rows = [(*stream, *mark) for mark in owners]
-    db.executemany("INSERT INTO owner VALUES (?, ?, ?, ?)", rows)
 
 
 def _place(claim: Numbered) -> tuple[str, str, int]:
@@ -301,6 +311,6 @@ def _place(claim: Numbered) -> tuple[str, str, int]:
     return claim.gateway, claim.device, claim.seq
 
 
-def _whose(claim: Numbered) -> tuple[str, str, str]:
-    """Give the stream and subject of a claim."""
-    return claim.gateway, claim.device, claim.subject
+def _stream(claim: Numbered) -> Stream:
+    """Give the stream of a claim."""
+    return claim.gateway, claim.device

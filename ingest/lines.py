@@ -59,6 +59,17 @@ def lines(reading: Reading) -> str:
     return whole
 
 
+def places(reading: Reading) -> list[tuple[str, int]]:
+    """Give the measurement and time, ns, of each of a reading's lines."""
+    record = reading.record
+    own, rr = _own(record), getattr(record, "rr", ())
+    found = [(str(reading.kind), record.t * MILLISECOND + own % MILLISECOND)]
+    for place, (t, _) in enumerate(intervals(record.t, rr)):
+        stamp = t * MILLISECOND + (own * STRIDE + place) % MILLISECOND
+        found.append((INTERVALS, stamp))
+    return found
+
+
 def reading(kind: Kind, row: Mapping[str, Any]) -> Reading:
     """Rebuild a reading from a row: its columns by name, `time` in ns."""
     values = {name: row.get(name) for name in _NAMES[kind]}

@@ -113,6 +113,12 @@ ROLL = """
         total = total + excluded.total,
         seen = seen + excluded.seen"""
 
+WALK = (
+    "WITH RECURSIVE walk (slot) AS (SELECT :slot UNION ALL"
+    " SELECT slot + 1 FROM walk WHERE slot < :last_slot)"
+)
+"""The slots from one to another: a series is looked up in each."""
+
 
 def create(db: sqlite3.Connection) -> None:
     """Make the tables that are not there yet, in the caller's transaction."""

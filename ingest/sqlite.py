@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ingest import expiry, upgrade
+from ingest import errata, expiry, upgrade
 from ingest.rows import Row, row, storable
 from ingest.samples import samples
 from ingest.schema import COUNT, INSERT, ROLL, RUNG_SLOTS, RUNGS
@@ -64,6 +64,18 @@ class SqliteStore(SqliteHistory):
                 self._forget()
                 raise Unavailable(f"{self._path}: {error}") from error
         return Written(len(fresh), len(kept) - len(fresh), refused, fresh)
+
+    def withdraw(self, readings: Sequence[Reading]) -> None:
+        """Take readings out in one transaction; see `Store`."""
+        with self._lock:
+            try:
+                db = self._writer()
+                db.execute("BEGIN IMMEDIATE")
+                errata.withdraw(db, readings)
+                db.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._forget()
+                raise Unavailable(f"{self._path}: {error}") from error
 
     def tend(self, now: Instant) -> bool:
         """Drop what is older than its rung is kept."""

@@ -10,7 +10,7 @@ from typing import Any
 from ingest import schema
 from ingest.rows import COLUMNS, LARGEST, reading
 from ingest.samples import LONGEST, METRICS, samples
-from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS
+from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS, WALK
 from ingest.store import Point
 from ingest.trend import HOUR, SECOND, Window, gather, point, window
 from vitals import Instant, Kind, MalformedData, Metric, Reading, Unavailable
@@ -20,12 +20,6 @@ SLOTS = 64  # that the first look for records goes through; then twice as many
 MOST_SLOTS = 65_536
 
 SERIES = "(SELECT id FROM series WHERE subject = :subject AND name = :name)"
-WALK = (
-    "WITH RECURSIVE walk (slot) AS (SELECT :slot UNION ALL"
-    " SELECT slot + 1 FROM walk WHERE slot < :last_slot)"
-)
-"""The slots from one to another: a series is looked up in each."""
-
 Place = tuple[int, int, int, int]
 """Where a record stands in its series: t, origin, seq, digest."""
 
@@ -100,7 +94,9 @@ class SqliteHistory:
 
     def subjects(self) -> list[str]:
         """Give everybody of whom there is a record."""
-        rows = self._read("SELECT DISTINCT subject FROM series ORDER BY subject")
+        rows = self._read(
+            "SELECT DISTINCT subject FROM series JOIN stream ON series = id ORDER BY 1"
+        )
         return [row[0] for row in rows]
 
     def count(self) -> int:

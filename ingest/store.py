@@ -109,6 +109,18 @@ class Store(History, Protocol):
             again.
         """
 
+    def withdraw(self, readings: Sequence[Reading]) -> None:
+        """Take readings that were entered in error out of records and trends.
+
+        Returns once that is durable; those that are not there, or not any more, change
+        nothing.
+
+        Raises
+        ------
+        Unavailable
+            The database is away; the same call may be tried again.
+        """
+
     def tend(self, now: Instant) -> bool:
         """Do what can wait, for a short while: drop what is too old, roll what is due.
 

@@ -39,6 +39,7 @@ TOPICS = (
     wire.DEVICE_STATUSES,
     wire.GATEWAY_STATUSES,
     wire.STAGE_STATUSES,
+    wire.WITHDRAWALS,
 )
 URGENCY = {"high": 0, "medium": 1, "low": 2}
 MUTE_MS = 90_000  # after which an engine or a gateway that said nothing does not work
@@ -157,7 +158,9 @@ class Board:
             It is not what its topic promises.
         """
         levels = wire.levels(message.topic)
-        if levels[0] == "gateway":
+        if levels[0] == "gateway" and levels[2] == "withdraw":
+            self._forget(wire.unpack_withdrawal(message))
+        elif levels[0] == "gateway":
             self._take_gateway(levels[1], message.payload)
         elif levels[0] == "stage":
             self._stages[levels[1]] = wire.read(StageStatus, message.payload)
@@ -169,6 +172,12 @@ class Board:
             self._take_device(levels[1], levels[2], message.payload)
         else:
             self._take_readings(message)
+
+    def _forget(self, wrong: Reading) -> None:
+        """Show a reading that was entered in error no longer."""
+        known = self._latest.get(wrong.subject, {})
+        if known.get((wrong.device, wrong.kind)) == wrong:
+            del known[wrong.device, wrong.kind]
 
     def _take_readings(self, message: Message) -> None:
         """Keep the newest; tell of a live record, or of a whole batch in one event."""

@@ -1,7 +1,35 @@
 import asyncio
 import contextlib
+import os
+import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.leftovers import MARK, leftovers
+from tests.sharing import order
+
+# Tests share the cores: how long one takes says nothing of it.
+PATIENCE_S = 240.0  # what hangs for so long hangs for ever
+settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared")
+
+
+def pytest_collection_modifyitems(items):
+    order(items)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_behind():
+    """Whatever the tests started has ended with them, whether they passed or not."""
+    run = os.environ[MARK] = str(os.getpid())
+    yield
+    found = leftovers(run, 5.0)
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+    assert not found, f"left running: {found}"
 
 
 @pytest.fixture
@@ -14,7 +42,7 @@ def at():
 def run():
     """Run a coroutine with a time limit, so that a hung test says so."""
 
-    def go(coroutine, timeout=20):
+    def go(coroutine, timeout=PATIENCE_S):
         async def bounded():
             async with asyncio.timeout(timeout):
                 return await coroutine

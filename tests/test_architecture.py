@@ -29,6 +29,9 @@ HOMES = {
         "gateway.radio",
         "gateway.attendant",
         "gateway.bumble",
+        "gateway.link",
+        "gateway.pairing",
+        "gateway.roaming",
         "gateway.survey",
     ),
     "paho": ("vitals.mqtt",),
@@ -102,6 +105,13 @@ def test_the_gateway_on_a_pi_loads_three_dependencies():
     assert {"bleak", "paho", "msgspec"} <= modules
     heavy = {"numba", "numpy", "scipy", "fastapi", "pydantic", "bumble", "jinja2"}
     assert not modules & heavy
+
+
+def test_the_gateway_on_a_pi_reads_neither_http_nor_mail_for_its_broker():
+    modules = loaded("import vitals.mqtt")
+    assert not modules & {"http", "email"}
+    later = loaded("import urllib, vitals.mqtt; urllib.request.getproxies()")
+    assert {"http", "email"} <= later
 
 
 def test_help_needs_no_room():

@@ -10,7 +10,6 @@ TESTS = Path(__file__).parent
 PAGE = (TESTS.parent / "docs" / "gateway-rows.md").read_text()
 ROWS = [f"A{n}" for n in range(1, 23)]
 _ROW = re.compile(r"^\| (A\d+) \|.*$", re.M)
-_COMMENT = re.compile(r"<!--.*?-->", re.S)
 
 
 def shown(text):
@@ -36,18 +35,13 @@ def rows_of(test):
     return [f"A{n}" for n in re.findall(r"\d+", found[1])] if found else []
 
 
-SHOWN, DRAFTED = shown(_COMMENT.sub("", PAGE)), shown("".join(_COMMENT.findall(PAGE)))
+SHOWN = shown(PAGE)
 THERE = list(there())
 NAMED = {row: [test for test in THERE if row in rows_of(test)] for row in ROWS}
 
 
 def test_every_row_is_on_the_page_once():
-    assert sorted([*SHOWN, *DRAFTED]) == sorted(ROWS)
-
-
-@pytest.mark.parametrize("row", DRAFTED)
-def test_a_row_is_in_a_comment_only_while_nothing_shows_it(row):
-    assert not NAMED[row], f"take {row} out of its comment in docs/gateway-rows.md"
+    assert sorted(SHOWN) == sorted(ROWS)
 
 
 @pytest.mark.parametrize("row", SHOWN)

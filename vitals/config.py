@@ -24,7 +24,10 @@ Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Address = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
 Days = Annotated[float, Meta(ge=0, le=36_500)]
+Slot = Annotated[int, Meta(ge=0, le=254)]  # 255: the device does not know who it was
 Port = Annotated[int, Meta(ge=0, le=65535)]
+Passkey = Annotated[str, Meta(pattern=r"^([0-9]{6})?$")]
+Irk = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{32})?$")]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,27 +48,48 @@ class Mqtt(Section, frozen=True):
 
 
 class Wearable(Section, frozen=True):
-    """A wearable that a gateway may connect to, and who wears it."""
+    """A wearable that a gateway may connect to, and who wears it: one of three ways."""
 
     device: Name
-    subject: Name
     address: Address  # identity address, "C0:00:00:00:00:01"
+    subject: Name | None = None  # one person's alone
+    users: dict[Slot, Name] = {}  # by the device's own user slots
+    shared: tuple[Name, ...] = ()  # whoever of these has checked in
+    minutes: Positive = 10.0  # that a check-in lasts when it does not say
+    passkey: Passkey = ""  # to pair with; then nothing is taken over an open link
+    passkey_file: str = ""  # or a file whose first line it is
+    irk: Irk = ""  # resolves its private addresses before there is a bond
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Whose it can be."""
+        own = (self.subject,) if self.subject else ()
+        return (*own, *dict.fromkeys(self.users.values()), *self.shared)
 
 
 class Gateway(Section, frozen=True):
     """The box beside the wearables."""
 
     name: Name = "gw-1"
-    adapter: str = ""  # "" or "hci0": BlueZ; "tcp-client:HOST:PORT", "usb:0": Bumble
+    # "" or "hci0": BlueZ; "tcp-client:HOST:PORT", "usb:0": Bumble.  Of several any may
+    # take a wearable.
+    adapter: str | tuple[str, ...] = ""
     silence_s: Positive = 20.0  # without a value; then a link must prove that it lives
     group_ms: Annotated[int, Meta(ge=0, le=10_000)] = 0  # streams share a write so long
     keep_mb: Positive = 1024.0  # of records not yet committed; older streams go first
     keep_days: Positive = 30.0  # streamed records; spot readings are kept for ever
     late_s: Positive = 600.0  # a reading older than this when it comes is flagged late
     time_zone: str = "UTC"  # of the wearables' own clocks: "Asia/Shanghai"
+    correct_days: Positive = 30.0  # that a shared wearable's readings can change hands
     delete_stored: bool = False  # on the wearable, once ingest has committed it
     home_assistant: bool = False  # announce the wearables to Home Assistant
     wearables: tuple[Wearable, ...] = ()
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Give the adapters; there is always one."""
+        named = (self.adapter,) if isinstance(self.adapter, str) else self.adapter
+        return named or ("",)
 
 
 class Course(Section, frozen=True):
@@ -98,30 +122,11 @@ class SimFault(Section, frozen=True):
     """Something that goes wrong with a simulated wearable: `vitals sim --list`."""
 
     kind: Literal[
-        "drop",
-        "radio_gone",
-        "weak_signal",
-        "silent",
-        "mute",
-        "hostile",
-        "battery",
-        "lost",
-        "late",
-        "doubled",
-        "garbled",
-        "unconfirmed",
-        "nan",
-        "reserved",
-        "zero",
-        "frozen",
-        "random",
-        "rr_fill",
-        "ectopic",
-        "missed_beat",
-        "clock_off",
-        "clock_reset",
-        "clock_jump",
-    ]
+        "drop", "radio_gone", "weak_signal", "silent", "mute", "hostile", "battery",
+        "lost", "late", "doubled", "garbled", "unconfirmed", "nan", "reserved",
+        "zero", "frozen", "random", "rr_fill", "ectopic", "missed_beat", "clock_off",
+        "clock_reset", "clock_jump",
+    ]  # fmt: skip
     at_s: float = 0.0  # since the start of the simulation
     for_s: Positive = inf
     every_s: Positive | None = None  # it comes again, counted from its beginning
@@ -171,6 +176,10 @@ class SimWearable(Section, frozen=True):
     clock_off_s: Annotated[float, Meta(ge=-4e9, le=4e9)] = 0.0
     # Its Current Time Service: it lets itself be read, be set, or only pretends to.
     current_time: Literal["none", "read", "write", "ignore"] = "none"
+    # What its values need: nothing, an encrypted link, or one that a passkey made.
+    security: Literal["open", "encrypted", "passkey"] = "open"
+    passkey: Passkey = ""  # that it shows
+    private_s: Positive | None = None  # it hides, and changes its address so often
     faults: tuple[SimFault, ...] = ()
 
 
@@ -183,6 +192,7 @@ class Sim(Section, frozen=True):
     speed: Positive = 1.0
     hour: Annotated[float, Meta(ge=0, lt=24)] = 8.0  # of the day when it begins
     ledger: str = ""  # a file that is told every value handed to the radio
+    bonds: str = ""  # a file that keeps the wearables' bonds; "" forgets them
     faults: tuple[SimFault, ...] = ()  # of the gateways' adapters: radio_gone, mute
     people: tuple[SimPerson, ...] = ()
     wearables: tuple[SimWearable, ...] = ()
@@ -198,7 +208,8 @@ class Store(Section, frozen=True):
     organisation: str = ""  # 2.x; "" writes by /write, else by /api/v2/write
     authorization_file: str = ""  # its first line is the Authorization header
     ca: str = ""  # a file of certificates for https; "": the system's
-    commit_s: Annotated[float, Meta(ge=0, le=60)] = 5.0  # SQLite: at most one so often
+    # SQLite: at most one so often; gateways publish again what is not committed.
+    commit_s: Annotated[float, Meta(ge=0, le=6)] = 5.0
     commit_rows: Annotated[int, Meta(ge=1, le=100_000)] = 500  # unless so many wait
     raw_days: Days = 0.0  # SQLite: streamed records; 0 keeps them for ever
     minute_days: Days = 0.0  # rollups by the minute
@@ -294,16 +305,27 @@ def _complaints(found: Config) -> Iterator[str]:
     for place, wearable in enumerate(worn):
         if wearable.device == "alert":
             yield f"gateway.wearables[{place}].device: no device may be called alert"
+        if sum(map(bool, (wearable.subject, wearable.users, wearable.shared))) != 1:
+            yield (
+                f"gateway.wearables[{place}].subject: whose is {wearable.device}?"
+                " give it a subject, or users, or shared: one of them"
+            )
+        if wearable.passkey and wearable.passkey_file:
+            yield f"gateway.wearables[{place}].passkey: there is a passkey_file too"
+    if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
+        yield "gateway.adapter: one is there twice"
     yield from _unknown("dsp.limits", found.dsp.limits, [m.value for m in Metric])
     yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
-    ladder = ("raw_days", "minute_days", "hour_days")
-    for finer, coarser in pairwise(ladder):
-        if (getattr(found.store, finer) or inf) > (
-            getattr(found.store, coarser) or inf
-        ):
-            yield f"store.{coarser}: must not be less than store.{finer}"
+    yield from _ladder(found.store)
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
         yield "mqtt.ca: a certificate without it would be sent in plain text"
+
+
+def _ladder(store: Store) -> Iterator[str]:
+    """Say which rung is kept for less time than a finer one."""
+    for finer, coarser in pairwise(("raw_days", "minute_days", "hour_days")):
+        if (getattr(store, finer) or inf) > (getattr(store, coarser) or inf):
+            yield f"store.{coarser}: must not be less than store.{finer}"
 
 
 def _unknown(path: str, keys: Iterable[str], known: Sequence[str]) -> Iterator[str]:
@@ -334,14 +356,34 @@ def secret(path: str) -> str:
         raise ConfigError(f"{path}: cannot read the secret in it: {error}") from error
 
 
+def passkey(wearable: Wearable) -> str:
+    """Give the six digits to pair with; "" where none are configured.
+
+    Raises
+    ------
+    ConfigError
+        The secret's file cannot be read, or holds something else.
+    """
+    found = wearable.passkey or secret(wearable.passkey_file)
+    if found and not (len(found) == 6 and found.isascii() and found.isdigit()):
+        raise ConfigError(f"{wearable.passkey_file}: a passkey has six digits")
+    return found
+
+
 def _plain(error: str) -> str:
     """Say msgspec's words in ours: `gateway.nmae: unknown key`."""
-    what, _, where = error.partition(" - at `$.")
+    what, _, where = error.replace("`key` in ", "").partition(" - at `$.")
+    if "`key` in " in error:
+        what = f"a user slot of the device is a number from 0 to 254: {what}"
     where = where.rstrip("`")
     if "matching regex '^[a-z0-9_-]" in what:
         what = "takes 1 to 64 of a-z, 0-9, _ and -"
-    if "matching regex '^([0-9A-Fa-f]" in what:
+    if "matching regex '^([0-9A-Fa-f]{2}" in what:
         what = "takes an address such as C0:00:00:00:00:01"
+    if "matching regex '^([0-9]{6}" in what:
+        what = "takes six digits, in quotes"
+    if "matching regex '^([0-9A-Fa-f]{32" in what:
+        what = "takes 32 hexadecimal digits"
     if what.startswith("Object contains unknown field"):
         key = what.split("`")[1]
         return f"{f'{where}.{key}' if where else key}: unknown key"

@@ -231,17 +231,103 @@ class DeviceStatus(Struct, frozen=True, kw_only=True):
     waiting: int = 0  # readings of which nobody knows whose they are
 
 
-class Committed(Struct, frozen=True):
-    """Ingest's word that these sequence numbers are durable, per device."""
+Spans = list[tuple[Seq, Seq]]
+"""Sequence numbers: [[from, to], …], inclusive."""
 
-    devices: dict[Name, list[tuple[Seq, Seq]]]  # [[from, to], …], inclusive
+
+class Committed(Struct, frozen=True, omit_defaults=True):
+    """Ingest's word that these sequence numbers are durable, per device.
+
+    Where `subjects` has a device, only what it says releases a record: a number may be
+    claimed by a record that is not its gateway's.
+    """
+
+    devices: dict[Name, Spans]
+    subjects: dict[Name, dict[Name, Spans]] = {}  # whose records they are
+
+
+class Withdrawn(Struct, frozen=True):
+    """Ingest's word that these records are taken away from whom they were given to."""
+
+    devices: dict[Name, Spans]
 
 
 class GatewayCommand(Struct, frozen=True, kw_only=True):
     """A word to a gateway."""
 
-    action: str  # "resend", "reload", "check_in", "assign"
+    action: str  # "reload", "check_in", "assign"
     t: Time = 0
+
+
+Words = Annotated[str, Meta(max_length=500)]
+Somebody = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class CheckIn(Struct, frozen=True, kw_only=True, tag_field="action", tag="check_in"):
+    """A word to a gateway: from now on a shared wearable measures this person."""
+
+    device: Name
+    subject: Name
+    by: Somebody  # who says so
+    t: Time = 0  # when it begins; 0: when the gateway hears of it
+    minutes: Annotated[float, Meta(gt=0, le=7 * 24 * 60)] | None = None
+    why: Words = ""
+    id: Words = ""  # the same command again changes nothing
+
+
+class Assign(Struct, frozen=True, kw_only=True, tag_field="action", tag="assign"):
+    """A word to a gateway: what a wearable measured then is this person's."""
+
+    device: Name
+    subject: Name | None  # None: nobody knows whose
+    since: Time = field(name="from")
+    until: Time = field(name="to")  # inclusive
+    by: Somebody
+    why: Somebody
+    user: Octets | None = None  # only readings of this slot of the device
+    t: Time = 0
+    id: Words = ""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a gateway says to a command that bears an id."""
+
+    id: str
+    ok: bool
+    text: str
+
+
+class Unassigned(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A reading that waits for somebody to say whose it is."""
+
+    device: str
+    t: Time
+    kind: str
+    user: int | None = None  # the device's slot
+    sure: bool = True  # False: `t` is when it arrived, its own time is not known
+
+
+class Assigned(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a gateway's audit trail: who said when whose readings are whose."""
+
+    t: Time  # when it was said
+    by: str
+    what: Literal["check_in", "assign", "slot", "reading"]
+    device: str
+    since: Time = field(name="from")
+    until: Time | None = field(name="to", default=None)  # exclusive; None: open
+    user: int | None = None
+    old: str | None = None  # who had it before
+    subject: str | None = None  # None: nobody
+    why: str = ""
+
+
+class Assignments(Struct, frozen=True, kw_only=True):
+    """A gateway's retained word on who has what; the newest of each."""
+
+    t: Time
+    waiting: list[Unassigned]
+    trail: list[Assigned]
 
 
 class Dead(Struct, frozen=True, kw_only=True):

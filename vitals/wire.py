@@ -21,16 +21,22 @@ from vitals.model import (
     Alert,
     AlertCommand,
     Anomaly,
+    Answer,
+    Assign,
+    Assignments,
+    CheckIn,
     Committed,
     Dead,
     DeviceStatus,
     GatewayCommand,
     GatewayStatus,
     Instant,
+    Name,
     Plan,
     Reading,
     Record,
     StageStatus,
+    Withdrawn,
 )
 
 ROOT = "vitals/v1"
@@ -46,6 +52,7 @@ ALERT_COMMANDS = f"{ROOT}/+/+/alert/+/command"
 PLANS = f"{ROOT}/+/+/plan"
 DEVICE_STATUSES = f"{ROOT}/+/+/+/status"
 GATEWAY_STATUSES = f"{ROOT}/gateway/+/status"
+WITHDRAWALS = f"{ROOT}/gateway/+/withdraw"
 STAGE_STATUSES = f"{ROOT}/stage/+/status"
 DEAD = f"{ROOT}/dead"
 EVERYTHING = f"{ROOT}/#"
@@ -67,6 +74,7 @@ _NOUNS: tuple[type[Struct], ...] = (
     *RECORDS.values(),
     *(Alert, AlertCommand, Anomaly, Committed, Dead),
     *(DeviceStatus, GatewayCommand, GatewayStatus, Plan, StageStatus),
+    *(Answer, Assign, Assignments, CheckIn, Withdrawn),
 )
 _DECODERS: dict[type, Decoder[Any]] = {noun: Decoder(noun) for noun in _NOUNS}
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
@@ -96,8 +104,13 @@ def of(subject: str, *levels: str) -> str:
 
 
 def gateway_topic(gateway: str, leaf: str) -> str:
-    """Give a gateway's topic: `status`, `committed` or `command`."""
+    """Give a gateway's topic: `status`, `committed`, `command`, `withdraw` …."""
     return f"{ROOT}/gateway/{gateway}/{leaf}"
+
+
+def shared_topic(gateway: str, device: str) -> str:
+    """Give the topic of the status of a device that is not one subject's."""
+    return gateway_topic(gateway, f"device/{device}/status")
 
 
 def stage_topic(stage: str) -> str:
@@ -165,6 +178,36 @@ def salvage(message: Message) -> tuple[list[Reading], list[str]]:
     return good, reasons
 
 
+def pack_withdrawal(reading: Reading) -> Message:
+    """Say that one of a gateway's records was entered in error: it is not theirs."""
+    noun = _Withdrawal(
+        subject=reading.subject,
+        device=reading.device,
+        kind=reading.kind,
+        record=Raw(encode(reading.record)),
+    )
+    topic = gateway_topic(reading.record.gateway or "", "withdraw")
+    return Message(topic, encode(noun))
+
+
+def unpack_withdrawal(message: Message) -> Reading:
+    """Take the record that was entered in error off a message.
+
+    Raises
+    ------
+    MalformedData
+        It is none, or not the gateway's own.
+    """
+    try:
+        noun = _WITHDRAWAL.decode(message.payload)
+        record: Record = _DECODERS[RECORDS[noun.kind]].decode(noun.record)
+    except UNREADABLE as error:
+        raise MalformedData(f"not a withdrawal: {error}") from error
+    if record.gateway != levels(message.topic)[1] or record.seq is None:
+        raise MalformedData("a gateway withdraws its own numbered records only")
+    return Reading(noun.subject, noun.device, record)
+
+
 def read(noun: type[S], payload: bytes) -> S:
     """Take a noun other than a reading off a payload.
 
@@ -199,6 +242,16 @@ def dead(message: Message, reason: str, now: Instant) -> Message:
     raw = base64.b64encode(message.payload[:LARGEST]).decode()
     noun = Dead(t=now, topic=message.topic, reason=reason, payload=raw)
     return Message(DEAD, encode(noun))
+
+
+class _Withdrawal(Struct, frozen=True, kw_only=True):
+    subject: Name
+    device: Name
+    kind: Kind
+    record: Raw
+
+
+_WITHDRAWAL = Decoder(_Withdrawal)
 
 
 @lru_cache(65536)

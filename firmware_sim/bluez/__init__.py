@@ -9,6 +9,8 @@ What real BlueZ 5.66 does, measured on one, and what is copied here:
 
 - Even Just Works pairing needs somebody to ask: without an agent it is refused.
 - Reading a protected value pairs by itself, and without an agent it never returns.
+- Who pairs is known by its identity address, under the path that it was met under.
+- A device that is bonded, and has lost the key, is hung up on.
 - A device that is neither connected nor bonded is forgotten 30 s after the scan.
 - Only what changed of an advertisement is signalled, but every notification is.
 

@@ -23,6 +23,13 @@ ADDRESS = "C0:FF:EE:00:00:00"
 Ears = Callable[[Advertisement], None]
 
 
+class _Adapter(Device):  # type: ignore[misc]
+    async def refresh_resolving_list(self) -> None:
+        """Know who hides, but dial whom we hear: Bumble would look for it endlessly."""
+        await super().refresh_resolving_list()
+        self.address_resolver.can_resolve_to = lambda _: False
+
+
 class Central:
     """A central with one scan.
 
@@ -35,7 +42,7 @@ class Central:
     """
 
     def __init__(self, host: Host, hear: Ears) -> None:
-        self.device = Device("bluez", address=Address(ADDRESS), host=host)
+        self.device = _Adapter("bluez", address=Address(ADDRESS), host=host)
         self.device.keystore = MemoryKeyStore()  # Bumble's own choice is a file
         self.device.pairing_config_factory = self._pairing
         self.device.on("advertisement", hear)
@@ -69,6 +76,12 @@ class Central:
         except asyncio.CancelledError:
             call.add_done_callback(self._hang_up)
             raise
+
+    def name(self, peer: Address) -> str:
+        """Give the address that a peer is known by: its identity, if we can tell."""
+        resolver = self.device.address_resolver
+        found = resolver.resolve(peer) if peer.is_resolvable and resolver else None
+        return str(found or peer).partition("/")[0]
 
     async def bonded(self, link: Connection) -> bool:
         """Tell whether we have a key for a link's peer."""

@@ -46,7 +46,7 @@ class Remote:
     path
         Of its D-Bus object.
     peer
-        Its address.
+        The address that it was heard under last.
     """
 
     def __init__(
@@ -67,6 +67,11 @@ class Remote:
         self._lost = asyncio.Event()
 
     @property
+    def address(self) -> str:
+        """What BlueZ shows as its address."""
+        return str(self._objects.props(self.path, DEVICE)["Address"].value)
+
+    @property
     def idle(self) -> bool:
         """Whether BlueZ may forget it."""
         paired = self._objects.props(self.path, DEVICE)["Paired"].value
@@ -85,7 +90,7 @@ class Remote:
         link.on("disconnection", lambda _: self._on_disconnection())
         self._tell(Connected=Variant("b", True))
         if await self._central.bonded(link):
-            await self._ask(link.encrypt())
+            await self._encrypt(link)
         elif pair:
             await self._bond(link)
         services = await self._ask(self._discover(Peer(link)))
@@ -122,7 +127,20 @@ class Remote:
             await self._ask(link.pair())
         except Refusal as refusal:
             raise Refusal(NOT_PAIRED, "Authentication Failed") from refusal
-        self._tell(Paired=Variant("b", True), Bonded=Variant("b", True))
+        identity = str(link.peer_address).partition("/")[0]
+        self._tell(
+            Address=Variant("s", identity),
+            Paired=Variant("b", True),
+            Bonded=Variant("b", True),
+        )
+
+    async def _encrypt(self, link: Connection) -> None:
+        """Encrypt with the key of the bond; without it nobody is talked to."""
+        try:
+            await self._ask(link.encrypt())
+        except Refusal:
+            await self.disconnect()
+            raise
 
     def _on_disconnection(self) -> None:
         """Forget the link and all that was behind it."""

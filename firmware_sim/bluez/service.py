@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable
 
 from bumble.core import BaseBumbleError
 from bumble.device import Advertisement
+from bumble.hci import Address
 from bumble.host import Host
 from bumble.transport import open_transport
 from dbus_fast import AuthError, InvalidAddressError, Variant
 from dbus_fast.aio import MessageBus
 
-from firmware_sim.bluez.advertisement import address, said, stranger
+from firmware_sim.bluez.advertisement import said, stranger
 from firmware_sim.bluez.agent import Agent, Questions
 from firmware_sim.bluez.central import ADDRESS, Central
 from firmware_sim.bluez.objects import Answer, Call, Method, Objects, Props, Refusal
@@ -164,9 +165,9 @@ class BlueZ:
 
     def _hear(self, advertisement: Advertisement) -> None:
         """Add who is new; tell what is new of who is known."""
-        name = address(advertisement).replace(":", "_")
-        path, props = f"{self.adapter}/dev_{name}", said(advertisement)
+        path, props = self._path(advertisement.address), said(advertisement)
         if path in self._remotes:
+            self._remotes[path].peer = advertisement.address
             known = self._objects.props(path, DEVICE)
             props = {k: v for k, v in props.items() if known.get(k) != v}
             self._objects.change(path, DEVICE, props)
@@ -177,6 +178,15 @@ class BlueZ:
         )
         props = stranger(advertisement, self.adapter) | props
         self._objects.add(path, DEVICE, props)
+
+    def _path(self, peer: Address) -> str:
+        """Give the path of who is heard: it keeps the one that it was met under."""
+        who = self._central.name(peer)
+        path = f"{self.adapter}/dev_{who.replace(':', '_')}"
+        if path in self._remotes:
+            return path
+        paths = (p for p, remote in self._remotes.items() if remote.address == who)
+        return next(paths, path)
 
     async def _remove_device(self, call: Call) -> None:
         """Forget a device and its bond."""

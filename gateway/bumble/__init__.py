@@ -6,6 +6,8 @@
 The adapter is a Bumble transport: "tcp-client:HOST:PORT" (the simulation's radio),
 "usb:0", "serial:/dev/ttyACM0", or any name that a host of this process was plugged in
 under with `Central.plug`.  All scanners and clients of one adapter share one `Central`.
+`bluez={"bonds": path}` names the file of its bonds, and `BleakClient(pairing=...)` says
+whom a link is made to: only such a client pairs by itself, when a value needs it.
 
 **Confirmed means stored.**  bleak hands keyword arguments of `start_notify` that it
 does not know to the backend (its BlueZ backend ignores them), so:
@@ -25,6 +27,9 @@ What Bumble does not forgive, and where it is dealt with:
   `exchange` tells the two apart.
 - A cancelled `connect_le` leaves the controller connecting: `Central.dial` never does.
 - One connection attempt at a time, and an absent peer would hold it: it is heard first.
+- Who has given us its resolving key is listened for, without end, under a private
+  address: `bonds.Resolver` tells who it is, and it is dialled as it was heard.
+- A bond is filed under the address that the peer claims: `Bonds.keep`.
 - An exception in a subscriber keeps back the confirmation: callbacks run on their own.
 - It is heavy to import, and formats logs that are off: `lean`.
 """

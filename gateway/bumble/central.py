@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import ClassVar
 
 from bleak.exc import (
@@ -12,18 +13,20 @@ from bleak.exc import (
 from bumble import core, hci
 from bumble.device import Advertisement, Connection
 from bumble.host import Host
-from bumble.keys import JsonKeyStore, MemoryKeyStore
-from bumble.pairing import PairingConfig, PairingDelegate
+from bumble.pairing import PairingConfig
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
 from gateway.bumble import lean
+from gateway.bumble.bonds import Bonds, Resolver
+from gateway.bumble.delegate import Answers
 from gateway.bumble.exchange import to_its_end
 from gateway.bumble.guard import GuardedDevice
 from gateway.bumble.words import address_text
 
 OPEN_S = 10.0  # for the adapter to answer
 FRESH_S = 10.0  # since last heard; longer ago is heard again before it is dialled
+CROWD = 1000  # that are remembered
 DIAL_S = 3.0  # for a peer that was heard to answer
 
 Listener = Callable[[Advertisement], None]
@@ -36,8 +39,14 @@ class Central:
     ----------
     device
         Bumble's device.
-    delegate
-        Answers passkey questions when we pair; None pairs Just Works.
+    bonds
+        With the wearables.
+    passkeys
+        To pair with, by handle of the link; a link without one pairs Just Works.
+    secured
+        Wearables with a link that a bond's key encrypts.
+    doubted
+        Wearables that did not have that key, and are asked for their passkey next.
     """
 
     _open: ClassVar[
@@ -45,8 +54,13 @@ class Central:
     ] = {}
 
     @classmethod
-    async def get(cls, adapter: str) -> "Central":
+    async def get(cls, adapter: str, bonds: Path | None = None) -> "Central":
         """Give the adapter of this name, opened by whoever comes first.
+
+        Parameters
+        ----------
+        bonds
+            The file of the bonds, where the adapter is not open yet.
 
         Raises
         ------
@@ -55,7 +69,7 @@ class Central:
         """
         key = asyncio.get_running_loop(), adapter
         if key not in cls._open:
-            opening = asyncio.ensure_future(cls._connect(adapter))
+            opening = asyncio.ensure_future(cls._connect(adapter, bonds))
             cls._open[key] = opening
             opening.add_done_callback(cls._forget_failure)
         try:
@@ -67,7 +81,11 @@ class Central:
 
     @classmethod
     async def plug(
-        cls, adapter: str, host: Host, keys: str = "", transport: Transport = None
+        cls,
+        adapter: str,
+        host: Host,
+        bonds: Path | None = None,
+        transport: Transport = None,
     ) -> "Central":
         """Make a host an adapter under this name.
 
@@ -77,12 +95,12 @@ class Central:
             What scanners and clients will call it.
         host
             Bumble's host, its controller reachable.
-        keys
-            A JSON file of bonds; "" keeps them in memory.
+        bonds
+            Their file; None keeps them in memory.
         transport
             Closed with the adapter.
         """
-        self = cls(host, keys, transport)
+        self = cls(host, Bonds(bonds), transport)
         await self.device.power_on()
         lean.trim()
         loop = asyncio.get_running_loop()
@@ -92,23 +110,26 @@ class Central:
         return self
 
     @classmethod
-    async def _connect(cls, adapter: str) -> "Central":
+    async def _connect(cls, adapter: str, bonds: Path | None) -> "Central":
         """Open a transport; when it is lost, the next call opens it again."""
         async with asyncio.timeout(OPEN_S):
             transport = await open_transport(adapter)
             host = Host(transport.source, transport.sink)
-            self = await cls.plug(adapter, host, transport=transport)
+            self = await cls.plug(adapter, host, bonds, transport)
         transport.source.terminated.add_done_callback(lambda _: self._forget())
         return self
 
-    def __init__(self, host: Host, keys: str, transport: Transport) -> None:
-        address = hci.Address.generate_static_address()
-        self.device = GuardedDevice("gateway", address=address, host=host)
+    def __init__(self, host: Host, bonds: Bonds, transport: Transport) -> None:
+        self.device = GuardedDevice("gateway", address=bonds.address, host=host)
+        self.device.irk = bonds.irk
         # Before power-on: Bumble would choose a file of its own.
-        self.device.keystore = JsonKeyStore(None, keys) if keys else MemoryKeyStore()
+        self.device.keystore = self.bonds = bonds
+        self.device.address_resolver = Resolver(bonds)
         self.device.pairing_config_factory = self._pairing
         self.device.on("advertisement", self._on_advertisement)
-        self.delegate: PairingDelegate | None = None
+        self.passkeys: dict[int, str] = {}
+        self.secured: set[str] = set()
+        self.doubted: set[str] = set()
         self._transport = transport
         self._heard: dict[str, tuple[hci.Address, float]] = {}
         self._listeners: list[Listener] = []
@@ -137,15 +158,20 @@ class Central:
             if opened.done() and not opened.exception() and opened.result() is self:
                 del self._open[key]
 
-    def _pairing(self, _: Connection) -> PairingConfig:
-        """LE Secure Connections, protected by a passkey if we can be asked for one."""
+    def _pairing(self, link: Connection) -> PairingConfig:
+        """LE Secure Connections, protected by a passkey where there is one."""
+        passkey = self.passkeys.get(link.handle, "")
         return PairingConfig(
             sc=True,
-            mitm=self.delegate is not None,
+            mitm=bool(passkey),
             bonding=True,
-            delegate=self.delegate,
+            delegate=Answers(passkey),
             identity_address_type=PairingConfig.AddressType.RANDOM,
         )
+
+    def name(self, address: hci.Address) -> str:
+        """Give the address that somebody is known by, as bleak writes it."""
+        return self.bonds.identities.of(address_text(address))
 
     # Scanning.
 
@@ -172,8 +198,11 @@ class Central:
         """Remember who is there, and tell the listeners."""
         if advertisement.is_connectable:
             now = asyncio.get_running_loop().time()
-            address = address_text(advertisement.address)
-            self._heard[address] = advertisement.address, now
+            who = self.name(advertisement.address)
+            self._heard[who] = advertisement.address, now
+            if len(self._heard) > CROWD:  # telephones change their addresses
+                fresh = {k: v for k, v in self._heard.items() if now - v[1] < FRESH_S}
+                self._heard = fresh
         for listener in list(self._listeners):
             listener(advertisement)
 
@@ -203,7 +232,7 @@ class Central:
         heard: asyncio.Future[hci.Address] = asyncio.get_running_loop().create_future()
 
         def listen(advertisement: Advertisement) -> None:
-            mine = address_text(advertisement.address) == address
+            mine = self.name(advertisement.address) == address
             if mine and advertisement.is_connectable and not heard.done():
                 heard.set_result(advertisement.address)
 
@@ -218,7 +247,7 @@ class Central:
             return await asyncio.shield(call)
         except core.TimeoutError as error:
             # Hear it again before the next try.
-            self._heard.pop(address_text(peer), None)
+            self._heard.pop(self.name(peer), None)
             raise TimeoutError(f"{peer} did not answer") from error
         except asyncio.CancelledError:
             call.add_done_callback(self._hang_up)

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bleak.args import SizedBuffer
@@ -10,16 +12,27 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.client import BaseBleakClient, NotifyCallback
 from bleak.backends.descriptor import BleakGATTDescriptor
 from bleak.backends.device import BLEDevice
-from bleak.exc import BleakDeviceNotFoundError, BleakError
+from bleak.exc import (
+    BleakDeviceNotFoundError,
+    BleakError,
+    BleakGATTProtocolError,
+)
 from bumble import att, core, hci
 from bumble.device import Connection, Peer
+from bumble.keys import PairingKeys
 
 from gateway.bumble.att import ConfirmingClient, Store
+from gateway.bumble.bonds import authenticated
 from gateway.bumble.central import Central
 from gateway.bumble.discovery import discover
 from gateway.bumble.exchange import Exchanges, to_its_end
+from gateway.pairing import NotPaired, Pairing
 
 MTU = 247  # octets: a value of 244 in one packet of 251
+UNSECURED = (
+    att.ATT_INSUFFICIENT_AUTHENTICATION_ERROR,
+    att.ATT_INSUFFICIENT_ENCRYPTION_ERROR,
+)
 
 T = TypeVar("T")
 
@@ -35,6 +48,7 @@ class BumbleClient(BaseBleakClient):
         services: set[str] | None = None,
         disconnected_callback: Callable[[], None] | None = None,
         timeout: float = 30.0,
+        pairing: Pairing | None = None,
         **_: object,
     ) -> None:
         super().__init__(
@@ -45,6 +59,10 @@ class BumbleClient(BaseBleakClient):
         self._adapter = str(adapter or "")
         self._name = getattr(target, "name", None)
         self._wanted = services
+        self._bonds: Path | None = (bluez or {}).get("bonds")
+        self._pairing = pairing
+        self._who = pairing.identity if pairing else self.address.upper()
+        self._securing = asyncio.Lock()
         self._link: Connection | None = None
         self._client: ConfirmingClient | None = None
         self._subscribers: dict[int, Callable[[bytes], None]] = {}
@@ -75,7 +93,7 @@ class BumbleClient(BaseBleakClient):
         """Connect, take up the bond if there is one, and discover the services."""
         if self.is_connected:
             raise BleakError("Client is already connected")
-        central = await Central.get(self._adapter)
+        central = self._central = await Central.get(self._adapter, self._bonds)
         try:
             link = await central.dial(self.address, self._timeout)
         except TimeoutError as error:
@@ -86,24 +104,56 @@ class BumbleClient(BaseBleakClient):
         self._link = link
         self._client = link.gatt_client = ConfirmingClient(link, central.tasks)
         link.on("disconnection", self._on_disconnection)
+        link.on("security_request", lambda _: self._on_security_request())
         try:
-            await self._prepare(central, link, pair)
+            await self._prepare(link, pair)
         except BaseException:
             await self.disconnect()
             raise
 
-    async def _prepare(self, central: Central, link: Connection, pair: bool) -> None:
+    async def _prepare(self, link: Connection, pair: bool) -> None:
         """Do what comes before the first value."""
         peer = Peer(link)
         await self._ask(peer.request_mtu(MTU))
-        if await central.device.keystore.get(str(link.peer_address)):
-            await self._ask(link.encrypt())
-        elif pair:
-            await self._ask(link.pair())
+        async with self._securing:
+            await self._take_up_bond(link)
+        if pair:
+            await self.pair()
         self.services = await self._ask(discover(peer, self._wanted, self._room))
+
+    async def _take_up_bond(self, link: Connection) -> None:
+        """Encrypt with the key of the bond, if there is one.
+
+        Raises
+        ------
+        NotPaired
+            The peer does not have that key: it has forgotten it, or is somebody else.
+        """
+        passkey = self._pairing.passkey if self._pairing else ""
+        keys = await self._central.bonds.get(str(link.peer_address))
+        if keys is None or (passkey and not authenticated(keys)):
+            return
+        if self._who in self._central.doubted:
+            self._central.doubted.discard(self._who)
+            return
+        try:
+            await self._ask(link.encrypt())
+        except BleakError as error:
+            if passkey:  # it will tell next time whether this is still who it was
+                self._central.doubted.add(self._who)
+            raise NotPaired("it does not have the key of our bond") from error
+        self._central.secured.add(self._who)
+
+    def _on_security_request(self) -> None:
+        """Pair when the wearable asks for it, if we know it."""
+        if self._pairing:
+            to_its_end(self.pair())
 
     def _on_disconnection(self, _: int) -> None:
         """Forget the link, and say so."""
+        self._central.secured.discard(self._who)
+        if self._link:
+            self._central.passkeys.pop(self._link.handle, None)
         self._link = self._client = self.services = None
         self._subscribers = {}
         # Bumble ends the request under way, but not those that wait behind it.
@@ -118,17 +168,38 @@ class BumbleClient(BaseBleakClient):
                 await to_its_end(self._link.disconnect())
 
     async def pair(self, *_: object, **__: object) -> None:
-        """Pair with LE Secure Connections."""
-        await self._ask(self._connected().pair())
+        """Pair with LE Secure Connections, unless a bond secures the link already.
+
+        Raises
+        ------
+        NotPaired
+            The peer refuses, or does not know the passkey.
+        """
+        async with self._securing:
+            link = self._connected()
+            if self._who not in self._central.secured:
+                await self._pair(link)
+
+    async def _pair(self, link: Connection) -> None:
+        passkey = self._pairing.passkey if self._pairing else ""
+        self._central.passkeys[link.handle] = passkey
+        made: asyncio.Future[PairingKeys] = asyncio.get_running_loop().create_future()
+        link.once("pairing", made.set_result)
+        try:
+            await self._ask(link.pair())
+        except BleakError as error:
+            raise NotPaired(f"pairing failed ({error})") from error
+        keys = await made
+        if passkey and not authenticated(keys):
+            raise NotPaired("pairing failed: it does not ask for the passkey")
+        self._central.bonds.keep(self._who, keys)
+        self._central.secured.add(self._who)
 
     async def unpair(self) -> None:
         """Forget the bond."""
-        central = await Central.get(self._adapter)
+        central = await Central.get(self._adapter, self._bonds)
         await self.disconnect()
-        store = central.device.keystore
-        for name, _ in await store.get_all():
-            if name.partition("/")[0] == self.address:
-                await store.delete(name)
+        await central.bonds.delete(self._who)
 
     def _connected(self) -> Connection:
         """Give the link."""
@@ -151,19 +222,30 @@ class BumbleClient(BaseBleakClient):
             raise BleakError("Not connected")
         return await self._exchanges.run(exchange)
 
+    async def _secured(self, exchange: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run one exchange; when the peer asks for security, pair and run it again."""
+        try:
+            return await self._ask(exchange())
+        except BleakGATTProtocolError as error:
+            secured = self._who in self._central.secured
+            if error.code not in UNSECURED or secured or not self._pairing:
+                raise
+        await self.pair()
+        return await self._ask(exchange())
+
     # Values.
 
     async def read_gatt_char(
         self, characteristic: BleakGATTCharacteristic, **_: object
     ) -> bytearray:
         """Read a value."""
-        return bytearray(await self._ask(characteristic.obj.read_value()))
+        return bytearray(await self._secured(characteristic.obj.read_value))
 
     async def read_gatt_descriptor(
         self, descriptor: BleakGATTDescriptor, **_: object
     ) -> bytearray:
         """Read a descriptor."""
-        return bytearray(await self._ask(descriptor.obj.read_value()))
+        return bytearray(await self._secured(descriptor.obj.read_value))
 
     async def write_gatt_char(
         self,
@@ -172,14 +254,14 @@ class BumbleClient(BaseBleakClient):
         response: bool,
     ) -> None:
         """Write a value."""
-        write = characteristic.obj.write_value(bytes(data), with_response=response)
-        await self._ask(write)
+        write = partial(characteristic.obj.write_value, bytes(data), response)
+        await self._secured(write)
 
     async def write_gatt_descriptor(
         self, descriptor: BleakGATTDescriptor, data: SizedBuffer
     ) -> None:
         """Write a descriptor."""
-        await self._ask(descriptor.obj.write_value(bytes(data), with_response=True))
+        await self._secured(partial(descriptor.obj.write_value, bytes(data), True))
 
     async def start_notify(
         self,
@@ -200,8 +282,8 @@ class BumbleClient(BaseBleakClient):
             self._client.stores[handle] = confirm_after
         self._subscribers[handle] = deliver
         prefer_notify = confirm_after is None
-        await self._ask(
-            characteristic.obj.subscribe(deliver, prefer_notify=prefer_notify)
+        await self._secured(
+            partial(characteristic.obj.subscribe, deliver, prefer_notify)
         )
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:

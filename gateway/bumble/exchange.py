@@ -33,6 +33,12 @@ def _ended(task: "asyncio.Task[Any]") -> None:
         task.exception()
 
 
+def _cancelled() -> bool:
+    """Tell whether somebody wants the current task to end."""
+    task = asyncio.current_task()
+    return bool(task and task.cancelling())
+
+
 class Exchanges:
     """The exchanges that are under way with one peer.
 
@@ -63,8 +69,8 @@ class Exchanges:
             code = BleakGATTProtocolErrorCode(error.error_code)
             raise BleakGATTProtocolError(code) from error
         except asyncio.CancelledError as error:
-            if not task.cancelled():
-                raise  # it is we who were cancelled
+            if _cancelled() or not task.cancelled():
+                raise  # it is we who were cancelled, be it as the link was lost
             raise BleakError("disconnected") from error
         except (core.BaseBumbleError, hci.HCI_Error) as error:
             raise BleakError(f"{type(error).__name__}: {error}") from error

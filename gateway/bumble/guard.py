@@ -19,6 +19,9 @@ class GuardedDevice(Device):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self._hanging_up: set[asyncio.Future[None]] = set()
 
+    async def refresh_resolving_list(self) -> None:
+        """Keep the resolver that we were given."""
+
     def on_gatt_pdu(self, handle: int, pdu: bytes) -> None:
         """Take a packet of ATT, or what should be one."""
         try:

@@ -1,5 +1,7 @@
 """bleak's scanner, and advertisements in bleak's words."""
 
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from bleak.backends.scanner import (
@@ -11,7 +13,7 @@ from bumble.core import AdvertisingData
 from bumble.device import Advertisement
 
 from gateway.bumble.central import Central
-from gateway.bumble.words import address_text, uuid_text
+from gateway.bumble.words import uuid_text
 
 SERVICE_UUIDS = (
     AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS,
@@ -33,14 +35,15 @@ class BumbleScanner(BaseBleakScanner):
         **__: object,
     ) -> None:
         super().__init__(detection_callback, service_uuids)
+        self._bonds: Path | None = (bluez or {}).get("bonds")
         self._adapter = str((bluez or {}).get("adapter") or "")
         self._scan: Any = None
 
     async def start(self) -> None:
         """Scan, actively: names are in scan responses."""
         self.seen_devices = {}
-        central = await Central.get(self._adapter)
-        self._scan = central.scan(self._on_advertisement)
+        central = await Central.get(self._adapter, self._bonds)
+        self._scan = central.scan(partial(self._on_advertisement, central))
         await self._scan.__aenter__()
 
     async def stop(self) -> None:
@@ -49,9 +52,9 @@ class BumbleScanner(BaseBleakScanner):
         if scan:
             await scan.__aexit__(None, None, None)
 
-    def _on_advertisement(self, advertisement: Advertisement) -> None:
+    def _on_advertisement(self, central: Central, advertisement: Advertisement) -> None:
         """Say it in bleak's words; a packet adds to what earlier ones said."""
-        address = address_text(advertisement.address)
+        address = central.name(advertisement.address)
         _, before = self.seen_devices.get(address, (None, None))
         said = _advertised(advertisement, before)
         if not self.is_allowed_uuid(said.service_uuids):

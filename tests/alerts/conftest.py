@@ -129,7 +129,7 @@ def clock():
     return Clock()
 
 
-async def until(fact, seconds=10):
+async def until(fact, seconds=60):
     """Wait for what other tasks and threads bring about."""
     async with asyncio.timeout(seconds):
         while not fact():

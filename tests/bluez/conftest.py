@@ -47,7 +47,7 @@ def place(image, runner, tmp_path_factory):
 def live(runner):
     """Run a coroutine in the house's loop, with a time limit."""
 
-    def go(coroutine, timeout=120):
+    def go(coroutine, timeout=300):
         async def bounded():
             async with asyncio.timeout(timeout):
                 return await coroutine

@@ -16,6 +16,7 @@ from bumble import core
 from bumble.gatt import Descriptor
 from msgspec import structs
 
+from firmware_sim.identity import irk
 from firmware_sim.service import simulation
 from firmware_sim.uart import attach
 from tests.bluez.machine import machine
@@ -30,14 +31,24 @@ SILENCE_S = 4.0
 LATENCY_S = 0.01  # without any, Linux now and then loses an answer after pairing
 KINDS = ("strap", "strap", "strap", "cuff", "thermometer", "thermometer")
 WORN = {f"{kind}-{n}": f"C0:00:00:00:00:0{n}" for n, kind in enumerate(KINDS, 1)}
+SHY, PASSKEY, HIDES_S = "thermometer-6", "012345", 20.0
+SHYNESS = {"security": "passkey", "passkey": PASSKEY, "private_s": HIDES_S}
 SIM = Sim(
     people=(SimPerson(name="pat"),),
     wearables=tuple(
-        SimWearable(kind=kind, address=address, person="pat", name=name, every_s=1.0)
+        SimWearable(
+            kind=kind,
+            address=address,
+            person="pat",
+            name=name,
+            every_s=1.0,
+            **(SHYNESS if name == SHY else {}),
+        )
         for (name, address), kind in zip(WORN.items(), KINDS, strict=True)
     ),
 )
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0  # a machine that has more to do is slower, not broken
+FAREWELL_S = 10.0
 CCCD = "00002902-0000-1000-8000-00805f9b34fb"
 
 
@@ -74,6 +85,7 @@ class House:
         for wearable in sim.wearables:
             wearable.device.on("connection", partial(self._connected, wearable.name))
         self.records = defaultdict(dict)  # kinds, by device and number
+        self.bonded = defaultdict(set)  # whether their links were, by device
         self.statuses, self.gateway = {}, GatewayStatus(online=False, t=0)
         self._inbox = bus.subscribe(wire.EVERYTHING)
         self._listener = asyncio.ensure_future(self._listen())
@@ -108,6 +120,9 @@ class House:
         for device, address in WORN.items():
             lines += ["[[gateway.wearables]]", f'device = "{device}"']
             lines += [f'address = "{address}"', 'subject = "p-1"']
+            if device == SHY:
+                key = irk(SIM.seed, address).hex()
+                lines += [f'passkey = "{PASSKEY}"', f'irk = "{key}"']
         path = self.folder / "vitals.toml"
         path.write_text("\n".join(lines))
         return path
@@ -127,9 +142,7 @@ class House:
 
     async def close(self):
         for child in reversed(self._children):
-            if child.returncode is None:
-                child.terminate()
-            await child.wait()
+            await end(child)
         self._listener.cancel()
 
     # The wearables.
@@ -167,6 +180,7 @@ class House:
         if wire.is_record(message.topic):
             for reading in wire.unpack(message):
                 self.records[reading.device][reading.record.seq] = reading.kind
+                self.bonded[reading.device].add(reading.record.link == "bonded")
         elif message.topic == wire.gateway_topic("gw-1", "status"):
             self.gateway = wire.read(GatewayStatus, message.payload)
         elif device in WORN and message.topic.endswith("/status"):
@@ -190,6 +204,17 @@ class House:
 
         await until(spoke, f"{devices} speaking", self)
         return time.monotonic() - begin
+
+
+async def end(child):
+    """Ask a process to end; whoever does not listen is made to."""
+    if child.returncode is None:
+        child.terminate()
+        try:
+            await asyncio.wait_for(child.wait(), FAREWELL_S)
+        except TimeoutError:
+            child.kill()
+    await child.wait()
 
 
 async def until(true, what, house, seconds=PATIENCE_S):

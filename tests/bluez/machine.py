@@ -21,7 +21,7 @@ from tests.bluez.image import PATH, Image
 from vitals.broker import free_port
 
 MEMORY_MB = 160
-BOOT_S = 120
+BOOT_S, ORDER_S = 240, 60
 COMMAND_LINE = "console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests=1"
 
 
@@ -30,8 +30,8 @@ async def machine(image: Image):
     """Boot; the machine is gone after the block."""
     with tempfile.TemporaryDirectory(prefix="bluez-") as name:
         vm = Machine(image, Path(name))
-        await vm.start()
         try:
+            await vm.start()
             yield vm
         finally:
             await vm.stop()
@@ -46,6 +46,7 @@ class Machine:
         self.lines, self.version = [], ""
         self._port = free_port()
         self._ready, self._orders = asyncio.Event(), {}
+        self._process = self._server = None
 
     async def start(self):
         self._process = await asyncio.create_subprocess_exec(
@@ -96,7 +97,7 @@ class Machine:
         """Have the machine's shell do something, and wait until it has."""
         done = self._orders[line] = asyncio.Event()
         self._process.stdin.write(line.encode() + b"\n")
-        await asyncio.wait_for(done.wait(), 30)
+        await asyncio.wait_for(done.wait(), ORDER_S)
 
     async def _join(self, reader, writer):
         """Let a client of this machine onto the other's bus.
@@ -114,11 +115,13 @@ class Machine:
         await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
 
     async def stop(self):
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
-        await self._reader
-        self._server.close()
+        if self._process:
+            if self._process.returncode is None:
+                self._process.kill()
+            await self._process.wait()
+            await self._reader
+        if self._server:
+            self._server.close()
 
 
 def _greeting(line):

@@ -4,7 +4,7 @@ lives through all of it, in this order."""
 import pytest
 
 from tests.bluez.faults import FAULTS, recover
-from tests.bluez.house import KINDS, WORN, until
+from tests.bluez.house import KINDS, SHY, WORN, until
 from vitals import Kind
 from vitals.gatt import blood_pressure, health_thermometer, heart_rate
 
@@ -30,7 +30,15 @@ def test_a1_a2_a3_three_kinds_of_wearables_are_found_connected_and_heard(place, 
 def test_a18_a_wearable_that_wants_encryption_is_paired_by_our_own_agent(place):
     [link] = place.links("strap-1")
     assert link.is_encrypted
-    assert place.pairings == {"strap-1": 1}
+    assert place.pairings["strap-1"] == 1
+    assert True in place.bonded["strap-1"]
+    assert place.bonded["strap-2"] == {False}
+
+
+def test_a18_a19_one_that_hides_behind_a_passkey_is_met_and_bonded(place):
+    [link] = place.links(SHY)
+    assert link.is_encrypted
+    assert place.bonded[SHY] == {True}
 
 
 def test_a5_a_lost_link_loses_and_doubles_no_indicated_reading(place, live):
@@ -82,7 +90,8 @@ def test_a7_a_hung_controller_is_reset_and_the_house_is_told(place, live):
 def test_a18_a_bond_survives_all_this(place):
     [link] = place.links("strap-1")
     assert link.is_encrypted
-    assert place.pairings == {"strap-1": 1}
+    assert place.pairings == {"strap-1": 1, SHY: 1}
+    assert place.bonded[SHY] == {True}
 
 
 def test_links_that_a_killed_gateway_left_behind_are_taken_over(place, live):

@@ -28,7 +28,7 @@ def doctor(*arguments, **environment):
         command,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         cwd=ROOT,
         env=os.environ | environment,
     )
@@ -72,8 +72,9 @@ def test_a_data_folder_that_we_may_not_write_is_a_problem(tmp_path):
     if os.geteuid() != 0:
         assert machine.data(place).level == "PROBLEM"
         return
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 0o001:  # pytest's own: for root's eyes only
+            folder.chmod(0o755)
     os.setresuid(65534, 65534, 0)
     try:
         found = machine.data(place)

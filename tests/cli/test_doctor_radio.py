@@ -244,6 +244,7 @@ def test_who_could_not_be_listened_for_is_not_called_missing():
         ({"t": NOON - 300_000}, "warning", "last heard 5 min ago"),
         ({"queued": 20_000}, "warning", "does ingest run"),
         ({"disk": "cannot write"}, "PROBLEM", "cannot write"),
+        ({"waiting": 3}, "warning", "3 readings wait: nobody has said whose"),
         ({"problem": "cannot scan with hci0"}, "PROBLEM", "cannot scan"),
     ],
 )
@@ -261,7 +262,7 @@ def test_a_scan_lists_everybody_and_joins_nobody(run):
     async def main():
         async with simulation(SIM, Metrics(), now) as sim:
             port = await sim.serve("127.0.0.1", 0)
-            found = await survey(f"tcp-client:127.0.0.1:{port}", 1.5)
+            found = await survey([f"tcp-client:127.0.0.1:{port}"], 1.5)
             assert not any(w.device.connections for w in sim.wearables)
             return found
 
@@ -284,7 +285,7 @@ def test_a_scan_stops_early_once_all_wanted_are_heard(run):
         async with simulation(SIM, Metrics(), now) as sim:
             port = await sim.serve("127.0.0.1", 0)
             began = asyncio.get_running_loop().time()
-            await survey(f"tcp-client:127.0.0.1:{port}", 15, {STRAP})
+            await survey([f"tcp-client:127.0.0.1:{port}"], 15, {STRAP})
             return asyncio.get_running_loop().time() - began
 
     assert run(main()) < 5
@@ -292,7 +293,7 @@ def test_a_scan_stops_early_once_all_wanted_are_heard(run):
 
 def test_a_scan_without_a_radio_says_why(run):
     with pytest.raises(Unavailable, match="cannot scan with"):
-        run(survey("tcp-client:127.0.0.1:1", 1))
+        run(survey(["tcp-client:127.0.0.1:1"], 1))
 
 
 def test_a_name_on_the_air_cannot_play_with_the_terminal():

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 def vitals(*arguments, stdin=""):
     command = [sys.executable, "-m", "vitals", *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, input=stdin, timeout=60, cwd=ROOT
+        command, capture_output=True, text=True, input=stdin, timeout=180, cwd=ROOT
     )
 
 
@@ -81,7 +81,9 @@ def test_a_missing_extra_is_named(toml, stage):
     script += f"; sys.argv = ['vitals', 'run', '{stage}', '--config', '{toml()}']"
     script += "; from vitals.__main__ import main; sys.exit(main())"
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=180, cwd=ROOT
+    )
     assert done.returncode == 1
     assert "pip install 'vitals[" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

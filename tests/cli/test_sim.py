@@ -54,6 +54,9 @@ def test_the_documented_sample_can_be_simulated():
     ("words", "says"),
     [
         (["--fault", "ring:lost"], "no such device; there is strap-1"),
+        (["--set", "ring:contact=false"], "no such device; there is strap-1"),
+        (["--set", "strap-1:colour=red"], "--set colour=red: .*unknown field"),
+        (["--set", "strap-1:passkey=12"], "--set passkey=12"),
         (["--fault", "strap-1:loss"], "no such kind"),
         (["--speed", "0"], "--speed"),
     ],
@@ -63,12 +66,22 @@ def test_what_cannot_be_simulated_is_one_clear_line(words, says):
         asked("--scenario", "strap-off", *words)
 
 
+def test_a_wearable_is_secured_and_hidden_from_the_command_line():
+    words = "security=passkey", "passkey=012345", "private_s=900"
+    options = [part for word in words for part in ("--set", f"all:{word}")]
+    sim = asked("--scenario", "strap-off", *options, "--bonds", "bonds.json")
+    (wearable,) = sim.wearables
+    assert (wearable.security, wearable.passkey) == ("passkey", "012345")
+    assert wearable.private_s == 900
+    assert sim.bonds == "bonds.json"
+
+
 def test_it_runs_and_says_how_a_gateway_reaches_it(tmp_path):
     ledger = tmp_path / "ledger.jsonl"
     words = ["--scenario", "strap-off", "--port", "0", "--seconds", "1"]
     command = [sys.executable, "-m", "vitals", "sim", *words, "--ledger", str(ledger)]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=True
+        command, capture_output=True, text=True, timeout=180, cwd=ROOT, check=True
     )
     found = config.parse(done.stdout).gateway
     assert found.adapter.startswith("tcp-client:127.0.0.1:")

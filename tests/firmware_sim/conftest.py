@@ -74,10 +74,10 @@ class House:
 @pytest.fixture
 def house():
     @asynccontextmanager
-    async def open_house(config, clock=lambda: 1_700_000_000_000):
+    async def open_house(config, clock=lambda: 1_700_000_000_000, bonds=None):
         metrics = Metrics()
         async with simulation(config, metrics, clock) as sim:
-            central = await Central.plug("air", sim.air.host("gateway"))
+            central = await Central.plug("air", sim.air.host("gateway"), bonds)
             try:
                 yield House(sim, metrics, central)
             finally:

@@ -405,4 +405,4 @@ def test_a_crowd_is_heard_through_tcp_and_nothing_is_lost(run, home, count):
                 await client.disconnect()
             await (await Central.get(adapter)).close()
 
-    run(main(), timeout=60)
+    run(main())

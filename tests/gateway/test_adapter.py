@@ -28,5 +28,5 @@ def test_a7_that_bluez_has_died_is_noticed_at_once(name, owner, deaths):
     died = []
     where = "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged"
     signal = Message.new_signal(*where, "sss", [name, ":1.3", owner])
-    assert Agent([], lambda: died.append(1)).answer(signal) is None
+    assert Agent(died=lambda: died.append(1)).answer(signal) is None
     assert len(died) == deaths

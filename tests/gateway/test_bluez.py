@@ -20,12 +20,17 @@ from dbus_fast.aio import MessageBus
 
 from firmware_sim.air import Air
 from firmware_sim.bluez.service import BlueZ
+from firmware_sim.identity import irk
 from firmware_sim.service import simulation
 from gateway.agent import Agent
+from gateway.attendant import Attendant
+from gateway.identity import Identities, keys_of
 from gateway.radio import Radio
+from gateway.roaming import Roaming
+from tests.conftest import background
 from vitals import DeviceStatus, Kind, broker, config, wire
 from vitals.clock import now
-from vitals.config import Course, Sim, SimPerson, SimWearable
+from vitals.config import Sim, SimPerson, SimWearable
 from vitals.gatt import heart_rate
 from vitals.metrics import Metrics
 from vitals.mqtt import MqttBus
@@ -51,10 +56,10 @@ KINDS = {
     "thermometer": Kind.BODY_TEMPERATURE,
 }
 ADDRESSES = {kind: f"C0:00:00:00:00:0{n}" for n, kind in enumerate(KINDS, 1)}
+STRANGER = "C0:00:00:00:00:99"
 SECRET = heart_rate.BODY_SENSOR_LOCATION
-GONE = Course(at_s=6, for_s=4, state="gone")
 SIM = Sim(
-    people=(SimPerson(name="pat", course=(GONE,)),),
+    people=(SimPerson(name="pat"),),
     wearables=tuple(
         SimWearable(
             kind=kind, address=address, person="pat", every_s=1, name=f"my {kind}"
@@ -62,7 +67,6 @@ SIM = Sim(
         for kind, address in ADDRESSES.items()
     ),
 )
-STEADY = msgspec.structs.replace(SIM, people=(SimPerson(name="pat"),))
 
 
 @pytest.fixture
@@ -81,7 +85,7 @@ async def process(*command, says=""):
     )
     try:
         if says:
-            line = await asyncio.wait_for(child.stdout.readline(), 10)
+            line = await asyncio.wait_for(child.stdout.readline(), 60)
             assert line.startswith(says.encode()), line
         yield child
     finally:
@@ -115,7 +119,7 @@ def gateway(folder, port):
     return process(*command, "--config", str(path))
 
 
-async def until(true, what, seconds=20):
+async def until(true, what, seconds=60):
     try:
         async with asyncio.timeout(seconds):
             while not true():
@@ -172,10 +176,16 @@ def test_every_value_arrives_through_bluez_and_a_lost_link_comes_back(
 
     async def watch(sim, heard):
         await until(lambda: len(heard.seqs) == 3, "three devices heard")
+        for wearable in sim.wearables:
+            wearable.radio.vanish()
+            wearable.radio.drop_links()  # between two values: none is under way
         await until(lambda: links(sim) == 0, "the loss of all links")
-        assert (
-            metrics.counters["sim_sent_total"] == heard.recorded
-        )  # nothing is under way
+        await until(
+            lambda: metrics.counters["sim_sent_total"] == heard.recorded,
+            "what was under way",
+        )
+        for wearable in sim.wearables:
+            wearable.radio.appear()
         await go_on(heard, set(ADDRESSES))
         await until(
             lambda: all(s.reconnects == 1 for s in heard.statuses.values()),
@@ -191,7 +201,7 @@ def test_every_value_arrives_through_bluez_and_a_lost_link_comes_back(
             assert seqs == set(range(1, len(seqs) + 1)), device
             assert heard.statuses[device].name == f"my {device}"
 
-    run(main(), 60)
+    run(main())
 
 
 def links(sim):
@@ -297,7 +307,11 @@ def test_a_protected_value_is_read_where_our_agent_consents(
                 return bytes(await client.read_gatt_char(SECRET))
 
     async def main():
-        agents = [Agent([known]).run()] if known else []
+        agent = Agent()
+        agent.know(
+            [config.Wearable(device="it", subject="p-1", address=known or STRANGER)]
+        )
+        agents = [agent.run()] if known else []
         async with daemon(tmp_path, bus), secret(bus), beside(*agents):
             if value:
                 assert await read() == value
@@ -324,7 +338,7 @@ def test_a_new_bluez_is_taken_up(run, beside, bus, tmp_path, end, devices):
     async def main():
         async with (
             daemon(tmp_path, bus),
-            simulation(STEADY, Metrics(), now) as sim,
+            simulation(SIM, Metrics(), now) as sim,
             broker.child(MOSQUITTO, tmp_path / "broker", port),
             MqttBus(config.Mqtt(port=port), "listener") as mqtt,
         ):
@@ -338,7 +352,7 @@ def test_a_new_bluez_is_taken_up(run, beside, bus, tmp_path, end, devices):
                 async with bluez(bus, radio):
                     await go_on(heard, devices)
 
-    run(main(), 80)
+    run(main())
 
 
 async def go_on(heard, devices):
@@ -348,3 +362,112 @@ async def go_on(heard, devices):
         "going on",
         40,
     )
+
+
+HIDING = SimWearable(
+    kind="strap",
+    address=ADDRESSES["strap"],
+    person="pat",
+    security="passkey",
+    passkey="012345",
+    private_s=2,
+)
+
+
+@asynccontextmanager
+async def attended(wearable, **options):
+    """A gateway of this process through BlueZ; give the readings, and its counters."""
+    radio, metrics, readings = Radio(""), Metrics(), []
+    worn = config.Wearable(
+        device="it", subject="p-1", address=wearable.address, **options
+    )
+    radio.identities = Identities(keys_of({worn.address: worn.irk}))
+    agent = Agent(lambda path: radio.paths.get(path))
+    agent.know([worn])
+    recorder = Recorded(readings)
+    attendant = Attendant(worn, Roaming(worn, [radio]), recorder, metrics, now)
+    async with background(radio.run(), agent.run(), attendant.run()):
+        yield readings, metrics.counters
+
+
+class Recorded:
+    """Takes what would go to disk."""
+
+    def __init__(self, readings):
+        self._readings = readings
+
+    def put(self, said):
+        self._readings.append(said.reading.record)
+        stored = asyncio.get_running_loop().create_future()
+        stored.set_result(None)
+        return stored
+
+
+@asynccontextmanager
+async def through_bluez(tmp_path, bus, *wearables):
+    sim_ = msgspec.structs.replace(SIM, wearables=wearables)
+    async with daemon(tmp_path, bus), simulation(sim_, Metrics(), now) as sim:
+        async with bluez(bus, await sim.serve("127.0.0.1", 0)):
+            yield sim
+
+
+def test_a18_a19_one_that_hides_behind_a_passkey_is_bonded_through_bluez(
+    run, bus, tmp_path
+):
+    key = irk(SIM.seed, HIDING.address).hex()
+
+    async def main():
+        async with through_bluez(tmp_path, bus, HIDING) as sim:
+            device, addresses = sim.wearables[0].device, set()
+            async with attended(HIDING, passkey="012345", irk=key) as (heard, counters):
+                for links_ in (1, 2):
+                    before = len(heard)
+                    await until(lambda n=before: len(heard) > n + 2, "values", 30)
+                    assert counters["gateway_connections_total"] == links_
+                    addresses.add(str(device.random_address))
+                    sim.wearables[0].radio.drop_links()
+                    await asyncio.sleep(2)  # for another address
+                # Somebody else, with its address, its name and its passkey:
+                device.keystore = MemoryKeyStore()
+                sim.wearables[0].radio.drop_links()
+                before = len(heard)
+                await asyncio.sleep(5)
+                assert len(heard) == before
+        assert {record.link for record in heard} == {"bonded"}
+        assert len(addresses) == 2
+        assert counters["gateway_pairings_failed_total"] == 0
+
+    run(main(), 90)
+
+
+def test_a18_with_a_wrong_passkey_bluez_hands_over_nothing(run, bus, tmp_path):
+    wearable = msgspec.structs.replace(HIDING, private_s=None)
+
+    async def main():
+        async with through_bluez(tmp_path, bus, wearable):
+            async with attended(wearable, passkey="999999") as (heard, counters):
+                failed = "gateway_pairings_failed_total"
+                await until(lambda: counters[failed], "a refusal", 30)
+                await asyncio.sleep(1)
+        assert heard == []
+
+    run(main(), 60)
+
+
+def test_a18_who_asks_for_no_passkey_is_not_paired_where_one_is_configured(
+    run, bus, tmp_path
+):
+    """It agrees to Just Works: it is somebody else."""
+    wearable = msgspec.structs.replace(
+        HIDING, private_s=None, security="open", passkey=""
+    )
+
+    async def main():
+        async with through_bluez(tmp_path, bus, wearable):
+            async with attended(wearable, passkey="012345") as (heard, counters):
+                failed = "gateway_pairings_failed_total"
+                await until(lambda: counters[failed], "a refusal", 30)
+                await asyncio.sleep(1)
+        assert heard == []
+
+    run(main(), 60)

@@ -4,10 +4,11 @@ from hypothesis import strategies as st
 
 from gateway.flight import PATIENCE_S, WINDOW, Flight
 from gateway.notification import Row
+from vitals import ConfigError, config
 
 
 def rows(*numbers, device="strap-1"):
-    return [Row(n, device, n, "t", b"{}") for n in numbers]
+    return [Row(n, device, n, "vitals/v1/07/p-7/it/heart_rate", b"{}") for n in numbers]
 
 
 def test_only_what_has_departed_can_land():
@@ -39,7 +40,7 @@ def test_a_record_that_got_lost_is_overdue_though_others_land():
     for second in range(1, 5):
         flight.depart(rows(1 + second), second)
         flight.land("strap-1", [(2, 1 + second)])
-    assert flight.overdue(5.0) == 1
+    assert flight.overdue(10.0) == 1
 
 
 def test_a_broker_that_was_away_is_doubted_soon():
@@ -48,9 +49,9 @@ def test_a_broker_that_was_away_is_doubted_soon():
         flight.depart(rows(1), now)
         flight.overdue(now + 50)
     flight.depart(rows(1), 300.0)
-    assert flight.overdue(305.0) is None
+    assert flight.overdue(310.0) is None
     flight.doubt()
-    assert flight.overdue(305.0) == 1
+    assert flight.overdue(310.0) == 1
 
 
 def test_a_full_window_takes_no_more():
@@ -83,3 +84,9 @@ def test_senseless_ranges_do_no_harm(claim):
     flight = Flight()
     flight.depart(rows(1, 2), 0.0)
     assert set(flight.land("strap-1", [claim])) <= {1, 2}
+
+
+def test_no_gateway_publishes_again_while_ingest_waits_to_commit():
+    with pytest.raises(ConfigError):
+        config.parse(f"[store]\ncommit_s = {PATIENCE_S[0] - 3}")
+    assert config.Store().commit_s < PATIENCE_S[0] - 3

@@ -5,9 +5,11 @@ stored it writes into a file that the power cut spares, as number:seq; so a wear
 would have been confirmed.  -number says that the record is committed and may go.
 """
 
+import random
 import shutil
 import subprocess
 import sys
+import time
 from itertools import count
 
 import pytest
@@ -119,10 +121,16 @@ def device_of(number):
 
 def cut(folder, synchronous="FULL", rounds=60, early="", per_call=3):
     """Cut the power at every call; give (images, confirmed readings lost)."""
-    disk, promises, images, lost = Disk(7), Promises(), 0, 0
-    arguments = synchronous, str(rounds), early
+    promises, arguments = Promises(), (synchronous, str(rounds), early)
+    images, lost = cut_power(folder, WRITER, arguments, promises, per_call)
+    assert not rounds or promises.highest["cuff-1"] == rounds
+    return images, lost
+
+
+def cut_power(folder, writer, arguments, promises, per_call):
+    disk, images, lost = Disk(7), 0, 0
     with scratch() as memory:
-        for call in trace(folder, WRITER, *arguments):
+        for call in trace(folder, writer, *arguments):
             if call.name == "ack":
                 promises.hear(call.content)
             else:
@@ -136,7 +144,6 @@ def cut(folder, synchronous="FULL", rounds=60, early="", per_call=3):
                 lost += bool(promises.broken_by(image))
                 shutil.rmtree(image)
                 images += 1
-    assert not rounds or promises.highest["cuff-1"] == rounds
     return images, lost
 
 
@@ -203,6 +210,10 @@ def killed(folder, when, early=""):
     outbox.add([beat(1), beat(2), cuff(3), beat(4), beat(5), cuff(6), beat(7), beat(8)])
     outbox.close()
     promises.hear(b"1:1 2:2 3:1 4:3 5:4 6:2 7:5 8:6 -1 -2 -3 ")
+    return kill(folder, ADD, promises, when, early)
+
+
+def kill(folder, script, promises, when, early=""):
     files = [
         folder / name for name in ("gateway.db", "gateway.db-wal", "gateway.db-shm")
     ]
@@ -210,7 +221,7 @@ def killed(folder, when, early=""):
     inject = f"inject={DISK}:signal=KILL:when={when}"
     what = "-e", f"trace={DISK}", "-e", inject
     strace = ["strace", "-qq", "-o", "/dev/null", *paths, *what]
-    command = [*strace, sys.executable, "-c", ADD, folder, early]
+    command = [*strace, sys.executable, "-c", script, folder, early]
     done = subprocess.run(command, cwd=ROOT, capture_output=True)
     assert done.returncode in (0, -9, 137), done.stderr
     promises.hear((folder / "ack").read_bytes())
@@ -218,22 +229,62 @@ def killed(folder, when, early=""):
     return None if done.returncode == 0 else lost
 
 
+def at_every_call(folder, early="", first=1):
+    """Kill writers at one call on the disk after the other; give what each lost."""
+    for when in count(first):
+        lost = killed(folder / str(when), when, early)
+        if lost is None:
+            return
+        yield when, lost
+
+
 @needs_strace
 @pytest.mark.slow
 def test_a_kill_at_any_call_on_the_disk_takes_nothing_that_was_confirmed(tmp_path):
-    for when in count(1):
-        lost = killed(tmp_path / str(when), when)
-        if lost is None:
-            break
-        assert not lost, when
-    assert when > 15
+    points = dict(at_every_call(tmp_path))
+    assert len(points) > 15
+    assert not {when: lost for when, lost in points.items() if lost}
 
 
 @needs_strace
 @pytest.mark.slow
 def test_a_control_that_confirms_first_loses_when_it_is_killed(tmp_path):
-    for when in count(12):  # the file is open by then
-        lost = killed(tmp_path / str(when), when, "early")
-        assert lost is not None, "no kill lost anything"
-        if lost:
-            break
+    # The file is open by the twelfth.
+    assert any(lost for _, lost in at_every_call(tmp_path, "early", 12))
+
+
+def shot(folder, after_s, early=""):
+    """SIGKILL a recorder at work, so long after its first word; give what it lost."""
+    folder.mkdir()
+    arguments = folder, "FULL", "1000000", early
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, *arguments], cwd=ROOT)
+    ack, promises = folder / "ack", Promises()
+    try:
+        while not (ack.exists() and ack.stat().st_size):
+            assert writer.poll() is None
+            time.sleep(0.01)
+        time.sleep(after_s)
+    finally:
+        writer.kill()
+        writer.wait()
+    promises.hear(ack.read_bytes())
+    assert promises.confirmed
+    return promises.broken_by(folder)
+
+
+def shots(folder, times, early="", seed=1):
+    """SIGKILL recorders at random moments; give how many lost something."""
+    dice = random.Random(seed)
+    moments = [dice.uniform(0, 0.3) for _ in range(times)]
+    lost = [shot(folder / str(n), at, early) for n, at in enumerate(moments)]
+    return sum(map(bool, lost))
+
+
+@pytest.mark.slow
+def test_a_kill_at_a_random_moment_takes_nothing_that_was_confirmed(tmp_path):
+    assert shots(tmp_path, 10) == 0
+
+
+@pytest.mark.slow
+def test_a_control_that_confirms_first_loses_at_random_moments(tmp_path):
+    assert shots(tmp_path, 10, "early") > 0

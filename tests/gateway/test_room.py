@@ -65,7 +65,7 @@ def test_what_had_to_go_is_known_after_a_restart_and_no_number_comes_again(opene
 
 
 def test_spot_readings_are_refused_rather_than_dropped(opened):
-    outbox = opened(octets=100_000)
+    outbox = opened(octets=150_000)
     kept = 0
     with contextlib.suppress(Full):
         while kept < 10_000:

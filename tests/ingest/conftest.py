@@ -162,9 +162,11 @@ def influxd(tmp_path_factory):
     if which("influxd") is None:
         pytest.skip("influxd is not installed (Debian package influxdb)")
     server = Influxd(tmp_path_factory.mktemp("influxd"))
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from ingest.store import Written, open_store
 from vitals import GatewayStatus, Metric, Unavailable, config, wire
 from vitals.bus import Delivery, MemoryBus, matches
 from vitals.metrics import Metrics
-from vitals.model import GatewayCommand
+from vitals.model import GatewayCommand, Withdrawn
 from vitals.wire import Message
 
 DEAD = "ingest_dead_total"
@@ -356,19 +356,6 @@ def test_a_slow_broker_does_not_hold_up_the_writing(house, beat):
     assert house.committed() == {"gw-1": {"strap-1": [(1, 20)]}}
 
 
-def test_long_promises_are_cut(beat):
-    ranges = {f"d-{n}": [(i, i) for i in range(1, 801, 2)] for n in range(6)}
-    ranges["long"] = [(i, i) for i in range(1, 5001, 2)]
-    found, sizes = {}, []
-    for message in service.committed("gw-1", ranges):
-        devices = wire.read(wire.Committed, message.payload).devices
-        sizes.append(sum(map(len, devices.values())))
-        for device, part in devices.items():
-            found.setdefault(device, []).extend(part)
-    assert found == ranges
-    assert max(sizes) <= service.RANGES
-
-
 def test_groups_are_cut_by_their_octets(beat):
     deliveries = [
         Delivery(Message("t", b"x" * size), lambda: None)
@@ -392,18 +379,70 @@ def test_no_stranger_poisons_what_a_gateway_is_told(house, beat):
     assert house.committed() == {"gw-1": {"strap-1": [(1, 1)]}}
 
 
-def test_a_strangers_record_is_stored_and_the_number_stays_its_owners(house, beat):
+def subjects(house):
+    """Whose records the gateways were told of last."""
+    word = wire.read(wire.Committed, house.post.told("/committed")[-1].payload)
+    return word.subjects
+
+
+def test_a_strangers_record_is_stored_and_promised_to_nobody_else(house, beat):
     play(house, *(wire.pack(beat(seq)) for seq in (5, 6, 8)))
-    stranger = beat(7, subject="p-9")
-    play(house, wire.pack(stranger), count=4)
+    assert subjects(house) == {"strap-1": {"p-1": [(5, 6), (8, 8)]}}
+    play(house, wire.pack(beat(7, subject="p-9")), count=4)
     assert house.store.count() == 4
-    assert house.committed() == {"gw-1": {"strap-1": [(5, 6), (8, 8)]}}
+    assert subjects(house) == {"strap-1": {"p-9": [(7, 7)]}}
+    play(house, wire.pack(beat(7)), count=5)
+    assert subjects(house) == {"strap-1": {"p-1": [(7, 7)]}}
+    assert house.committed() == {"gw-1": {"strap-1": [(5, 8)]}}
+
+
+def test_a_strangers_jump_is_stored_and_a_letter_tells_of_it(house, beat):
+    play(house, wire.pack(beat(5)), wire.pack(beat(2_000_000, subject="p-9")))
+    assert house.store.count() == 2
+    assert house.committed() == {"gw-1": {"strap-1": [(5, 5)]}}
     assert house.metrics.counters["ingest_disputed_total"] == 1
     assert len(house.post.told("/dead")) == 1
     (letter,) = house.ledger.letters()
     assert (letter.topic, letter.promised) == (wire.of("p-9", "strap-1"), False)
-    play(house, wire.pack(beat(7)), count=5)
-    assert house.committed() == {"gw-1": {"strap-1": [(5, 8)]}}
+
+
+# -- entered in error ------------------------------------------------------------------
+
+
+def withdrawn(house):
+    told = [wire.read(Withdrawn, m.payload) for m in house.post.told("/withdrawn")]
+    return [noun.devices for noun in told]
+
+
+def test_a14_a_withdrawn_record_leaves_the_store_and_the_gateway_hears_it(house, beat):
+    readings = [beat(seq) for seq in (1, 2, 3)]
+    play(house, *map(wire.pack, readings))
+    play(house, wire.pack_withdrawal(readings[1]), count=4)
+    assert list(house.store.export()) == [readings[0], readings[2]]
+    assert withdrawn(house) == [{"strap-1": [(2, 2)]}]
+    assert house.ledger.lost() == []
+    play(house, wire.pack_withdrawal(readings[1]), count=5)  # it may come twice
+    assert withdrawn(house) == [{"strap-1": [(2, 2)]}] * 2
+    assert house.store.count() == 2
+
+
+def test_a14_a_record_that_comes_after_its_withdrawal_stays_away_and_is_committed(
+    house, beat
+):
+    play(house, wire.pack_withdrawal(beat(1)), wire.pack(beat(1)), wire.pack(beat(2)))
+    play(house, wire.pack(beat(1)), count=4)
+    assert list(house.store.export()) == [beat(2)]
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 2)]}}
+
+
+def test_a14_a_withdrawal_of_what_is_not_the_gateways_own_is_a_dead_letter(house, beat):
+    play(house, wire.pack(beat(1)))
+    payload = wire.pack_withdrawal(beat(1)).payload
+    other = wire.gateway_topic("gw-2", "withdraw")
+    play(house, Message(other, payload), Message(other, b"{}"), count=3)
+    assert house.store.count() == 1
+    assert withdrawn(house) == []
+    assert len(house.post.told("/dead")) == 2
 
 
 def test_while_the_store_is_away_what_a_gateway_keeps_is_left_with_it(
@@ -471,6 +510,7 @@ def test_a_store_that_is_away_does_not_keep_ingest_from_stopping(
     tmp_path, beat, monkeypatch
 ):
     monkeypatch.setattr(service, "CLOSE_S", 0.1)
+    monkeypatch.setattr(service, "OCTETS", 1)  # a group is one message
     house = House(tmp_path, Sickly(open_store(config.Store(), tmp_path), 0))
     house.pace = Pace(60, 500)
 
@@ -479,7 +519,8 @@ def test_a_store_that_is_away_does_not_keep_ingest_from_stopping(
             house.post.deliver(wire.pack(beat(1)))
             await house.acked(1)
             house.store.failures = 10**6
-            house.post.deliver(wire.pack(beat(2)))
+            more = range(2, 2 * service.AHEAD + 2)  # than there is room for
+            house.post.deliver(*(wire.pack(beat(seq)) for seq in more))
             await asyncio.sleep(0.1)
 
     asyncio.run(asyncio.wait_for(main(), 10))

@@ -6,7 +6,8 @@ InfluxDB twice: as it is right after writing, and once everything is rolled.
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from ingest.samples import samples
 from ingest.store import open_history, open_store
@@ -246,3 +247,51 @@ def test_a_number_too_large_to_store_is_refused_alone(fresh, beat):
     written = store.write([beat(1), bad, beat(2)])
     assert [r for r, _ in written.refused] == [bad]
     assert history.count() == written.new == 2
+
+
+# -- entered in error ------------------------------------------------------------------
+
+
+def trends(history, metric, noon):
+    return [
+        history.trend("p-1", metric, noon, noon + 7_200_000, points)
+        for points in (2, 120, 7200)
+    ]
+
+
+def test_a14_what_is_withdrawn_was_never_there(fresh, any_readings, noon):
+    """Records and trends are as if it had not come; a second time changes nothing."""
+
+    # Databases by the hundred would be made to shrink a failing case.
+    @settings(max_examples=8, deadline=None, phases=[Phase.generate])
+    @given(any_readings, st.sets(st.integers(0, 8)))
+    def holds(readings, wrong):
+        readings = list(dict.fromkeys(r for r in readings if r.record.gateway))
+        gone = [r for n, r in enumerate(readings) if n in wrong]
+        left = [r for n, r in enumerate(readings) if n not in wrong]
+        (store, history), (other, without) = fresh(), fresh()
+        store.write(readings)
+        other.write(left)
+        for _ in range(2):
+            store.withdraw(gone)
+            assert history.count() == without.count()
+            # InfluxDB remembers the name of a series that has no point left.
+            assert {*history.subjects()} >= {*without.subjects()}
+            assert sorted(map(repr, history.export())) == sorted(map(repr, left))
+            assert history.latest("p-1") == without.latest("p-1")
+            for metric in (Metric.HEART_RATE, Metric.RR_INTERVAL, Metric.SYSTOLIC):
+                found = trends(history, metric, noon)
+                assert_alike(found, trends(without, metric, noon))
+        store.write(gone)  # it is not the store that keeps them away
+        assert history.count() == len(readings)
+
+    holds()
+
+
+def assert_alike(found, expected):
+    """Sums may differ in their last bits: they were added in another order."""
+    for one, other in zip(found, expected, strict=True):
+        assert [(p.t, p.min, p.max, p.n, p.quality) for p in one] == [
+            (p.t, p.min, p.max, p.n, p.quality) for p in other
+        ]
+        assert [p.mean for p in one] == pytest.approx([p.mean for p in other])

@@ -220,7 +220,7 @@ class Place:
         self.store.close()
 
 
-async def until(fact, seconds=5.0):
+async def until(fact, seconds=60.0):
     """Wait for a fact."""
     async with asyncio.timeout(seconds):
         while not (found := fact()):

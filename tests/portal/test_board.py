@@ -46,6 +46,17 @@ def test_the_newest_reading_of_each_stream_stays_and_a_late_one_changes_nothing(
     assert board.latest("p-2") == []
 
 
+def test_a14_a_reading_that_was_entered_in_error_is_not_shown_any_more(board):
+    record = HeartRate(t=5, hr=70, gateway="gw-1", seq=1)
+    wrong, right = (Reading(subject, "s", record) for subject in ("p-1", "p-2"))
+    board.take(wire.pack(wrong))
+    board.take(wire.pack(right))
+    for _ in range(2):
+        board.take(wire.pack_withdrawal(wrong))
+    assert board.latest("p-1") == []
+    assert board.latest("p-2") == [right]
+
+
 def test_a_reading_from_the_future_is_never_the_newest():
     board = Board(EventLog(1), lambda: 100_000)
     for t in (99_000, 160_001, 3_029_529_600_000):

@@ -66,7 +66,7 @@ class Tab:
         assert "exceptionDetails" not in said, said
         return said["result"].get("value")
 
-    async def until(self, expression, seconds=10):
+    async def until(self, expression, seconds=60):
         async with asyncio.timeout(seconds):
             while True:
                 with contextlib.suppress(AssertionError):  # between two pages

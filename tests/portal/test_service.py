@@ -174,7 +174,7 @@ def test_a_hundred_listeners_each_get_every_event_of_their_own(new_place):
                 asyncio.create_task(listen(c, url, headers[n % 2], "", 200))
                 for n in range(100)
             ]
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while (
                     "vitals_portal_event_readers 100"
                     not in (await c.get(f"{url}/metrics")).text
@@ -184,7 +184,7 @@ def test_a_hundred_listeners_each_get_every_event_of_their_own(new_place):
                 await beat(new_place, n)
                 await beat(new_place, n, "p-2")
                 await asyncio.sleep(0.005)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 found = await asyncio.gather(*tasks)
             for n, (ids, data) in enumerate(found):
                 whose = f'"subject":"p-{n % 2 + 1}"'

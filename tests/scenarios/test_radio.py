@@ -25,7 +25,7 @@ def test_a_scenario_on_the_air_leads_to_the_same_alerts(
 ):
     scenario = load(name)
     ends = max(expected.to_s for expected in scenario.expect) + 120
-    opened = run(on_the_air(scenario, ends, beside, tmp_path), timeout=90)
+    opened = run(on_the_air(scenario, ends, beside, tmp_path))
     assert compare(scenario, opened) == ([], [])
 
 

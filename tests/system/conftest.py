@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 INFLUXD = shutil.which("influxd") or "/usr/bin/influxd"
 
 
-def wait_for(true, seconds=20, what="it"):
+def wait_for(true, seconds=60, what="it"):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(OSError, ValueError, KeyError, IndexError):

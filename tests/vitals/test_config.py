@@ -10,6 +10,16 @@ subject = "p-1"
 address = "{}"
 """
 
+SECURED = WORN.format("a", "C0:00:00:00:00:01") + "{}\n"
+
+
+SHARED = """
+[[gateway.wearables]]
+device = "cuff"
+address = "C0:00:00:00:00:01"
+{}
+"""
+
 
 @pytest.mark.parametrize(
     ("text", "words"),
@@ -34,6 +44,22 @@ address = "{}"
         ),
         (WORN.format("alert", "C0:00:00:00:00:01"), "called alert"),
         (WORN.format("a", "strap nr 1"), "wearables[0].address"),
+        (SHARED.format(""), "wearables[0].subject: whose is cuff?"),
+        (SHARED.format("subject = 'p'\nshared = ['q']"), "wearables[0].subject"),
+        (SHARED.format("users = {1 = 'p'}\nshared = ['q']"), "wearables[0].subject"),
+        (SHARED.format("users = {300 = 'p'}"), "wearables[0].users: a user slot"),
+        (SHARED.format("users = {one = 'p'}"), "wearables[0].users: a user slot"),
+        (SHARED.format("users = {1 = 'Anna'}"), "wearables[0].users"),
+        (SHARED.format("shared = ['Anna']"), "wearables[0].shared[0]"),
+        (SHARED.format("shared = ['p']\nminutes = 0"), "wearables[0].minutes"),
+        (SECURED.format("passkey = '12345'"), "wearables[0].passkey: takes six digits"),
+        (SECURED.format("passkey = 123456"), "wearables[0].passkey"),
+        (SECURED.format("irk = 'abc'"), "wearables[0].irk: takes 32 hexadecimal"),
+        (
+            SECURED.format("passkey = '012345'\npasskey_file = 'x'"),
+            "wearables[0].passkey: there is a passkey_file",
+        ),
+        ("[gateway]\nadapter = ['hci0', 'hci0']", "gateway.adapter: one is there"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_path(text, words):
@@ -55,3 +81,34 @@ def test_a_secret_is_the_first_line_of_its_file(tmp_path):
     assert config.secret("") == ""
     with pytest.raises(ConfigError, match="none"):
         config.secret(str(tmp_path / "none"))
+
+
+def test_a14_a_wearable_says_whose_it_can_be():
+    [cuff] = config.parse(
+        SHARED.format("users = {1 = 'p-1', 2 = 'p-2', 3 = 'p-1'}")
+    ).gateway.wearables
+    assert cuff.users == {1: "p-1", 2: "p-2", 3: "p-1"}
+    assert cuff.subjects == ("p-1", "p-2")
+    [cuff] = config.parse(SHARED.format("shared = ['p-1']")).gateway.wearables
+    assert (cuff.subjects, cuff.minutes) == (("p-1",), 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "adapters"),
+    [("''", ("",)), ("'hci1'", ("hci1",)), ("['hci0', 'usb:0']", ("hci0", "usb:0"))],
+)
+def test_a_gateway_has_one_adapter_or_several(text, adapters):
+    assert config.parse(f"[gateway]\nadapter = {text}").gateway.adapters == adapters
+
+
+def test_a_passkey_is_six_digits_wherever_it_stands(tmp_path):
+    path = tmp_path / "passkey"
+    worn = {"device": "a", "subject": "p-1", "address": "C0:00:00:00:00:01"}
+    assert config.passkey(config.Wearable(**worn)) == ""
+    assert config.passkey(config.Wearable(**worn, passkey="000042")) == "000042"
+    path.write_text("000042\n")
+    filed = config.Wearable(**worn, passkey_file=str(path))
+    assert config.passkey(filed) == "000042"
+    path.write_text("my birthday\n")
+    with pytest.raises(ConfigError, match="six digits"):
+        config.passkey(filed)

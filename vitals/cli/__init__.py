@@ -29,6 +29,8 @@ def parser() -> argparse.ArgumentParser:
         add(commands)
     for add in (_export, _import, _migrate, _backup, _restore):
         add(commands)
+    for add in (_check_in, _assign, _assignments):
+        add(commands)
     return top
 
 
@@ -101,6 +103,14 @@ def _sim(commands: Parsers) -> None:
     sim.add_argument(
         "--fault", action="append", default=[], metavar="DEVICE:KIND@AT+FOR"
     )
+    sim.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="DEVICE:KEY=VALUE",
+        help="change a wearable: strap-1:private_s=900",
+    )
+    sim.add_argument("--bonds", metavar="FILE", help="keep the wearables' bonds")
     sim.add_argument("--speed", type=float, metavar="X", help="of simulated time")
     sim.add_argument("--port", type=int, help="of the radio (0: any)")
     sim.add_argument("--seconds", type=float, help="stop by itself after this long")
@@ -259,6 +269,58 @@ def _user(commands: Parsers) -> None:
     add.set_defaults(command=_later("people", "add"))
     passwd.set_defaults(command=_later("people", "passwd"))
     listing.set_defaults(command=_later("people", "show"))
+
+
+def _check_in(commands: Parsers) -> None:
+    check_in = commands.add_parser(
+        "check-in",
+        help="say who uses a shared wearable now",
+        description="What a shared wearable measures from now on is this person's, for"
+        " so many minutes or until the next check-in.",
+    )
+    check_in.add_argument("device", metavar="DEVICE")
+    check_in.add_argument("subject", metavar="SUBJECT", help="a pseudonym: p-1001")
+    check_in.add_argument("--minutes", type=float, help="default: the wearable's own")
+    check_in.add_argument("--why", default="", help="for the audit trail")
+    check_in.add_argument("--by", metavar="NAME", help="who says so (default: you)")
+    _to_gateway(check_in)
+    check_in.set_defaults(command=_later("assigning", "check_in"))
+
+
+def _assign(commands: Parsers) -> None:
+    assign = commands.add_parser(
+        "assign",
+        help="correct whose readings are whose",
+        description="What a wearable measured at a time, or from one to another, is"
+        " this person's.  Readings that wait get an owner; those that another person"
+        " has are moved.  Times are UTC unless they say otherwise.",
+    )
+    assign.add_argument("device", metavar="DEVICE")
+    assign.add_argument("subject", metavar="SUBJECT", help="a pseudonym, or - : nobody")
+    when = assign.add_mutually_exclusive_group(required=True)
+    when.add_argument("--at", metavar="TIME", help="of a reading: 2026-01-31T08:05:12Z")
+    when.add_argument("--from", dest="since", metavar="TIME", help="first of several")
+    assign.add_argument("--to", dest="until", metavar="TIME", help="and the last")
+    assign.add_argument("--user", type=int, metavar="SLOT", help="only of this slot")
+    assign.add_argument("--why", required=True, help="for the audit trail")
+    assign.add_argument("--by", metavar="NAME", help="who says so (default: you)")
+    _to_gateway(assign)
+    assign.set_defaults(command=_later("assigning", "assign"))
+
+
+def _assignments(commands: Parsers) -> None:
+    shown = commands.add_parser(
+        "assignments", help="show readings that wait for an owner, and the audit trail"
+    )
+    _to_gateway(shown)
+    shown.set_defaults(command=_later("assigning", "show"))
+
+
+def _to_gateway(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--gateway", metavar="NAME", help="default: gateway.name of the configuration"
+    )
+    _config(command)
 
 
 def _port(text: str) -> int:

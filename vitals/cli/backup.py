@@ -90,6 +90,7 @@ def restore(chosen: argparse.Namespace) -> None:
 def _names(data: Path) -> Iterator[str]:
     """Give the files to back up, in the order that makes them fit."""
     others = {path.name for path in data.glob("*.db") if _is_sqlite(path)}
+    others |= {path.name for path in data.glob("bonds-*.json")}
     for name in (*FIRST, *sorted(others.difference(FIRST, LAST)), *LAST):
         if (data / name).is_file():
             yield name

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from gateway.identity import Identities, keys_of
 from gateway.survey import Heard, survey
 from vitals import config
 from vitals.gatt import uuid
@@ -27,9 +28,10 @@ def main(chosen: argparse.Namespace) -> int:
     """Listen for some time, then list who was heard."""
     path = Path(chosen.config)
     wanted = config.load(path).gateway if path.exists() else config.Gateway()
-    adapter = wanted.adapter if chosen.adapter is None else chosen.adapter
+    adapters = wanted.adapters if chosen.adapter is None else (chosen.adapter,)
+    known = Identities(keys_of({one.address: one.irk for one in wanted.wearables}))
     print(f"listening for {chosen.seconds:g} s ...", flush=True)
-    found = asyncio.run(survey(adapter, chosen.seconds))
+    found = asyncio.run(survey(adapters, chosen.seconds, known=known))
     ours = {one.address.upper(): one.device for one in wanted.wearables}
     print(listing(found, ours))
     return 0

@@ -2,10 +2,11 @@
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from vitals import ConfigError, config
@@ -31,6 +32,8 @@ def show() -> None:
     print("Scenarios, for --scenario NAME:")
     for name in scenario.names():
         print(f"  {name:22}{scenario.load(name).about}")
+    print("\nKeys of a wearable, for --set DEVICE:KEY=VALUE (DEVICE may be `all`),")
+    print("are those of [[sim.wearables]] in deploy/vitals.toml.")
     print("\nFaults, for --fault DEVICE:KIND[@AT][+FOR][/EVERY][*PROBABILITY][=AMOUNT]")
     print("(DEVICE may be `all`; times in simulated seconds) and for the file's")
     print("[[sim.wearables.faults]]:")
@@ -65,6 +68,8 @@ def settings(chosen: argparse.Namespace) -> Sim:
         speed=chosen.speed or sim.speed,
         port=sim.port if chosen.port is None else chosen.port,
         ledger=chosen.ledger or sim.ledger,
+        bonds=chosen.bonds or sim.bonds,
+        wearables=_changed(sim.wearables, chosen.set),
     )
     faults = [parse(word) for word in chosen.fault]
     adapter = tuple(fault for device, fault in faults if device == NAME)
@@ -77,19 +82,56 @@ def settings(chosen: argparse.Namespace) -> Sim:
     )
 
 
+def _changed(
+    wearables: Sequence[SimWearable], words: Sequence[str]
+) -> tuple[SimWearable, ...]:
+    """Give the wearables with the keys that the command line sets."""
+    from firmware_sim.cast import device_name
+
+    said: dict[str, dict[str, str]] = {}
+    for word in words:
+        device, _, setting = word.partition(":")
+        key, _, value = setting.partition("=")
+        said.setdefault(device, {})[key] = value
+    _exist("--set", said, wearables)
+    return tuple(
+        _with(one, said.get("all", {}) | said.get(device_name(one), {}))
+        for one in wearables
+    )
+
+
+def _with(wearable: SimWearable, settings: Mapping[str, str]) -> SimWearable:
+    """Give a wearable with other settings, as if its file had said so."""
+    if not settings:
+        return wearable
+    table = msgspec.to_builtins(wearable) | settings
+    try:
+        return msgspec.convert(table, SimWearable, strict=False)
+    except msgspec.ValidationError as error:
+        words = " ".join(f"{key}={value}" for key, value in settings.items())
+        raise ConfigError(f"--set {words}: {error}") from error
+
+
+def _exist(
+    option: str, devices: Iterable[str], wearables: Sequence[SimWearable]
+) -> None:
+    """Refuse a device that is not there."""
+    from firmware_sim.cast import device_name
+
+    named = {device_name(wearable) for wearable in wearables}
+    for device in devices:
+        if device != "all" and device not in named:
+            there = ", ".join(sorted(named)) or "none"
+            raise ConfigError(f"{option} {device}: no such device; there is {there}")
+
+
 def _troubled(
     wearables: Sequence[SimWearable], faults: Sequence[tuple[str, SimFault]]
 ) -> tuple[SimWearable, ...]:
     """Give each wearable its faults of the command line beside those of its file."""
     from firmware_sim.cast import device_name
 
-    named = {device_name(wearable) for wearable in wearables}
-    for device, fault in faults:
-        if device != "all" and device not in named:
-            there = ", ".join(sorted(named)) or "none"
-            raise ConfigError(
-                f"--fault {device}:{fault.kind}: no such device; there is {there}"
-            )
+    _exist("--fault", (device for device, _ in faults), wearables)
     return tuple(
         replace(
             wearable,
@@ -117,6 +159,7 @@ async def serve(sim: Sim, seconds: float | None) -> None:
 def _hint(sim: Sim, port: int) -> str:
     """Give the part of a gateway's configuration that reads these wearables."""
     from firmware_sim.cast import device_name
+    from firmware_sim.identity import irk
 
     lines = [
         "# for a gateway:",
@@ -130,4 +173,7 @@ def _hint(sim: Sim, port: int) -> str:
             f'subject = "{wearable.person}"',
             f'address = "{wearable.address}"',
         ]
+        lines += [f'passkey = "{wearable.passkey}"'] if wearable.passkey else []
+        if wearable.private_s:
+            lines += [f'irk = "{irk(sim.seed, wearable.address).hex()}"']
     return "\n".join(lines)

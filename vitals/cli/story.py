@@ -110,7 +110,9 @@ def address(number: int) -> str:
 
 def subjects(settings: Config) -> list[str]:
     """Give the demo's patients, in order of appearance."""
-    return list(dict.fromkeys(w.subject for w in settings.gateway.wearables))
+    return list(
+        dict.fromkeys(s for w in settings.gateway.wearables for s in w.subjects)
+    )
 
 
 def _people(cast: tuple[Worn, ...]) -> tuple[SimPerson, ...]:

@@ -1,5 +1,8 @@
 """MQTT.  Home of paho."""
 
-from vitals.mqtt.bus import MqttBus
+from vitals.mqtt.lean import postponed
+
+with postponed("urllib.request"):
+    from vitals.mqtt.bus import MqttBus
 
 __all__ = ["MqttBus"]

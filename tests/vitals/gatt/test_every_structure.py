@@ -1,14 +1,14 @@
 """What is true of every structure: one contract, one list."""
 
-import random
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 from bleak.uuids import normalize_uuid_16, uuidstr_to_str
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.golden import octets, vectors
+from gateway.decode import DECODERS
+from tests import fuzz
 from vitals.errors import MalformedData
 from vitals.gatt import (
     battery,
@@ -35,7 +35,7 @@ from vitals.gatt.health_thermometer import (
     TemperatureType,
 )
 from vitals.gatt.heart_rate import HeartRateMeasurement
-from vitals.gatt.numbers import parse_float, parse_sfloat
+from vitals.gatt.numbers import Special, parse_float, parse_sfloat
 from vitals.gatt.pulse_oximeter import Continuous, PlxFeatures, SpotCheck
 from vitals.gatt.record_access import RecordAccess
 
@@ -172,46 +172,12 @@ def test_a_structure_is_immutable_and_small(structure):
         setattr(object.__new__(structure), first, 0)
 
 
-# Octets per flag bit, from the tables of the GATT Specification Supplement; the first
-# number is what is always there, the flags included.
-LENGTHS = {
-    HeartRateMeasurement: (2, {0: 1, 3: 2}, {5, 6, 7}),
-    BloodPressureMeasurement: (7, {1: 7, 2: 2, 3: 1, 4: 2}, {5, 6, 7}),
-    TemperatureMeasurement: (5, {1: 7, 2: 1}, {3, 4, 5, 6, 7}),
-    SpotCheck: (5, {0: 7, 1: 2, 2: 3, 3: 2}, {5, 6, 7}),
-    Continuous: (5, {0: 4, 1: 4, 2: 2, 3: 3, 4: 2}, {5, 6, 7}),
-    GlucoseMeasurement: (10, {0: 2, 1: 3, 3: 2}, {5, 6, 7}),
-}
-
-
-def well_formed(structure, flags, length):
-    """Say from the table alone whether a value of this length is well-formed."""
-    least, sizes, reserved = LENGTHS[structure]
-    bits = {bit for bit in range(8) if flags >> bit & 1}
-    rest = length - least - sum(sizes.get(bit, 0) for bit in bits)
-    if structure is HeartRateMeasurement and 4 in bits:  # RR intervals to the end
-        return rest >= 0 and rest % 2 == 0
-    return rest == 0 or (rest > 0 and bool(bits & reserved))
-
-
 def parses(structure, data):
     try:
         structure.parse(data)
     except MalformedData:
         return False
     return True
-
-
-@pytest.mark.parametrize("structure", LENGTHS, ids=lambda s: s.__name__)
-def test_every_flags_octet_asks_for_exactly_its_octets(structure):
-    octet = random.Random(structure.__name__).randbytes
-    assert not parses(structure, b"")
-    for flags in range(256):
-        for length in range(1, 25):
-            data = bytes([flags]) + octet(length - 1)
-            assert parses(structure, data) == well_formed(structure, flags, length), (
-                data.hex()
-            )
 
 
 @pytest.mark.parametrize(
@@ -232,48 +198,90 @@ def test_a_structure_without_flags_has_one_length(structure, length):
     assert [n for n in range(25) if parses(structure, bytes(n))] == [length]
 
 
-def mutated(octet, data):
-    """Flip, cut, repeat or insert: one change of the kind that a bad radio makes."""
-    at, change = octet.randrange(len(data) + 1), octet.randrange(4)
-    if change == 0 and at < len(data):
-        return data[:at] + bytes([data[at] ^ 1 << octet.randrange(8)]) + data[at + 1 :]
-    if change == 1:
-        return data[:at]
-    if change == 2:
-        return data[at:] + data[:at]
-    return data[:at] + octet.randbytes(1 + at % 3) + data[at:]
+every_decoder = pytest.mark.parametrize(
+    "structure", fuzz.SEEDS, ids=lambda structure: structure.__name__
+)
 
 
-FUZZED = [
-    (HeartRateMeasurement, "heart_rate", "vector"),
-    (BloodPressureMeasurement, "blood_pressure", "vector"),
-    (TemperatureMeasurement, "health_thermometer", "vector"),
-    (SpotCheck, "pulse_oximeter", "spot_check"),
-    (Continuous, "pulse_oximeter", "continuous"),
-    (GlucoseMeasurement, "glucose", "measurement"),
-    (GlucoseContext, "glucose", "context"),
-]
+def test_the_fuzz_knows_every_decoder():
+    assert set(STRUCTURES) | {GlucoseContext} == set(fuzz.SEEDS)
+    assert set(fuzz.RECORDED.values()) == set(DECODERS)
 
 
-def fuzz(structure, name, table, count):
-    octet = random.Random(f"{name}{table}")
-    seeds = [octets(param.values[0]) for param in vectors(name, table)]
-    damaged = (
-        mutated(octet, mutated(octet, octet.choice(seeds))) for _ in range(count)
-    )
-    good = sum(parses(structure, data) for data in damaged)
-    assert min(good, count - good) > count // 20  # the fuzz reaches both sides
+@every_decoder
+def test_every_flags_octet_asks_for_exactly_its_octets(structure):
+    assert fuzz.every_flag_and_length(structure) == 256 * fuzz.LONGEST + 1
 
 
-@pytest.mark.parametrize(("structure", "name", "table"), FUZZED)
-def test_20_000_damaged_frames_parse_or_are_malformed(structure, name, table):
-    fuzz(structure, name, table, 20_000)
+@every_decoder
+def test_10_000_damaged_values_are_refused_or_read_as_the_oracle_does(structure):
+    taken = fuzz.damaged(structure, 10_000)
+    assert min(taken, 10_000 - taken) > 10_000 // 20  # the fuzz reaches both sides
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("structure", "name", "table"), FUZZED)
-def test_200_000_damaged_frames_parse_or_are_malformed(structure, name, table):
-    fuzz(structure, name, table, 200_000)
+@every_decoder
+def test_200_invented_values_are_refused_or_read_as_the_oracle_does(structure):
+    tried, taken = fuzz.invented(structure, 200)
+    assert tried >= 200
+    assert 0 < taken < tried
+
+
+@pytest.mark.soak
+@every_decoder
+def test_200_000_damaged_and_5_000_invented_values(structure):
+    taken = fuzz.damaged(structure, 200_000)
+    assert min(taken, 200_000 - taken) > 10_000
+    tried, taken = fuzz.invented(structure, 5_000)
+    assert tried >= 5_000
+    assert 0 < taken < tried
+
+
+class NoSpecials(BloodPressureMeasurement):
+    """A control that reads the pattern of NaN as a number."""
+
+    @classmethod
+    def parse(cls, data):
+        said = BloodPressureMeasurement.parse(data)
+        wrong = said.systolic is Special.NAN
+        return replace(said, systolic=2047.0) if wrong else said
+
+
+class Deaf(BloodPressureMeasurement):
+    """A control that takes what is too long."""
+
+    @classmethod
+    def parse(cls, data):
+        try:
+            return BloodPressureMeasurement.parse(data)
+        except MalformedData:
+            return BloodPressureMeasurement.parse(data[:-1])
+
+
+class Strict(BloodPressureMeasurement):
+    """A control that refuses a good value."""
+
+    @classmethod
+    def parse(cls, data):
+        if len(data) == 7:
+            raise MalformedData("too short for my taste")
+        return BloodPressureMeasurement.parse(data)
+
+
+class Broken(BloodPressureMeasurement):
+    """A control that trips over what is too short."""
+
+    @classmethod
+    def parse(cls, data):
+        return BloodPressureMeasurement.parse(data) if data[6] else None
+
+
+@pytest.mark.parametrize("wrong", [NoSpecials, Deaf, Strict, Broken])
+def test_a_decoder_that_is_wrong_would_be_found(monkeypatch, wrong):
+    control = type("BloodPressureMeasurement", (wrong,), {"__slots__": ()})
+    seeds = fuzz.SEEDS[BloodPressureMeasurement]
+    monkeypatch.setitem(fuzz.SEEDS, control, seeds)
+    with pytest.raises((AssertionError, IndexError)):
+        fuzz.damaged(control, 10_000)
 
 
 SERVICES = {

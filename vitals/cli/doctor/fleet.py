@@ -31,4 +31,10 @@ def _gateway(name: str, status: GatewayStatus, now: Instant) -> Finding:
     text += f", {status.malformed} malformed"
     if status.queued > MANY:
         return warning("gateway", f"{text}; does ingest run, is its store there?")
+    if status.waiting:
+        advice = "`vitals assignments` lists them, docs/assignment.md tells more"
+        words = (
+            f"{name}: {status.waiting} readings wait: nobody has said whose they are"
+        )
+        return warning("gateway", f"{words}; {advice}")
     return ok("gateway", text)

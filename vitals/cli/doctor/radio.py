@@ -116,8 +116,11 @@ def check(wanted: config.Gateway) -> Iterator[Finding]:
     """Check all that lies between us and the air."""
     from gateway.radio import native
 
-    if not native(wanted.adapter):
-        yield ok("radio", f"{wanted.adapter}, without BlueZ")
+    for other in wanted.adapters:
+        if not native(other):
+            yield ok("radio", f"{other}, without BlueZ")
+    system = [one for one in wanted.adapters if native(one)]
+    if not system:
         return
     from gateway.adapter import objects
 
@@ -128,16 +131,19 @@ def check(wanted: config.Gateway) -> Iterator[Finding]:
         yield missing(error)
         return
     yield version(ask_version())
-    yield adapter(adapters(there), wanted.adapter)
+    for one in system:
+        yield adapter(adapters(there), one)
 
 
 def heard(wanted: config.Gateway, seconds: float) -> dict[str, int] | Finding:
     """Listen for our wearables; give dBm by address, or why nobody can be heard."""
+    from gateway.identity import Identities, keys_of
     from gateway.survey import survey
 
+    known = Identities(keys_of({one.address: one.irk for one in wanted.wearables}))
     addresses = {wearable.address.upper() for wearable in wanted.wearables}
     try:
-        found = asyncio.run(survey(wanted.adapter, seconds, addresses))
+        found = asyncio.run(survey(wanted.adapters, seconds, addresses, known))
     except VitalsError as error:
         return problem("radio", str(error))
     return {one.address: one.rssi for one in found if one.address in addresses}

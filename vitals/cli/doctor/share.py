@@ -60,9 +60,13 @@ def private(settings: config.Config) -> Iterator[tuple[str, str]]:
     for place, wearable in enumerate(gateway.wearables, 1):
         yield wearable.address, f"<address-{place}>"
         yield wearable.device, f"<device-{place}>"
-        yield wearable.subject, f"<subject-{place}>"
+        for subject in wearable.subjects:
+            yield subject, f"<subject-{place}>"
+        yield from ((s, "<secret>") for s in (wearable.passkey, wearable.irk))
+        yield _secret(wearable.passkey_file), "<secret>"
+    for adapter in gateway.adapters:
+        yield adapter.partition(":")[2].rpartition(":")[0], "<radio-host>"
     yield gateway.name, "<gateway>"
-    yield gateway.adapter.partition(":")[2].rpartition(":")[0], "<radio-host>"
     yield mqtt.host, "<broker>"
     yield mqtt.username, "<login>"
     yield store.database, "<database>"

@@ -1,0 +1,130 @@
+"""Takes records that were entered in error out of the SQLite store.
+
+They leave the patient's records and trends, and are kept beside them: what a clinician
+has seen must be possible to find again.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+from ingest.rows import COLUMNS
+from ingest.rows import reading as rebuilt
+from ingest.samples import LONGEST, Sample, samples
+from ingest.schema import RECORD_SLOTS, ROLL, RUNG_SLOTS, RUNGS, WALK
+from ingest.trend import gather
+from vitals import Metric, Reading, wire
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS entered_in_error (
+    device TEXT NOT NULL,
+    gateway TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    subject TEXT NOT NULL,                   -- whose it is not
+    t INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    PRIMARY KEY (device, gateway, seq, subject, t)
+) STRICT"""
+FIND = """
+    SELECT slot, series, t, origin, seq, digest FROM record
+    JOIN series ON series.id = series JOIN origin ON origin.id = origin
+    WHERE slot = ? AND subject = ? AND name = ? AND t = ?
+    AND device = ? AND gateway = ? AND seq = ?
+"""
+MOST_SLOTS = 65_536  # gone through at a time, in search of a stream's newest record
+Bucket = tuple[Metric, int]  # and its start, ms
+
+
+def withdraw(db: sqlite3.Connection, readings: Iterable[Reading]) -> None:
+    """Take readings out; those not there change nothing.  The caller commits."""
+    db.execute(SCHEMA)
+    for reading in readings:
+        record, kind = reading.record, reading.kind
+        payload = wire.encode(record).decode()
+        origin = reading.device, record.gateway or "", record.seq or 0
+        kept = *origin, reading.subject, record.t, kind, payload
+        db.execute(
+            "INSERT OR IGNORE INTO entered_in_error VALUES (?, ?, ?, ?, ?, ?, ?)", kept
+        )
+        slot = record.t // RECORD_SLOTS[kind]
+        asked = slot, reading.subject, kind, record.t, *origin
+        if found := db.execute(FIND, asked).fetchone():
+            _take_out(db, reading, found)
+
+
+def _take_out(db: sqlite3.Connection, reading: Reading, key: tuple[int, ...]) -> None:
+    """Delete a record, and all that is derived of it."""
+    db.execute(
+        "DELETE FROM record"
+        " WHERE (slot, series, t, origin, seq, digest) = (?, ?, ?, ?, ?, ?)",
+        key,
+    )
+    _, series, _, origin, *_ = key
+    if newest := _newest(db, reading, series, origin):
+        db.execute(
+            "UPDATE stream SET n = n - 1, t = ?, seq = ?, digest = ?"
+            " WHERE series = ? AND origin = ?",
+            (*newest, series, origin),
+        )
+    else:
+        db.execute(
+            "DELETE FROM stream WHERE series = ? AND origin = ?", (series, origin)
+        )
+    for rung, width in RUNGS.items():
+        for bucket in gather(samples(reading), width):
+            _roll_again(db, reading, series, rung, bucket)
+
+
+def _newest(
+    db: sqlite3.Connection, like: Reading, series: int, origin: int
+) -> tuple[int, int, int] | None:
+    """Give time, seq and digest of a stream's newest record; None without any.
+
+    Looked for from the one that the stream names back to its first.
+    """
+    query = "SELECT first, t FROM stream WHERE series = ? AND origin = ?"
+    first, last = db.execute(query, (series, origin)).fetchone()
+    slot = RECORD_SLOTS[like.kind]
+    end, step = last // slot, 1
+    while end >= first // slot:
+        found: tuple[int, int, int] | None = db.execute(
+            f"{WALK} SELECT t, seq, digest FROM walk CROSS JOIN record USING (slot)"
+            " WHERE series = :series AND origin = :origin"
+            " ORDER BY t DESC, seq DESC, digest DESC LIMIT 1",
+            {"slot": end - step + 1, "last_slot": end}
+            | {"series": series, "origin": origin},
+        ).fetchone()
+        if found:
+            return found
+        end, step = end - step, min(step * 2, MOST_SLOTS)
+    return None
+
+
+def _roll_again(
+    db: sqlite3.Connection, reading: Reading, series: int, rung: str, bucket: Bucket
+) -> None:
+    """Make a rollup anew from the records: extremes cannot be subtracted."""
+    (metric, start), width = bucket, RUNGS[rung]
+    query = "SELECT id FROM series WHERE subject = ? AND name = ?"
+    (own,) = db.execute(query, (reading.subject, metric.value)).fetchone()
+    key = start // (width * RUNG_SLOTS), own, start
+    db.execute(f"DELETE FROM {rung} WHERE (slot, series, t) = (?, ?, ?)", key)
+    left = _left(db, reading, series, (start, start + width + LONGEST))
+    if b := gather(left, width).get(bucket):
+        db.execute(ROLL.format(rung=rung), (*key, b.n, b.low, b.high, b.total, b.seen))
+
+
+def _left(
+    db: sqlite3.Connection, like: Reading, series: int, between: tuple[int, int]
+) -> Iterator[Sample]:
+    """Give the values of a series' records in a stretch of time."""
+    slot = RECORD_SLOTS[like.kind]
+    rows = db.execute(
+        f"{WALK} SELECT {COLUMNS} FROM walk CROSS JOIN record USING (slot)"
+        " CROSS JOIN origin ON origin.id = origin"
+        " WHERE series = :series AND t >= :start AND t < :stop",
+        {"slot": between[0] // slot, "last_slot": between[1] // slot}
+        | {"series": series, "start": between[0], "stop": between[1]},
+    )
+    for row in rows:
+        yield from samples(rebuilt(like.subject, like.kind, row))

@@ -1,0 +1,72 @@
+"""Whose a reading is: the pure rule, against a plain reading of its sentence."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.assignment import OPEN, Assignment, Occasion, occasion, whose
+from vitals import BloodPressure, BodyTemperature
+
+people = st.sampled_from([None, "p-1", "p-2", "p-3"])
+slots = st.sampled_from([None, 1, 2])
+times = st.integers(0, 20)
+
+
+@st.composite
+def assignments(draw):
+    made = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["check_in", "assign", "slot"]),
+                slots,
+                people,
+                times,
+                times,
+            ),
+            max_size=8,
+        )
+    )
+    return [
+        Assignment(n, what, slot, subject, min(a, b), max(a, b))
+        for n, (what, slot, subject, a, b) in enumerate(made, 1)
+    ]
+
+
+@given(assignments(), times, slots, st.randoms())
+def test_a14_the_latest_word_that_covers_a_time_holds_and_a_hands_before_all(
+    made, t, slot, dice
+):
+    expected = None
+    for only in (("check_in", "slot"), ("assign",)):
+        for one in made:  # in the order in which they were made
+            fits = one.slot is None or one.slot == slot
+            if one.what in only and fits and one.since <= t < one.until:
+                expected = one
+    shuffled = dice.sample(made, len(made))
+    found = whose(shuffled, Occasion(t, True, slot))
+    assert found == (expected.subject if expected else None)
+
+
+def test_a14_a_reading_whose_time_is_not_known_is_never_guessed_into_a_check_in():
+    anna = Assignment(1, "check_in", None, "p-1", 0, OPEN)
+    assert whose([anna], Occasion(5, True)) == "p-1"  # control
+    assert whose([anna], Occasion(5, False)) is None
+
+
+def test_a14_without_its_time_a_reading_is_its_slots_if_that_had_one_person_ever():
+    one = Assignment(1, "slot", 1, "p-1", 0, OPEN)
+    two = Assignment(2, "slot", 2, "p-2", 0, OPEN)
+    later = Assignment(3, "slot", 1, "p-3", 100, OPEN)
+    assert whose([one, two], Occasion(5, False, 1)) == "p-1"
+    assert whose([one, two, later], Occasion(5, False, 1)) is None
+    assert whose([one, two, later], Occasion(5, True, 1)) == "p-1"
+    assert whose([one, two, later], Occasion(100, True, 1)) == "p-3"
+    assert whose([one, two], Occasion(5, True, 3)) is None
+    assert whose([one, two], Occasion(5, True, None)) is None
+
+
+def test_a_slot_that_the_device_does_not_know_is_none():
+    known = BloodPressure(t=5, sys=120, dia=80, user=1)
+    assert occasion(known) == Occasion(5, True, 1)
+    unknown = BloodPressure(t=5, sys=120, dia=80, user=255, q=("clock_unsynced",))
+    assert occasion(unknown) == Occasion(5, False, None)
+    assert occasion(BodyTemperature(t=5, temp=37)) == Occasion(5, True, None)

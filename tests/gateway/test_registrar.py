@@ -1,0 +1,99 @@
+"""Words on whose readings are whose: carried out, refused, or told that they cannot."""
+
+from contextlib import asynccontextmanager
+
+from gateway.commands import Commands
+from gateway.outbox import Outbox
+from gateway.recorder import Recorder
+from gateway.registrar import Registrar
+from gateway.withdrawals import Withdrawals
+from tests.gateway.values import NOON, assign, measured
+from vitals import wire
+from vitals.bus import MemoryBus
+from vitals.config import Wearable
+from vitals.metrics import Metrics
+from vitals.model import Answer, CheckIn, Withdrawn
+from vitals.wire import Message
+
+CUFF = Wearable(device="cuff", address="C0:00:00:00:00:01", shared=("p-1", "p-2"))
+
+
+class Desk:
+    """A registrar, and who speaks with it."""
+
+    def __init__(self, path):
+        self.bus, self.metrics = MemoryBus(), Metrics()
+        self.recorder = Recorder(Outbox(path, "gw-1"), self.metrics, 0)
+        ours = "gw-1", self.bus, self.recorder, self.metrics
+        self.withdrawals = Withdrawals(*ours)
+        told = self.withdrawals.look
+        self.registrar = Registrar(*ours, lambda: NOON, told)
+        handlers = {
+            "check_in": self.registrar.check_in,
+            "assign": self.registrar.assign,
+        }
+        self.commands = Commands(self.bus, "gw-1", handlers, self.metrics)
+        self.answers = self.bus.subscribe(wire.gateway_topic("gw-1", "answer"))
+        self.wrong = self.bus.subscribe(wire.WITHDRAWALS)
+
+    async def say(self, noun):
+        topic = wire.gateway_topic("gw-1", "command")
+        await self.bus.publish(Message(topic, wire.encode(noun)))
+        [delivery] = await self.answers.take(1)
+        return wire.read(Answer, delivery.message.payload)
+
+
+@asynccontextmanager
+async def open_desk(folder, beside):
+    desk = Desk(folder / "gateway.db")
+    rooms = desk.recorder, desk.registrar, desk.commands, desk.withdrawals
+    async with beside(*(room.run() for room in rooms)):
+        desk.registrar.follow([CUFF])
+        yield desk
+    desk.recorder.close()
+
+
+def check_in(subject="p-1", command="1"):
+    return CheckIn(device="cuff", subject=subject, by="nurse", id=command)
+
+
+def test_a14_a_disk_that_refuses_changes_nothing_and_the_sender_hears_it(
+    run, beside, tmp_path
+):
+    async def main():
+        async with open_desk(tmp_path, beside) as desk:
+            await desk.recorder.put(measured())
+            refuse = "PRAGMA query_only = ON"
+            await desk.recorder.ask(lambda box: box._file.execute(refuse))
+            answer = await desk.say(check_in())
+            assert not answer.ok
+            assert answer.text.startswith("the gateway's disk refuses")
+            assert desk.recorder.unassigned == {"cuff": 1}
+            answer = await desk.say(check_in())  # the file is opened anew
+            assert answer.text == "cuff measures p-1 for 10 minutes; 1 readings moved"
+            assert (await desk.say(check_in())).text.endswith("that was said before")
+            assert desk.recorder.unassigned == {}
+
+    run(main())
+
+
+def test_a14_a_withdrawal_is_told_until_ingest_has_taken_it_away(run, beside, tmp_path):
+    async def main():
+        async with open_desk(tmp_path, beside) as desk:
+            await desk.recorder.put(measured())
+            await desk.say(check_in())
+            assert (await desk.say(assign("p-2", id="2"))).ok
+            for _ in range(2):
+                [delivery] = await desk.wrong.take(1)
+                reading = wire.unpack_withdrawal(delivery.message)
+                assert (reading.subject, reading.record.seq) == ("p-1", 1)
+                desk.withdrawals.look()  # as time does
+            word = wire.encode(Withdrawn({"cuff": [(1, 1)]}))
+            topic = wire.gateway_topic("gw-1", "withdrawn")
+            for payload in (b"garbage", word, word):
+                await desk.bus.publish(Message(topic, payload))
+            while await desk.recorder.ask(Outbox.withdrawals):
+                pass
+            assert desk.metrics.counters["gateway_refused_total"] == 1
+
+    run(main())
