@@ -160,7 +160,7 @@ def test_negative_control_telling_before_the_transaction_is_caught(night):
 
 def test_negative_control_acknowledging_before_the_transaction_is_caught(night):
     night = night("ack_first")
-    while night.kills < 8:
+    while night.kills < 25 and night.acked() < night.lines:
         night.kill()
     night.finish()
     assert night.untold()
