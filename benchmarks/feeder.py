@@ -16,6 +16,7 @@ from gateway.commands import Commands
 from gateway.notification import Notification
 from gateway.outbox import Outbox
 from gateway.recorder import Recorder
+from gateway.service import Reporter
 from gateway.uplink import Uplink
 from vitals import HeartRate, Reading
 from vitals.clock import now
@@ -70,6 +71,8 @@ async def run(folder, port, per_s, kind):
         tasks.create_task(uplink.run())
         handlers = {"resend": uplink.resend}
         tasks.create_task(Commands(bus, "gw-1", handlers, Metrics()).run())
+        reporter = Reporter("gw-1", bus, recorder, [], Metrics(), now)
+        tasks.create_task(reporter.run())
         if per_s:
             tasks.create_task(talk(recorder, per_s))
 

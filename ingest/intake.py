@@ -37,12 +37,17 @@ class Mail:
     def __init__(self, messages: Iterable[Message]) -> None:
         self.readings: list[Reading] = []
         self.letters: list[tuple[Message, Letter]] = []
-        self.online: list[str] = []  # gateways that said so
+        self.gateways: dict[str, GatewayStatus | None] = {}  # None: taken off
         self.withdrawn: list[Reading] = []  # entered in error
         self.gone: list[Reading] = []  # come though they were withdrawn before
         for message in messages:
             self._sort(message)
         self.durable = [*numbered(self.readings)]  # once they are stored
+
+    @property
+    def online(self) -> list[str]:
+        """Give the gateways that have said that they are there."""
+        return [name for name, word in self.gateways.items() if word and word.online]
 
     def sift(self, ledger: Ledger) -> None:
         """Set aside what has been withdrawn."""
@@ -65,9 +70,10 @@ class Mail:
             self.letters.append((message, malformed(message, str(error))))
 
     def _status(self, message: Message) -> None:
-        """Note a gateway that is there; an empty payload takes one off the broker."""
-        if message.payload and wire.read(GatewayStatus, message.payload).online:
-            self.online.append(wire.levels(message.topic)[1])
+        """Note a gateway's word; an empty payload takes it off the broker."""
+        empty = not message.payload
+        status = None if empty else wire.read(GatewayStatus, message.payload)
+        self.gateways[wire.levels(message.topic)[1]] = status
 
     def _salvage(self, message: Message) -> None:
         """Take the good records out of a bad batch."""
@@ -93,7 +99,7 @@ class Intake:
     ) -> None:
         self._store, self._ledger = store, ledger
         self.notices = Notices(bus)
-        self.relief = Relief(bus, metrics, clock)
+        self.relief = Relief(bus, ledger, metrics, clock)
         self._metrics, self._clock = metrics, clock
         self._failed = 0  # attempts since the last that succeeded
         self._since = 0.0  # when the first of them was, monotonic s

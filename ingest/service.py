@@ -111,7 +111,7 @@ class Room:
                 await self._left.wait()
 
 
-async def _enter(room: "Room", group: list[Delivery], intake: Intake) -> list[Delivery]:
+async def _enter(room: Room, group: list[Delivery], intake: Intake) -> list[Delivery]:
     """Wait for room; give what is left of the group then, see `ingest.relief`."""
     while group:
         try:
@@ -124,7 +124,7 @@ async def _enter(room: "Room", group: list[Delivery], intake: Intake) -> list[De
     return group
 
 
-async def _promise(belt: Belt, room: "Room", intake: Intake, teller: Teller) -> None:
+async def _promise(belt: Belt, room: Room, intake: Intake, teller: Teller) -> None:
     """Promise and acknowledge what has been stored, in the order in which it came."""
     while True:
         group, storing = await belt.get()
@@ -133,6 +133,7 @@ async def _promise(belt: Belt, room: "Room", intake: Intake, teller: Teller) -> 
         teller.tell(promised.numbers)
         teller.withdrew(promised.withdrawn)
         teller.greet(mail.online)
+        intake.relief.hear(mail.gateways)
         for delivery in group:
             delivery.ack()
         room.leave()

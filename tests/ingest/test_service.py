@@ -159,8 +159,8 @@ def test_a_record_from_elsewhere_is_stored_and_never_promised(house, beat):
     assert house.post.told("/committed") == []
 
 
-def status(gateway, online):
-    payload = wire.encode(GatewayStatus(online=online, t=1))
+def status(gateway, online, keeps=None):
+    payload = wire.encode(GatewayStatus(online=online, t=1, keeps=keeps))
     return Message(wire.gateway_topic(gateway, "status"), payload, retain=True)
 
 
@@ -453,26 +453,33 @@ def test_while_the_store_is_away_what_a_gateway_keeps_is_left_with_it(
     monkeypatch.setattr(service, "LOOK_S", 0.02)
     house = House(tmp_path, Sickly(open_store(config.Store(), tmp_path), 1000))
     numbered = [wire.pack(beat(seq)) for seq in range(1, 11)]
+    played_back = wire.pack(beat(1, t=beat(0).record.t, device="strap-2"))
     elsewhere = wire.pack(beat(11, gateway=None))
 
     async def main():
         async with house.open():
-            house.post.deliver(*numbered, elsewhere)
-            await house.acked(10 - service.AHEAD)
-            assert house.post.acked == numbered[service.AHEAD :]
+            word = status("gw-1", True, keeps=beat(1).record.received)
+            house.post.deliver(word)
+            await house.acked(1)
+            house.post.sent.clear()
+            house.post.deliver(*numbered, played_back, elsewhere)
+            await house.acked(11 - service.AHEAD)
+            assert house.post.acked == [word, *numbered[service.AHEAD :]]
             assert not house.post.told("/committed")
             house.store.failures = 0
-            await house.acked(11)
-            assert house.post.acked[-1] == elsewhere
+            await house.acked(13)
+            assert house.post.acked[-2:] == [played_back, elsewhere]
             (word,) = house.post.told("/command")
             assert wire.read(GatewayCommand, word.payload).action == "resend"
-            assert house.committed() == {"gw-1": {"strap-1": [(1, service.AHEAD)]}}
+            assert house.committed() == {
+                "gw-1": {"strap-1": [(1, service.AHEAD)], "strap-2": [(1, 1)]}
+            }
             house.post.deliver(*numbered)  # as the gateway does then
-            await house.acked(21)
+            await house.acked(23)
 
     asyncio.run(main())
-    assert house.store.count() == 11
-    assert house.committed() == {"gw-1": {"strap-1": [(1, 10)]}}
+    assert house.store.count() == 12
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 10)], "strap-2": [(1, 1)]}}
     house.close()
 
 
