@@ -2,9 +2,9 @@
 
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
 is never edited by hand.  Without names everything runs, at the sizes that the README
-quotes (about an hour): duels, demo, recorded_heart, gateway, gateway_bluez,
-bluez_recovery, kills, power, outbox, outbox_week, store,
-night, fuzz.  With --quick what takes
+quotes (about an hour and a half): duels, demo, recorded_heart, gateway, gateway_bluez,
+bluez_recovery, kills, power, outbox, outbox_week, ingest_write, ingest_path,
+ingest_poison, ingest_kills, ingest_outage, store, night, fuzz.  With --quick what takes
 long is done small, and the table says so.
 """
 
@@ -57,6 +57,11 @@ MEASUREMENTS = {
     "power": program("power"),
     "outbox": program("outbox"),
     "outbox_week": program("outbox", "--week"),
+    "ingest_write": program("ingest_write"),
+    "ingest_path": program("ingest_path"),
+    "ingest_poison": program("ingest_poison"),
+    "ingest_kills": program("ingest_kills"),
+    "ingest_outage": program("ingest_outage"),
     "store": program("store"),
     "night": program("night"),
     "fuzz": program("fuzz"),
@@ -66,6 +71,11 @@ QUICK = {
     "gateway_bluez": program("gateway_bluez", "--seconds", "30"),
     "power": program("power", "--kills", "10"),
     "outbox_week": lambda: print("left out"),
+    "ingest_write": program("ingest_write", "--rounds", "3"),
+    "ingest_path": program("ingest_path", "--rounds", "2"),
+    "ingest_poison": program("ingest_poison", "--rounds", "2"),
+    "ingest_kills": program("ingest_kills", "--kills", "10"),
+    "ingest_outage": program("ingest_outage", "--seconds", "30"),
     "store": program("store", "--days", "5", "--seconds", "40"),
     "night": program("night", "--hours", "0.5"),
     "fuzz": program("fuzz", "--damaged", "10000", "--invented", "500"),

@@ -115,6 +115,60 @@ def _outbox(found):
         )
 
 
+def _ingest(found):
+    for part in (_write, _path, _poison, _ingest_kills, _outage):
+        yield from part(found)
+
+
+def _write(found):
+    if write := found.get("ingest_write"):
+        what = "decoded records into influxd: share of prebuilt / of batched Points"
+        yield what, slashed(write, "of_prebuilt", "of_points", unit=" times")
+
+
+def _path(found):
+    names = {"single": "single records", "batch_50": "batches of 50"}
+    for part, words in names.items():
+        if path := found.get("ingest_path", {}).get(part):
+            rates = slashed(path["records_per_s"], "ours", "plain", unit=" records/s")
+            yield f"MQTT into influxd, {words}: ours / plain paho", rates
+            spent = slashed(path["own_us_per_record"], "ours", "plain", unit=" µs")
+            yield f"CPU time of ingest for a record, {words}: ours / plain paho", spent
+
+
+def _poison(found):
+    if poison := found.get("ingest_poison"):
+        what = f"{poison['hostile']} hostile messages among {poison['good']}: "
+        what += "stored / buried of / throughput of without"
+        names = "stored", "buried", "to_be_buried", "throughput_of_without"
+        yield what, slashed(poison, *names)
+
+
+def _ingest_kills(found):
+    if kills := found.get("ingest_kills"):
+        cases = {"": kills, ", forgetting on PUBACK": kills["control"]}
+        for words, one in cases.items():
+            what = f"{one['kills']} SIGKILLs of gateway, broker, ingest, influxd{words}"
+            figures = slashed(one, "confirmed", "lost", "doubled")
+            yield f"{what}: confirmed / lost / doubled", figures
+
+
+def _outage(found):
+    if outage := found.get("ingest_outage"):
+        what = f"influxd away for {outage['away_s']:.0f} s: "
+        sizes = slashed(outage, "rss_before_mb", "rss_most_mb", unit=" MB")
+        yield what + "memory of ingest before / most", sizes
+        ends = slashed(outage, "confirmed", "stored", "lost", "doubled")
+        yield what + "confirmed / stored / lost / doubled", ends
+        yield what + "drained", f"{outage['drained_per_s']} records/s"
+        yield what + "live records are stored again", f"{outage['live_again_s']} s"
+        ages = slashed(outage["live_age_s"], "while_draining_most", "afterwards_p50")
+        yield (
+            what + "age of the newest record, most while draining / afterwards",
+            (f"{ages} s"),
+        )
+
+
 def _store(found):
     store = found.get("store", {})
     if trend := store.get("trend"):
@@ -165,6 +219,7 @@ PARTS = (
     _recovery,
     _outbox,
     _week,
+    _ingest,
     _store,
     _fuzz,
     _duels,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -90,6 +91,7 @@ async def run(
     known = settings.name, bus, recorder, metrics, clock
     registrar = Registrar(*known, told=withdrawals.look)
     handlers: dict[str, Handler] = {
+        "resend": uplink.resend,
         "check_in": registrar.check_in,
         "assign": registrar.assign,
     }
@@ -195,6 +197,7 @@ class Reporter:
             t=self._clock(),
             version=__version__,
             queued=queued,
+            keeps=await self._keeps(),
             waiting=sum(self._recorder.unassigned.values()),
             dropped=self._recorder.dropped,
             disk=self._disk,
@@ -204,6 +207,18 @@ class Reporter:
             since=self._since,
         )
         return _status(self._gateway, status)
+
+    async def _keeps(self) -> Instant | None:
+        """Give from when on every record is on the disk that is not committed."""
+        moment = self._clock()
+        try:
+            oldest = await self._recorder.ask(Outbox.pending, 0, 1)
+        except sqlite3.Error:
+            return None
+        for row in oldest:
+            (reading,) = wire.unpack(Message(row.topic, row.payload))
+            return Instant(min(moment, reading.record.received or moment))
+        return moment
 
     async def _device(self, attendant: Attendant) -> None:
         device, status = attendant.device, self._status(attendant)

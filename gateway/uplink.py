@@ -49,6 +49,10 @@ class Uplink:
             group.create_task(self._live())
             group.create_task(self._backlog())
 
+    async def resend(self, _: Message) -> None:
+        """Hear that ingest wants everything that is not committed."""
+        self.rewind()
+
     def rewind(self) -> None:
         """Publish everything that is not committed again."""
         self._flight = Flight()

@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS dead (
 ) STRICT"""
 COLUMN = "ALTER TABLE dead ADD COLUMN gateway TEXT NOT NULL DEFAULT ''"
 INDEX = "CREATE INDEX IF NOT EXISTS dead_by_age ON dead (promised, t)"
-LETTERS = 10_000  # kept at most, beside those promised
+LETTERS = 50_000  # kept at most, beside those promised
 OCTETS = 64 << 20  # of their payloads
 FIRST_OCTETS = 64 << 10  # kept of one payload that was not promised
 PROMISES = 1000  # letters promised to one gateway
@@ -50,6 +50,7 @@ PROMISED_OCTETS = 16 << 20  # of their payloads
 ALL_PROMISED_OCTETS = 128 << 20  # to all gateways: anybody can invent one
 OVERHEAD = 512  # octets that a letter costs beside its payload
 DAYS = 90
+HOUR = 3_600_000  # ms
 
 
 class Letter(Struct, frozen=True):
@@ -82,6 +83,7 @@ class DeadLetters:
         self._octets = 0
         self._promises: dict[str, tuple[int, int]] = {}  # count and octets by gateway
         self._promised_octets = 0
+        self._swept = Instant(0)  # when the oldest were last looked for
 
     def open(self, db: sqlite3.Connection) -> None:
         """Make the table if it is not there, and see how full it is."""
@@ -107,8 +109,10 @@ class DeadLetters:
             " gateway = max(gateway, excluded.gateway)",
             [_row(letter, now) for letter in letters],
         )
-        if letters:
-            self._trim(db, now)
+        self._count += len(letters)  # too much, if some were there: measured when full
+        self._octets += sum(len(letter.payload) for letter in letters)
+        self._trim(db, now)
+        if any(letter.promised for letter in letters):
             self._measure_promises(db)
 
     def newest(self, db: sqlite3.Connection, limit: int) -> list[Letter]:
@@ -122,8 +126,11 @@ class DeadLetters:
 
     def _trim(self, db: sqlite3.Connection, now: Instant) -> None:
         """Drop what is too old, and of what was not promised what is too much."""
-        db.execute("DELETE FROM dead WHERE t < ?", (now - DAYS * 86_400_000,))
-        self._measure(db)
+        if now - self._swept > HOUR:
+            db.execute("DELETE FROM dead WHERE t < ?", (now - DAYS * 86_400_000,))
+            self._swept = now
+        if self._count > LETTERS or self._octets > OCTETS:
+            self._measure(db)
         while self._count > LETTERS or self._octets > OCTETS:
             db.execute(
                 "DELETE FROM dead WHERE rowid IN (SELECT rowid FROM dead"

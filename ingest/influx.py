@@ -7,6 +7,9 @@ speak.
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from urllib.parse import urlsplit
+from zlib import compress
 
 from influxdb_client.client.write_api import SYNCHRONOUS, WriteApi
 from influxdb_client.rest import ApiException
@@ -26,6 +29,8 @@ BATCH = 5000  # readings in one request
 ERRATA = "entered_in_error"  # measurement of what was withdrawn
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+GZIP = 31  # zlib's window bits with a gzip header
 
 
 class InfluxStore(InfluxHistory):
@@ -35,11 +40,15 @@ class InfluxStore(InfluxHistory):
         super().__init__(influx)
         self._due = due
         self._rollups = Rollups(influx, due, self._send_rollups)
-        path = WriteApi if influx.settings.organisation else _WriteApi
-        self._write = path(influx.client, SYNCHRONOUS)
+        self._write = _WriteApi(influx.client, SYNCHRONOUS)
+        self._write.gzip = urlsplit(influx.settings.url).hostname not in LOOPBACK
+        self._poster = ThreadPoolExecutor(1, "influx")
 
     def write(self, readings: Sequence[Reading]) -> Written:
-        """Store readings; those that InfluxDB will not have are refused one by one."""
+        """Store readings; those that InfluxDB will not have are refused one by one.
+
+        While a batch is on its way the lines of the next are made.
+        """
         refused: list[tuple[Reading, str]] = []
         with self._due.noting(marks(readings)):
             self._write_all(readings, refused)
@@ -66,6 +75,7 @@ class InfluxStore(InfluxHistory):
 
     def close(self) -> None:
         """Close the connections."""
+        self._poster.shutdown()
         self._due.close()
         super().close()
 
@@ -73,14 +83,20 @@ class InfluxStore(InfluxHistory):
         self, readings: Sequence[Reading], refused: list[tuple[Reading, str]]
     ) -> None:
         """Write readings in batches."""
+        under_way: Future[None] | None = None
         for place in range(0, len(readings), BATCH):
             batch = readings[place : place + BATCH]
-            self._post(batch, [lines(r).encode() for r in batch], refused)
+            encoded = [lines(reading) for reading in batch]
+            if under_way:
+                under_way.result()
+            under_way = self._poster.submit(self._post, batch, encoded, refused)
+        if under_way:
+            under_way.result()
 
     def _post(
         self,
         readings: Sequence[Reading],
-        encoded: Sequence[bytes],
+        encoded: Sequence[str],
         refused: list[tuple[Reading, str]],
     ) -> None:
         """Write a batch; halve it until the points that are wrong stand alone.
@@ -88,7 +104,7 @@ class InfluxStore(InfluxHistory):
         What InfluxDB has stored of a batch that it answered with an error is written
         again, which changes nothing.
         """
-        why = self._send(b"\n".join(encoded))
+        why = self._send("\n".join(encoded).encode())
         if not why:
             return
         if len(readings) == 1:
@@ -162,7 +178,9 @@ def _errata(one: Reading) -> Iterator[str]:
 
 
 class _WriteApi(WriteApi):  # type: ignore[misc]
-    """Writes to `/write`, which 1.x and 3.x have as well as 2.x."""
+    """Writes to `/write`, which 1.x and 3.x have as well as 2.x, or where 2.x does."""
+
+    gzip = False
 
     def _post_write(
         self,
@@ -173,11 +191,18 @@ class _WriteApi(WriteApi):  # type: ignore[misc]
         precision: str,
         **settings: dict[str, object],
     ) -> object:
+        path, query = "/write", [("db", bucket), ("precision", precision)]
+        if org != "-":
+            path, query = "/api/v2/write", [("org", org), ("bucket", bucket), query[1]]
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        if self.gzip:
+            headers["Content-Encoding"] = "gzip"
+            body = compress(body, 1, wbits=GZIP)
         return self._influxdb_client.api_client.call_api(
-            "/write",
+            path,
             "POST",
-            query_params=[("db", bucket), ("precision", precision)],
-            header_params={"Content-Type": "text/plain; charset=utf-8"},
+            query_params=query,
+            header_params=headers,
             body=body,
             urlopen_kw=settings.get("urlopen_kw") or {},
         )

@@ -22,8 +22,13 @@ class Influx:
 
     def __init__(self, settings: Settings, authorization: str = "") -> None:
         self.settings = settings
-        org = settings.organisation or "-"
-        self.client = InfluxDBClient(settings.url, None, timeout=TIMEOUT_MS, org=org)
+        self.client = InfluxDBClient(
+            settings.url,
+            None,
+            timeout=TIMEOUT_MS,
+            org=settings.organisation or "-",
+            ssl_ca_cert=settings.ca or None,
+        )
         if authorization:
             self.client.api_client.set_default_header("Authorization", authorization)
 

@@ -70,6 +70,7 @@ class Ledger:
         self._wearers: dict[Stream, Wearers] = {}
         self._db: sqlite3.Connection | None = None
         self._given = self._held = 0  # over all streams
+        self._version = -1  # of the file, as SQLite counts others' commits
         self.dead, self._withdrawn = DeadLetters(), Withdrawn()
         with self._lock:
             self._open()
@@ -101,6 +102,7 @@ class Ledger:
             db = self._open()
             try:
                 db.execute("BEGIN IMMEDIATE")
+                self._catch_up(db)
                 admitted = self.dead.admit(letters)
                 claimed = [claim for letter in admitted for claim in letter.claims]
                 gone = numbered(withdrawn)
@@ -129,6 +131,15 @@ class Ledger:
         """Tell whether a number is durable already."""
         with self._lock:
             return seq in self._streams.get((gateway, device), ())
+
+    def known(self, numbers: Iterable[Numbered]) -> set[Numbered]:
+        """Give those numbers that are durable already."""
+        with self._lock:
+            return {
+                one
+                for one in numbers
+                if one.seq in self._streams.get((one.gateway, one.device), ())
+            }
 
     def ranges(self, gateway: str) -> dict[str, list[Range]]:
         """Give the durable ranges of each device of a gateway."""
@@ -218,10 +229,21 @@ class Ledger:
                 self.dead.open(self._db)
                 self._withdrawn.open(self._db)
                 self._load(self._db)
+                self._version = -1  # another may write before we do
             except sqlite3.Error as error:
                 self._forget()
                 raise Unavailable(f"{self._path}: {error}") from error
         return self._db
+
+    def _catch_up(self, db: sqlite3.Connection) -> None:
+        """Read again what another process has written: two run during an upgrade."""
+        (version,) = db.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._clear()
+            self.dead.open(db)
+            self._withdrawn.open(db)
+            self._load(db)
+            self._version = version
 
     def _load(self, db: sqlite3.Connection) -> None:
         """Take the file's ranges into memory."""
@@ -247,6 +269,9 @@ class Ledger:
         if self._db is not None:
             self._db.close()
         self._db = None
+        self._clear()
+
+    def _clear(self) -> None:
         self._streams.clear()
         self._wearers.clear()
         self._given = self._held = 0

@@ -5,12 +5,14 @@ A measurement per kind of record, tagged with subject and device; RR intervals l
 it can be rebuilt exactly, and four of ours: `q`, a bitmask of the quality flags;
 `flags`, their words, where the bitmask would lose something; `ok`, 1 when trends may
 show it; and `<name>_missing`, 1 when a value did not come that should have.
+
+Every record passes through `lines`, which does little for those that are as usual.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from msgspec import convert
@@ -40,15 +42,21 @@ def lines(reading: Reading) -> str:
     """
     record = reading.record
     own = _own(record)
-    tags = f"subject={tag(reading.subject)},device={tag(reading.device)}"
+    tags = _tags(reading.subject, reading.device)
+    ok = f"ok={1 if not record.q or trusted(record.q) else 0}i"
+    shape = _SHAPES[type(record)]
+    fields = f"{_common(record)}{_values(reading, shape.fields)}{_quality(record.q)}"
     stamp = record.t * MILLISECOND + own % MILLISECOND
-    found = [f"{reading.kind},{tags} {','.join(_fields(reading))} {stamp}"]
     rr = getattr(record, "rr", ())
-    ok = int(trusted(record.q))
-    for place, (t, value) in enumerate(intervals(record.t, rr)):
-        stamp = t * MILLISECOND + (own * STRIDE + place) % MILLISECOND
-        found.append(f"{INTERVALS},{tags} value={value!r},ok={ok}i {stamp}")
-    return "\n".join(found)
+    if not rr:
+        return f"{shape.measurement}{tags}{fields}{ok} {stamp}"
+    texts = ",".join(map(repr, rr))
+    whole = f'{shape.measurement}{tags}{fields}{ok},rr="{texts}" {stamp}'
+    first = own * STRIDE
+    for place, (t, value) in enumerate(intervals(record.t, rr), first):
+        stamp = t * MILLISECOND + place % MILLISECOND
+        whole += f"\n{INTERVALS}{tags}value={value!r},{ok} {stamp}"
+    return whole
 
 
 def places(reading: Reading) -> list[tuple[str, int]]:
@@ -99,6 +107,27 @@ def text(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+class _Field(NamedTuple):
+    """How one field of a kind of record is written."""
+
+    name: str
+    text: Callable[[Any], str]
+    metric: Metric | None  # of which it is the value
+
+
+class _Shape(NamedTuple):
+    """How the records of one kind are written."""
+
+    measurement: str
+    fields: tuple[_Field, ...]  # those that only this kind has
+
+
+@lru_cache(65536)
+def _tags(subject: str, device: str) -> str:
+    """Give what stands between a measurement and its fields."""
+    return f",subject={tag(subject)},device={tag(device)} "
+
+
 def _own(record: Record) -> int:
     """Give the number that tells records of one millisecond apart.
 
@@ -106,33 +135,49 @@ def _own(record: Record) -> int:
     numbers that have nothing to do with each other: they meet once in a million.
     """
     if record.gateway is not None and record.seq is not None:
-        return record.seq + crc32(record.gateway.encode())
+        return record.seq + _number(record.gateway)
     return crc32(wire.encode(record))
 
 
-def _fields(reading: Reading) -> Iterator[str]:
-    """Give the fields of a record's line."""
-    record = reading.record
-    for name in _NAMES[reading.kind]:
-        value = getattr(record, name)
+@lru_cache(65536)
+def _number(gateway: str) -> int:
+    return crc32(gateway.encode())
+
+
+def _common(record: Record) -> str:
+    """Give the fields that every kind has, each with a comma behind it."""
+    found = "" if record.gateway is None else f'gateway="{record.gateway}",'
+    if record.seq is not None:
+        found += f"seq={record.seq}i,"
+    if record.received is not None:
+        found += f"received={record.received}i,"
+    if record.link is not None:
+        found += f'link="{record.link}",'
+    if record.device_t is not None:
+        found += f"device_t={record.device_t}i,"
+    return found
+
+
+def _values(reading: Reading, fields: Iterable[_Field]) -> str:
+    """Give the fields that only this kind has, each with a comma behind it."""
+    found = ""
+    for name, write, metric in fields:
+        value = getattr(reading.record, name)
         if value is not None:
-            yield f"{name}={_value(value)}"
-    bits = _bits(record.q)
-    yield f"q={bits}i,ok={int(trusted(record.q))}i"
-    if record.q and _words(bits) != list(record.q):
-        yield f"flags={text(wire.encode(record.q).decode())}"
-    if rr := getattr(record, "rr", ()):
-        yield f'rr="{",".join(map(repr, rr))}"'
-    for metric in METRICS[reading.kind]:
-        if getattr(record, metric.field) is None and lacks(reading, metric):
-            yield f"{metric.field}_missing=1i"
+            found += f"{name}={write(value)},"
+        elif metric is not None and lacks(reading, metric):
+            found += f"{name}_missing=1i,"
+    return found
 
 
-def _value(value: float | int | str) -> str:
-    """Write one value of a field; a field never changes its type."""
-    if isinstance(value, str):
-        return text(value)
-    return f"{value}i" if isinstance(value, int) else repr(value)
+def _quality(flags: Sequence[str]) -> str:
+    """Give the fields of the quality flags, each with a comma behind it."""
+    if not flags:
+        return "q=0i,"
+    bits = _bits(flags)
+    if _words(bits) == list(flags):
+        return f"q={bits}i,"
+    return f"q={bits}i,flags={text(wire.encode(flags).decode())},"
 
 
 def _bits(flags: Iterable[str]) -> int:
@@ -146,3 +191,20 @@ def _bits(flags: Iterable[str]) -> int:
 def _words(bits: int) -> list[str]:
     """Give the flags of a bitmask, in their order."""
     return [flag for flag, bit in _BIT.items() if bits & bit]
+
+
+def _field(kind: Kind, name: str) -> _Field:
+    """Describe one field: it never changes its type, which the record's class names."""
+    declared = str(RECORDS[kind].__annotations__[name])
+    write = repr if "float" in declared else text if "str" in declared else "{}i".format
+    metric = next((m for m in METRICS[kind] if m.field == name), None)
+    return _Field(name, write, metric)
+
+
+_SHAPES = {
+    record: _Shape(
+        str(kind),
+        tuple(_field(kind, n) for n in record.__annotations__ if n not in _OWN),
+    )
+    for kind, record in RECORDS.items()
+}

@@ -42,6 +42,8 @@ class Pace(Struct):
 
     async def _fill(self, inbox: Inbox, found: list[Delivery], limit: int) -> None:
         """Collect until there is enough, or it is time."""
+        if self.rows <= 1:
+            return
         waiting = rows(delivery.message for delivery in found)
         while waiting < self.rows and len(found) < limit:
             if (left := self._next - monotonic()) <= 0:

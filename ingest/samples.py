@@ -98,8 +98,10 @@ def intervals(t: int, rr: tuple[float, ...]) -> list[tuple[Instant, float]]:
     >>> intervals(10_000, (800.0, 900.5))
     [(10000, 900.5), (9099, 800.0)]
     """
-    ended, found = float(t), []
+    ended, earliest, found = float(t), max(t - LONGEST, 0), []
     for value in reversed(rr):
         found.append((Instant(int(ended)), value))
-        ended = max(min(ended - value, t), t - LONGEST, 0)
+        ended -= value
+        if not earliest <= ended <= t:
+            ended = max(min(ended, t), earliest)
     return found

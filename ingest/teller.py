@@ -1,8 +1,7 @@
-"""Tells gateways what is durable and whose it is, and the world what is dead."""
+"""Tells gateways what is durable and whose it is, and what is withdrawn."""
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ingest.dead import Numbered, numbered
@@ -14,7 +13,6 @@ from vitals.model import Withdrawn
 from vitals.wire import Message
 
 RANGES = 1000  # in one `committed` message
-DEAD = 1000  # letters that wait to be published; the table has them all
 
 Touched = dict[str, set[int]]
 """Numbers just made durable, by whose records bear them."""
@@ -32,7 +30,7 @@ class Word(NamedTuple):
 
 
 class Teller:
-    """Tells gateways what is durable, and the world what is dead, beside the writing.
+    """Tells gateways what is durable, beside the writing.
 
     What waits while the broker is slow is merged: a gateway hears the newest state of
     the ledger, not every step towards it.
@@ -42,7 +40,6 @@ class Teller:
         self._bus, self._ledger = bus, ledger
         self._touched: dict[str, dict[str, Touched]] = {}
         self._greeted: set[str] = set()
-        self._dead: deque[Message] = deque(maxlen=DEAD)
         self._withdrawn: dict[str, dict[str, set[int]]] = {}
         self._news = asyncio.Event()
 
@@ -66,12 +63,6 @@ class Teller:
         if self._greeted:
             self._news.set()
 
-    def publish(self, dead: Sequence[Message]) -> None:
-        """Publish dead letters."""
-        self._dead.extend(dead)
-        if dead:
-            self._news.set()
-
     async def run(self) -> None:
         """Publish news, until cancelled."""
         while True:
@@ -86,7 +77,7 @@ class Teller:
         touched, self._touched = self._touched, {}
         greeted, self._greeted = self._greeted, set()
         withdrawn, self._withdrawn = self._withdrawn, {}
-        found = [self._dead.popleft() for _ in range(len(self._dead))]
+        found: list[Message] = []
         for gateway in greeted:
             ranges = self._ledger.ranges(gateway)
             devices = touched.pop(gateway, {})

@@ -21,7 +21,7 @@ MAY_IMPORT = {
 }
 
 # What of a neighbour portal may see: the history readers, nothing else.
-READERS = {"ingest.store", "alerts.history"}
+READERS = {"ingest.store", "ingest.completeness", "alerts.history"}
 
 # Each heavy dependency has its homes; everybody else is pure or knows a Protocol.
 HOMES = {

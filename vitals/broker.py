@@ -26,7 +26,7 @@ persistence true
 persistence_location {data}/
 autosave_interval 5
 max_queued_messages 0
-max_inflight_messages 1000
+max_inflight_messages 10000
 set_tcp_nodelay true
 log_type error
 log_type warning

@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from vitals.wire import Message
 
+OVERHEAD = 512  # octets that a message costs beside its payload
+
 
 class Delivery(Struct, frozen=True):
     """A message in an inbox; call `ack` once it is safe to forget, in order."""
@@ -28,13 +30,16 @@ class Inbox:
     def __init__(self) -> None:
         self._waiting: deque[Delivery] = deque()
         self._arrived = asyncio.Event()
+        self.octets = 0  # that wait, about
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def put(self, deliveries: Iterable[Delivery]) -> None:
         """Add deliveries; only a bus does, on the event loop."""
-        self._waiting.extend(deliveries)
+        for delivery in deliveries:
+            self._waiting.append(delivery)
+            self.octets += len(delivery.message.payload) + OVERHEAD
         self._arrived.set()
 
     async def take(self, limit: int = 1000) -> list[Delivery]:
@@ -43,7 +48,9 @@ class Inbox:
             self._arrived.clear()
             await self._arrived.wait()
         count = min(limit, len(self._waiting))
-        return [self._waiting.popleft() for _ in range(count)]
+        taken = [self._waiting.popleft() for _ in range(count)]
+        self.octets -= sum(len(one.message.payload) + OVERHEAD for one in taken)
+        return taken
 
 
 class Bus(Protocol):

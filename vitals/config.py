@@ -207,6 +207,7 @@ class Store(Section, frozen=True):
     rollup_database: str = ""  # with a retention of its own; "" = database
     organisation: str = ""  # 2.x; "" writes by /write, else by /api/v2/write
     authorization_file: str = ""  # its first line is the Authorization header
+    ca: str = ""  # a file of certificates for https; "": the system's
     # SQLite: at most one so often; gateways publish again what is not committed.
     commit_s: Annotated[float, Meta(ge=0, le=6)] = 5.0
     commit_rows: Annotated[int, Meta(ge=1, le=100_000)] = 500  # unless so many wait

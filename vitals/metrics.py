@@ -29,11 +29,12 @@ class Metrics:
 
     def observe(self, name: str, seconds: Iterable[float]) -> None:
         """Add latencies; their name ends in `_seconds`."""
-        recent = self._seconds.setdefault(name, deque(maxlen=KEEP))
-        for value in seconds:
-            recent.append(value)
-            self.counters[f"{name}_count"] += 1
-            self._sums[name] += value  # type: ignore[assignment]
+        values = list(seconds)
+        if not values:
+            return
+        self._seconds.setdefault(name, deque(maxlen=KEEP)).extend(values)
+        self.counters[f"{name}_count"] += len(values)
+        self._sums[name] += sum(values)  # type: ignore[assignment]
 
     def quantile(self, name: str, q: float) -> float | None:
         """Give a quantile of the latest latencies in seconds, or None without any."""

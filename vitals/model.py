@@ -195,6 +195,7 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
     t: Time
     version: str = ""
     queued: int = 0  # records on disk, not yet committed
+    keeps: Time | None = None  # on disk: all received from then on; None: not said
     waiting: int = 0  # readings on disk of which nobody knows whose they are
     dropped: int = 0  # records that had to go, for want of room or of a disk that works
     malformed: int = 0  # notifications that broke their specification

@@ -189,6 +189,25 @@ def test_a22_online_since_is_since_the_broker_was_reached_again(run, beside, tmp
     run(main())
 
 
+def test_a_gateway_says_since_when_it_keeps_what_is_not_committed(
+    run, beside, tmp_path
+):
+    async def main():
+        bus = MemoryBus()
+        told = bus.subscribe(wire.gateway_topic("gw-1", "status"))
+        async with recording(tmp_path, beside) as (_, recorder):
+            reporter = Reporter("gw-1", bus, recorder, [], Metrics(), lambda: NOON + 90)
+            await asyncio.gather(*(recorder.put(cuff(NOON + n)) for n in (5, 7)))
+            rows = await recorder.ask(Outbox.pending, 0, 9)
+            for keeps in (5, 7, 90):
+                async with beside(reporter.run()):
+                    assert (await statuses(told, bool)).keeps == NOON + keeps
+                await recorder.ask(Outbox.release, [row.id for row in rows[:1]])
+                del rows[:1]
+
+    run(main())
+
+
 async def statuses(inbox, true, noun=GatewayStatus):
     """Wait for a status that is as wanted."""
     while True:

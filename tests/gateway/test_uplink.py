@@ -293,3 +293,24 @@ def test_live_records_go_out_though_nobody_commits(run, beside, tmp_path):
             assert 12_001 in await take(inbox, 1)
 
     run(main())
+
+
+def test_what_ingest_asks_for_again_is_published_at_once(run, beside, tmp_path):
+    async def main():
+        bus = MemoryBus()
+        inbox = bus.subscribe(TOPIC, f"{TOPIC}/batch")
+        recorder = Recorder(Outbox(tmp_path / "gateway.db", "gw-1"), Metrics(), 0)
+        uplink = Uplink("gw-1", recorder, bus, Metrics())
+        async with beside(recorder.run(), uplink.run()):
+            await commit(bus)
+            for t in (1, 2, 3):
+                await put(recorder, t)
+            assert sorted(await take(inbox, 3)) == [1, 2, 3]
+            await commit(bus, (2, 2))
+            while await recorder.ask(Outbox.count) > 2:
+                await asyncio.sleep(0.01)
+            await uplink.resend(Message("t", b""))
+            assert sorted(await take(inbox, 2)) == [1, 3]
+        recorder.close()
+
+    run(main())

@@ -1,5 +1,6 @@
 """What only InfluxDB can do to us."""
 
+import gzip
 import tempfile
 import threading
 import urllib.parse
@@ -76,7 +77,7 @@ def test_a_killed_influxd_has_everything_once(influxd, store, beat, noon):
 class Stub:
     """A server that answers every write with one status, and remembers it."""
 
-    def __init__(self, status, body=b""):
+    def __init__(self, status, body=b"", host="127.0.0.1"):
         self.calls = calls = []
 
         class Handler(BaseHTTPRequestHandler):
@@ -95,9 +96,9 @@ class Stub:
             def log_message(self, *args):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer((host, 0), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.url = f"http://{host}:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever)
 
     def __enter__(self):
@@ -138,6 +139,22 @@ def test_with_an_organisation_the_second_version_is_spoken(beat):
     assert path == "/api/v2/write"
     wanted = {"org": ["clinic"], "bucket": ["bucket"], "precision": ["ns"]}
     assert urllib.parse.parse_qs(query) == wanted
+
+
+def test_off_this_machine_what_is_written_is_compressed(beat):
+    readings = [beat(seq) for seq in range(1, 200)]
+    with Stub(204, host="127.0.0.2") as stub:
+        write(stub, readings)
+    (call,) = stub.calls
+    assert gzip.decompress(call[2]) == "\n".join(map(lines, readings)).encode()
+    assert len(call[2]) < len(gzip.decompress(call[2])) / 4
+
+
+def test_influxdb_takes_what_is_compressed(store, beat):
+    store._write.gzip = True
+    readings = [beat(seq) for seq in range(1, 200)]
+    assert store.write(readings).new == len(readings)
+    assert sorted(store.export(), key=lambda r: r.record.seq) == readings
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])

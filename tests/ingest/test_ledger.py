@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ingest import dead
 from ingest.dead import Letter
-from ingest.ledger import MANY, Gap, open_ledger
+from ingest.ledger import MANY, Gap, Ledger, open_ledger
 from vitals import Unavailable
 
 steps = st.lists(
@@ -213,3 +213,30 @@ def test_a_ledger_from_before_the_bounds_is_read(tmp_path):
     ledger = open_ledger(tmp_path)
     assert [letter.promised for letter in ledger.letters()] == [True]
     ledger.close()
+
+
+def test_two_processes_may_write_one_ledger(tmp_path):
+    one, two = (Ledger(tmp_path / "ledger.db") for _ in range(2))
+    for seq in range(1, 40):
+        (one if seq % 3 else two).add("gw-1", "strap-1", [seq], "p-1")
+    one.add("gw-1", "strap-1", range(50, 60), "p-1")
+    two.add("gw-1", "strap-1", range(40, 50), "p-1")
+    assert two.ranges("gw-1") == {"strap-1": [(1, 59)]}
+    assert two.tally() == (0, 59)
+    one.close()
+    two.close()
+    again = Ledger(tmp_path / "ledger.db")
+    assert again.tally() == (0, 59)
+    again.close()
+
+
+def test_what_another_process_was_told_to_withdraw_is_known_with_the_next_word(
+    tmp_path, beat
+):
+    one, two = (Ledger(tmp_path / "ledger.db") for _ in range(2))
+    one.keep([], withdrawn=[beat(1)])
+    assert two.sift([beat(1)]) == ([beat(1)], [])
+    two.add("gw-1", "strap-1", [2], "p-1")
+    assert two.sift([beat(1), beat(2)]) == ([beat(2)], [beat(1)])
+    one.close()
+    two.close()

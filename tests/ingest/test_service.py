@@ -5,15 +5,17 @@ import threading
 
 import pytest
 
-from ingest import service
+from ingest import intake, service
 from ingest.ledger import open_ledger
 from ingest.pace import Pace
 from ingest.store import Written, open_store
 from vitals import GatewayStatus, Metric, Unavailable, config, wire
 from vitals.bus import Delivery, MemoryBus, matches
 from vitals.metrics import Metrics
-from vitals.model import Withdrawn
+from vitals.model import GatewayCommand, Withdrawn
 from vitals.wire import Message
+
+DEAD = "ingest_dead_total"
 
 
 class Post:
@@ -82,6 +84,8 @@ class House:
     async def acked(self, count):
         async with asyncio.timeout(60):
             while len(self.post.acked) < count:
+                await asyncio.sleep(0.005)
+            while len(self.post.told("/dead")) < self.metrics.counters[DEAD]:
                 await asyncio.sleep(0.005)
         await asyncio.sleep(0.02)
 
@@ -155,8 +159,8 @@ def test_a_record_from_elsewhere_is_stored_and_never_promised(house, beat):
     assert house.post.told("/committed") == []
 
 
-def status(gateway, online):
-    payload = wire.encode(GatewayStatus(online=online, t=1))
+def status(gateway, online, keeps=None):
+    payload = wire.encode(GatewayStatus(online=online, t=1, keeps=keeps))
     return Message(wire.gateway_topic(gateway, "status"), payload, retain=True)
 
 
@@ -441,6 +445,44 @@ def test_a14_a_withdrawal_of_what_is_not_the_gateways_own_is_a_dead_letter(house
     assert len(house.post.told("/dead")) == 2
 
 
+def test_while_the_store_is_away_what_a_gateway_keeps_is_left_with_it(
+    tmp_path, beat, monkeypatch
+):
+    monkeypatch.setattr(service, "OCTETS", 1)  # a group is one message
+    monkeypatch.setattr(intake, "AWAY_S", 0)
+    monkeypatch.setattr(service, "LOOK_S", 0.02)
+    house = House(tmp_path, Sickly(open_store(config.Store(), tmp_path), 1000))
+    numbered = [wire.pack(beat(seq)) for seq in range(1, 11)]
+    played_back = wire.pack(beat(1, t=beat(0).record.t, device="strap-2"))
+    elsewhere = wire.pack(beat(11, gateway=None))
+
+    async def main():
+        async with house.open():
+            word = status("gw-1", True, keeps=beat(1).record.received)
+            house.post.deliver(word)
+            await house.acked(1)
+            house.post.sent.clear()
+            house.post.deliver(*numbered, played_back, elsewhere)
+            await house.acked(11 - service.AHEAD)
+            assert house.post.acked == [word, *numbered[service.AHEAD :]]
+            assert not house.post.told("/committed")
+            house.store.failures = 0
+            await house.acked(13)
+            assert house.post.acked[-2:] == [played_back, elsewhere]
+            (word,) = house.post.told("/command")
+            assert wire.read(GatewayCommand, word.payload).action == "resend"
+            assert house.committed() == {
+                "gw-1": {"strap-1": [(1, service.AHEAD)], "strap-2": [(1, 1)]}
+            }
+            house.post.deliver(*numbered)  # as the gateway does then
+            await house.acked(23)
+
+    asyncio.run(main())
+    assert house.store.count() == 12
+    assert house.committed() == {"gw-1": {"strap-1": [(1, 10)], "strap-2": [(1, 1)]}}
+    house.close()
+
+
 def test_what_waits_for_company_is_committed_when_ingest_is_told_to_stop(house, beat):
     house.pace = Pace(60, 500)
 
@@ -466,15 +508,16 @@ def test_a_gateway_that_comes_back_waits_for_no_commit(house, beat):
             await house.acked(1)
             house.post.deliver(wire.pack(beat(2)), status("gw-1", True))
             await house.acked(2)
+            assert house.committed() == {"gw-1": {"strap-1": [(1, 1)]}}
 
     asyncio.run(main())
-    assert house.committed() == {"gw-1": {"strap-1": [(1, 1)]}}
 
 
 def test_a_store_that_is_away_does_not_keep_ingest_from_stopping(
     tmp_path, beat, monkeypatch
 ):
     monkeypatch.setattr(service, "CLOSE_S", 0.1)
+    monkeypatch.setattr(service, "OCTETS", 1)  # a group is one message
     house = House(tmp_path, Sickly(open_store(config.Store(), tmp_path), 0))
     house.pace = Pace(60, 500)
 
@@ -483,7 +526,8 @@ def test_a_store_that_is_away_does_not_keep_ingest_from_stopping(
             house.post.deliver(wire.pack(beat(1)))
             await house.acked(1)
             house.store.failures = 10**6
-            house.post.deliver(wire.pack(beat(2)))
+            more = range(2, 2 * service.AHEAD + 2)  # than there is room for
+            house.post.deliver(*(wire.pack(beat(seq)) for seq in more))
             await asyncio.sleep(0.1)
 
     asyncio.run(asyncio.wait_for(main(), 10))

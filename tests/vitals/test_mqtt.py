@@ -64,6 +64,29 @@ def test_a_stage_that_stops_cleanly_misses_nothing(run, tmp_path):
 
 
 @needs_mosquitto
+def test_a_full_inbox_leaves_the_rest_to_the_broker(run, tmp_path):
+    async def main():
+        async with broker.embedded(tmp_path) as (mqtt, _), MqttBus(mqtt) as other:
+            async with MqttBus(mqtt, "stage", room=100_000) as bus:
+                inbox = bus.subscribe(TOPIC)
+                await bus.ready()
+                await asyncio.sleep(0.1)
+                messages = [Message(TOPIC, b"%d" % n + b"." * 9000) for n in range(300)]
+                await asyncio.gather(*map(other.publish, messages))
+                await asyncio.sleep(0.3)
+                assert 10 < len(inbox) < 100
+                heard = []
+                while len(heard) < 300:
+                    for delivery in await asyncio.wait_for(inbox.take(5), 5):
+                        heard.append(delivery.message)
+                        delivery.ack()
+                assert heard == messages
+                assert inbox.octets == 0
+
+    run(main())
+
+
+@needs_mosquitto
 @pytest.mark.slow
 def test_publishing_waits_for_a_broker_that_is_away(run, tmp_path):
     async def main():

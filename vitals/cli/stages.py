@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 AGAIN_S = (1, 2, 5, 15, 60)  # after a stage has failed
 CALM_S = 600  # a stage that ran so long has been forgiven
 METRICS_S = 5
+INGEST_ROOM = 32 << 20  # octets; the broker and the gateways keep what is more
 
 EXTRAS = {  # whose import tells which extra is missing
     "numpy": "dsp",
@@ -81,16 +82,19 @@ async def ingest(house: House) -> None:
     from ingest.ledger import Ledger
     from ingest.pace import pace
     from ingest.store import open_store
+    from ingest.turn import turn
 
     settings = house.config.store
-    # In a thread: a file of an older version takes its time.
-    store = await asyncio.to_thread(open_store, settings, house.data)
-    ledger = Ledger(house.data / "ledger.db")
     async with AsyncExitStack() as open_files:
+        # During an upgrade the next one waits until this one has gone.
+        await open_files.enter_async_context(turn(house.data / "ingest.lock"))
+        # In a thread: a file of an older version takes its time.
+        store = await asyncio.to_thread(open_store, settings, house.data)
         open_files.callback(store.close)
+        ledger = Ledger(house.data / "ledger.db")
         open_files.callback(ledger.close)
         bus = await open_files.enter_async_context(
-            MqttBus(house.config.mqtt, "vitals-ingest")
+            MqttBus(house.config.mqtt, "vitals-ingest", room=INGEST_ROOM)
         )
         group = await open_files.enter_async_context(asyncio.TaskGroup())
         tending = group.create_task(ingest.upkeep.run(store, house.clock))

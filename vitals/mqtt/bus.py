@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections import deque
 from functools import lru_cache, partial
+from math import inf
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ from vitals import config
 from vitals.bus import Delivery, Inbox, matches
 from vitals.errors import Unavailable
 from vitals.mqtt.client import Client, Identity, dial, dress
+from vitals.mqtt.packets import LONGEST, Publish
 from vitals.wire import Message
 
 log = logging.getLogger(__name__)
@@ -41,9 +43,23 @@ class MqttBus:
         settings: config.Mqtt,
         client: str = "",
         will: Message | None = None,
+        room: float = inf,
     ) -> None:
-        """Describe a session; `client` names one that survives, "" is a passing one."""
-        self._settings = settings
+        """Describe a session.
+
+        Parameters
+        ----------
+        settings : Mqtt
+            Where the broker is.
+        client : str
+            The name of a session that survives; "" is a passing one.
+        will : Message, optional
+            What the broker says when we are gone.
+        room : float
+            Octets that may wait in the inboxes; beyond, nothing is read.  Only for a
+            stage that goes on taking while its publishing waits.
+        """
+        self._settings, self._room = settings, room
         name = client or f"vitals-{secrets.token_hex(6)}"
         self._who = Identity(name, lasting=bool(client), will=will)
         self.online = asyncio.Event()
@@ -51,7 +67,8 @@ class MqttBus:
         self.protocol = self._wanted
         self._inboxes: list[tuple[Inbox, tuple[str, ...]]] = []
         self._route = lru_cache(65536)(self._find_inbox)
-        self._arrivals: deque[tuple[int, paho.MQTTMessage]] = deque()
+        self._arrivals: deque[tuple[int, list[Publish]]] = deque()
+        self._acks: list[int] = []  # of this connection, in order
         self._strays: deque[Delivery] = deque()
         self._waking = False
         self._waiting: dict[int, tuple[Message, asyncio.Future[None]]] = {}
@@ -146,7 +163,8 @@ class MqttBus:
         client.on_disconnect = partial(self._soon, self._disconnected)
         client.on_publish = partial(self._soon, self._published)
         client.on_subscribe = partial(self._soon, self._subscribed)
-        client.on_message = self._on_message
+        client.on_publishes = partial(self._on_publishes, client)
+        client.full = self._full
         client.reconnect_delay_set(1, 5)
         client.max_queued_messages_set(0)
         dial(client, self._settings, self._who)
@@ -159,6 +177,7 @@ class MqttBus:
     def _on_connect(self, client: paho.Client, *args: Any) -> None:  # noqa: ANN401
         """Hear CONNACK, in paho's thread: what arrives next belongs to it."""
         self._connection += 1
+        self._acks = []
         self._answered = True
         self._soon(self._connected, client, *args)
 
@@ -313,11 +332,9 @@ class MqttBus:
         if self.online.is_set():
             self._ask_for_all()
 
-    def _on_message(
-        self, client: paho.Client, _userdata: object, message: paho.MQTTMessage
-    ) -> None:
-        """Hear a message, in paho's thread; wake the loop once for many."""
-        self._arrivals.append((self._connection, message))
+    def _on_publishes(self, client: paho.Client, found: list[Publish]) -> None:
+        """Hear messages, in paho's thread; wake the loop once for many."""
+        self._arrivals.append((self._connection, found))
         if not self._waking:
             self._waking = True
             self._soon(self._unload, client)
@@ -326,18 +343,20 @@ class MqttBus:
         """Put what has arrived into the inboxes."""
         self._waking = False  # before draining: a message that comes now wakes us again
         while self._arrivals:
-            connection, message = self._arrivals.popleft()
-            ack = partial(self._ack, connection, message.mid, message.qos)
-            try:
-                topic = message.topic
-            except UnicodeDecodeError:
-                ack()
-                continue
-            noun = Message(topic, bytes(message.payload), message.retain)
-            self._deliver(Delivery(noun, ack))
+            connection, found = self._arrivals.popleft()
+            for one in found:
+                ack = partial(self._ack, connection, one.mid) if one.qos else _nothing
+                noun = Message(one.topic, one.payload, one.retain)
+                self._deliver(Delivery(noun, ack))
+
+    def _full(self) -> bool:
+        """Tell whether too much waits, in paho's thread."""
+        return sum(inbox.octets for inbox, _ in self._inboxes) > self._room
 
     def _deliver(self, delivery: Delivery) -> None:
-        inbox = self._route(delivery.message.topic)
+        topic = delivery.message.topic
+        # A topic as long as this is a stranger's: not worth remembering.
+        inbox = (self._route if len(topic) < LONGEST else self._find_inbox)(topic)
         if inbox is not None:
             inbox.put([delivery])
             return
@@ -357,6 +376,19 @@ class MqttBus:
                 return inbox
         return None
 
-    def _ack(self, connection: int, mid: int, qos: int) -> None:
-        if qos and connection == self._connection and self.online.is_set():
-            self._client.ack(mid, qos)
+    def _ack(self, connection: int, mid: int) -> None:
+        """Acknowledge a message; those of one turn of the loop go together."""
+        if connection != self._connection:
+            return
+        if not self._acks:
+            self._loop.call_soon(self._send_acks, connection)
+        self._acks.append(mid)
+
+    def _send_acks(self, connection: int) -> None:
+        mids, self._acks = self._acks, []
+        if mids and connection == self._connection and self.online.is_set():
+            self._client.acknowledge(mids)
+
+
+def _nothing() -> None:
+    """Acknowledge what needs no acknowledgement."""

@@ -1,0 +1,149 @@
+"""python -m benchmarks.ingest_path: MQTT at QoS 1 into influxd, PUBACK afterwards.
+
+One broker and one influxd; `vitals run ingest` and ingest as one writes it first
+(`plain_paho`) take turns at the same messages: single records, and batches of fifty.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from itertools import groupby
+from pathlib import Path
+
+from benchmarks import results, servers
+from benchmarks.flood import Flood, packets
+from benchmarks.gateway import cpu_s, process, rss_mb
+from benchmarks.ingest_write import beats
+from vitals import wire
+
+BATCH = 50
+SIDES = ("ours", "plain")
+SESSIONS = {"ours": "vitals-ingest", "plain": "plain"}
+
+
+def singles(count, first):
+    """Give as many messages of one record each."""
+    return [wire.pack(reading) for reading in beats(count, first)]
+
+
+def batches(count, first):
+    """Give the same records in batches of one stream each."""
+    ordered = sorted(beats(count, first), key=wire.record_topic)
+    return [
+        wire.pack_batch(topic, [wire.encode(r.record) for r in own[at : at + BATCH]])
+        for topic, stream in groupby(ordered, wire.record_topic)
+        for own in [list(stream)]
+        for at in range(0, len(own), BATCH)
+    ]
+
+
+class House:
+    """The servers, and whichever ingest has its turn."""
+
+    def __init__(self, folder, mqtt, influx):
+        self.folder, self.mqtt, self.influx = folder, mqtt, influx
+        self.stored = dict.fromkeys(SIDES, 0)
+        for side in SIDES:
+            influx.create(side)
+        config = folder / "vitals.toml"
+        config.write_text(
+            f'data = "{folder}/data"\n[mqtt]\nport = {mqtt}\n'
+            f'[store]\nkind = "influx"\nurl = "{influx.url}"\ndatabase = "ours"\n'
+        )
+        python = [sys.executable, "-m"]
+        self._commands = {
+            "ours": [*python, "vitals", "run", "ingest", "--config", str(config)],
+            "plain": [*python, "benchmarks.plain_paho", str(mqtt), influx.url, "plain"],
+        }
+
+    def turn(self, side, messages, warm, records):
+        """Let one side store messages; give how it went, per record."""
+        try:
+            return self._turn(side, messages, warm, records)
+        finally:  # nothing waits for it while the other has its turn
+            Flood(self.mqtt, SESSIONS[side]).close()
+
+    def _turn(self, side, messages, warm, records):
+        with process(self.folder, side, *self._commands[side]) as child:
+            flood = Flood(self.mqtt)
+            self._warm(side, flood, warm)
+            ready = packets(messages)
+            begun, own = time.perf_counter(), cpu_s(child.pid)
+            database = cpu_s(self.influx.pid)
+            flood.send(ready)
+            self._await(side, records)
+            took = time.perf_counter() - begun
+            flood.close()
+            return {
+                "per_s": records / took,
+                "own_us": (cpu_s(child.pid) - own) / records * 1e6,
+                "influxd_cpu": (cpu_s(self.influx.pid) - database) / took,
+                "rss_mb": rss_mb(child.pid),
+            }
+
+    def _warm(self, side, flood, messages):
+        """Wait until it has subscribed, which the first messages show."""
+        self.stored[side] += len(messages)
+        while self.influx.count(side) < self.stored[side]:
+            flood.send(packets(messages))
+            time.sleep(1)
+
+    def _await(self, side, count):
+        self.stored[side] += count
+        end = time.monotonic() + 300
+        while self.influx.count(side) < self.stored[side]:
+            assert time.monotonic() < end, f"{side}: {self.influx.count(side)}"
+            time.sleep(0.05)
+
+
+def measure(make, records, rounds):
+    with (
+        tempfile.TemporaryDirectory() as name,
+        servers.influxd(Path(name)) as influx,
+        servers.mosquitto(Path(name)) as mqtt,
+    ):
+        house = House(Path(name), mqtt, influx)
+        turns = {side: [] for side in SIDES}
+        for number in range(rounds):
+            first = number * 2 * records
+            messages = make(records, first)
+            for side in SIDES:
+                warm = singles(200, first + records)
+                turns[side].append(house.turn(side, messages, warm, records))
+                print(side, turns[side][-1], flush=True)
+    return _figures(turns)
+
+
+def _figures(turns):
+    def middle(side, what, digits=0):
+        return round(statistics.median(t[what] for t in turns[side]), digits or None)
+
+    pairs = zip(turns["ours"], turns["plain"], strict=True)
+    return {
+        "records_per_s": {side: middle(side, "per_s") for side in SIDES},
+        "own_us_per_record": {side: middle(side, "own_us", 1) for side in SIDES},
+        "influxd_cpu": {side: middle(side, "influxd_cpu", 2) for side in SIDES},
+        "rss_mb": {side: middle(side, "rss_mb") for side in SIDES},
+        "ratio": round(statistics.median(a["per_s"] / b["per_s"] for a, b in pairs), 2),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--records", type=int, default=20_000)
+    parser.add_argument("--batched", type=int, default=200_000)
+    chosen = parser.parse_args()
+    figures = {
+        "single": measure(singles, chosen.records, chosen.rounds),
+        "batch_50": measure(batches, chosen.batched, chosen.rounds),
+    }
+    results.save("ingest_path", figures)
+    print(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

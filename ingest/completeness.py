@@ -1,0 +1,56 @@
+"""Lost 0 of n: what of the numbers that gateways gave is durable.
+
+Reads the ledger beside the process that writes it.
+"""
+
+import sqlite3
+from contextlib import closing
+from itertools import groupby
+from pathlib import Path
+
+from msgspec import Struct
+
+from ingest.ranges import Range, Ranges
+from vitals import Unavailable
+
+GAPS = 100  # newest ones that are listed
+
+
+class Stream(Struct, frozen=True):
+    """The numbers that one gateway gave to what one device said."""
+
+    gateway: str
+    device: str
+    given: int  # the highest number that came
+    lost: int  # of these, how many never came
+    gaps: tuple[Range, ...]  # the newest of them, from and to, both inclusive
+
+
+def streams(data: Path) -> list[Stream]:
+    """Give every stream that ingest knows, by gateway and device.
+
+    Raises
+    ------
+    Unavailable
+        The ledger cannot be read.
+    """
+    path = data / "ledger.db"
+    if not path.exists():
+        return []
+    try:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as db:
+            rows = db.execute("SELECT * FROM durable ORDER BY 1, 2, 3").fetchall()
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path}: {error}") from error
+    return [
+        _stream(gateway, device, Ranges((first, last) for *_, first, last in found))
+        for (gateway, device), found in groupby(rows, lambda row: (row[0], row[1]))
+    ]
+
+
+def _stream(gateway: str, device: str, durable: Ranges) -> Stream:
+    lost = durable.highest - durable.size
+    gaps = tuple(durable.gaps())[-GAPS:]
+    return Stream(gateway, device, durable.highest, lost, gaps)
