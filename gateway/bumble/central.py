@@ -17,12 +17,12 @@ from bumble.pairing import PairingConfig
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
-from gateway.bumble import lean
 from gateway.bumble.bonds import Bonds, Resolver
 from gateway.bumble.delegate import Answers
 from gateway.bumble.exchange import to_its_end
 from gateway.bumble.guard import GuardedDevice
 from gateway.bumble.words import address_text
+from gateway.memory import trim
 
 OPEN_S = 10.0  # for the adapter to answer
 FRESH_S = 10.0  # since last heard; longer ago is heard again before it is dialled
@@ -102,7 +102,7 @@ class Central:
         """
         self = cls(host, Bonds(bonds), transport)
         await self.device.power_on()
-        lean.trim()
+        trim()
         loop = asyncio.get_running_loop()
         if (loop, adapter) not in cls._open:
             cls._open[loop, adapter] = loop.create_future()
