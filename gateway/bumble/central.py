@@ -22,7 +22,6 @@ from gateway.bumble.delegate import Answers
 from gateway.bumble.exchange import to_its_end
 from gateway.bumble.guard import GuardedDevice
 from gateway.bumble.words import address_text
-from gateway.memory import trim
 
 OPEN_S = 10.0  # for the adapter to answer
 FRESH_S = 10.0  # since last heard; longer ago is heard again before it is dialled
@@ -102,7 +101,6 @@ class Central:
         """
         self = cls(host, Bonds(bonds), transport)
         await self.device.power_on()
-        trim()
         loop = asyncio.get_running_loop()
         if (loop, adapter) not in cls._open:
             cls._open[loop, adapter] = loop.create_future()

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from vitals import __version__
 
-Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Parsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 STAGES = ("sim", "gateway", "ingest", "dsp", "alerts", "portal")
 
