@@ -1,7 +1,7 @@
 """Keeping the gateway small: it lives on boxes with little memory.
 
-What else keeps it so: a rare module is imported where it is used, the help of the
-command line has one width (`vitals.cli`), and few latencies are kept (`vitals.metrics`).
+What else keeps it so: a rare module is imported where it is used, help has one width
+(`vitals.cli`), nouns are structs, and few latencies are kept (`vitals.metrics`).
 """
 
 import asyncio
