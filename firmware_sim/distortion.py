@@ -6,8 +6,10 @@ well-formed value of its characteristic.  `aired` says which frames leave the an
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
+
+from msgspec.structs import replace
 
 from firmware_sim.faults import Faults, amount
 from vitals.gatt import (

@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Collection, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from functools import partial
 
 from bleak.exc import BleakError
+from msgspec import Struct, field
 
 from gateway.cadence import Cadence
 from gateway.decode import DECODERS, belated, decode
@@ -43,8 +43,7 @@ ASKED = (*device_information.NAMES, battery.LEVEL)  # the first that it has is r
 AGAIN_S = 1.0  # after what should not happen
 
 
-@dataclass
-class Facts:
+class Facts(Struct):
     """What is known of a wearable beside its connection."""
 
     battery: float | None = None  # %

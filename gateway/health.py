@@ -4,14 +4,13 @@ A controller that hangs says nothing of it: BlueZ shows its links as connected f
 What tells is that things fail and no wearable gets through meanwhile.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 TROUBLES = 3  # in a row, until we believe that it is the adapter
 PAUSES_S = (0, 30, 60, 300, 900)  # between resets that do not help
 
 
-@dataclass
-class Health:
+class Health(Struct):
     """What we believe of one adapter; times are monotonic, in seconds."""
 
     troubles: int = 0  # since the last sign of life

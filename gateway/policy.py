@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, tzinfo
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -49,4 +48,8 @@ def policy(settings: Gateway) -> Policy:
 
 def _zone(name: str) -> tzinfo:
     """Look a zone up; UTC is there without any data of the system."""
-    return UTC if name == "UTC" else ZoneInfo(name)
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo  # 0.2 MB
+
+    return ZoneInfo(name)

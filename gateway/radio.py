@@ -22,7 +22,6 @@ from bleak.exc import BleakError
 from gateway.health import Health
 from gateway.identity import Identities
 from gateway.link import ASK_S, Link, words
-from gateway.memory import trim
 from gateway.pairing import Bonded, Pairing, bluez_bonded
 from vitals import Unavailable
 from vitals.metrics import Metrics
@@ -248,12 +247,10 @@ class Radio:
         async with asyncio.timeout(ASK_S):
             await scanner.start()
         self.problem = ""
-        trim()  # the backend has been imported
         try:
             yield
         finally:
             await _within(scanner.stop())
-            trim()  # much was new to bleak, and is known now
 
     def _hear(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         """Take an advertisement."""

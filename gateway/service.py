@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
+from gateway import memory
 from gateway.attendant import Attendant
 from gateway.commands import Commands, Handler
 from gateway.discovery import Discovery
@@ -105,6 +106,7 @@ async def run(
         async with asyncio.TaskGroup() as group:
             for work in crew:
                 group.create_task(work.run())
+            group.create_task(memory.keep_trimmed())
             group.create_task(discovery.run(bus, roster.attendants))
             apply(settings.wearables)
     finally:

@@ -6,8 +6,9 @@ millisecond.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from vitals import Instant
 
@@ -56,8 +57,7 @@ TABLE: dict[tuple[State, Event], tuple[State, Sequence[Command]]] = {
 }
 
 
-@dataclass
-class Session:
+class Session(Struct):
     """One wearable's connection."""
 
     state: State = State.SEEKING

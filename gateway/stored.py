@@ -13,7 +13,7 @@ more each time: it proves that the memory is the one that we know.  What arrives
 the outbox knows.  Nothing is deleted here; `forget` says what may be.
 """
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from vitals import MalformedData
 from vitals.gatt import record_access
@@ -30,8 +30,7 @@ NOT_SUPPORTED = (
 )
 
 
-@dataclass
-class Shelf:
+class Shelf(Struct):
     """What one wearable keeps, and how much of it we have.
 
     Attributes

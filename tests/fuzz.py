@@ -6,9 +6,7 @@ gateway makes of it.
 """
 
 import random
-from dataclasses import fields
 from fractions import Fraction
-from functools import cache
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -110,16 +108,13 @@ def judge(structure, data):
         said = None
     else:
         assert expected is not None, f"took a bad {structure.__name__} {data.hex()}"
-        found = {name: _plain(getattr(said, name)) for name in _names(structure)}
+        found = {
+            name: _plain(getattr(said, name)) for name in structure.__struct_fields__
+        }
         assert found == expected, (data.hex(), found, expected)
     if characteristic := RECORDED.get(structure):
         _judge_record(structure, characteristic, data, expected)
     return said is not None
-
-
-@cache
-def _names(structure):
-    return tuple(field.name for field in fields(structure))
 
 
 def _plain(value):
@@ -127,7 +122,7 @@ def _plain(value):
     if isinstance(value, Special):
         return value.name
     if isinstance(value, DateTime):
-        return tuple(getattr(value, name) for name in _names(DateTime))
+        return tuple(getattr(value, name) for name in DateTime.__struct_fields__)
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
     return value

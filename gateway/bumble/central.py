@@ -17,7 +17,6 @@ from bumble.pairing import PairingConfig
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
-from gateway.bumble import lean
 from gateway.bumble.bonds import Bonds, Resolver
 from gateway.bumble.delegate import Answers
 from gateway.bumble.exchange import to_its_end
@@ -102,7 +101,6 @@ class Central:
         """
         self = cls(host, Bonds(bonds), transport)
         await self.device.power_on()
-        lean.trim()
         loop = asyncio.get_running_loop()
         if (loop, adapter) not in cls._open:
             cls._open[loop, adapter] = loop.create_future()

@@ -8,7 +8,6 @@ before Bumble is: it imports nothing of it at its head.
 import importlib
 import logging
 import sys
-from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -57,11 +56,3 @@ def hush() -> None:
     for cls in (cls for root in roots for cls in (root, *root.__subclasses__())):
         if "__str__" in vars(cls):
             cls.__str__ = object.__repr__
-
-
-def trim() -> None:
-    """Give the heap that importing Bumble left behind back to the system (glibc)."""
-    import ctypes
-
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)

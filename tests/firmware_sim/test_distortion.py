@@ -1,7 +1,7 @@
-from dataclasses import replace
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from firmware_sim.distortion import Sensor, aired, garbage
 from firmware_sim.faults import Faults

@@ -560,8 +560,8 @@ def test_bonds_are_kept_in_a_file(run, tmp_path):
 FRUGAL = """
 import sys
 import bleak, msgspec, paho.mqtt.client, sqlite3
-import gateway.bumble
-gateway.bumble.lean.trim()
+import gateway.bumble, gateway.memory
+gateway.memory.trim()
 print("cryptography" in sys.modules)
 print(open("/proc/self/statm").read().split()[1])
 """

@@ -7,18 +7,36 @@ Rooms are imported when their command runs, so that a gateway needs no numba and
 import argparse
 from collections.abc import Callable
 from importlib import import_module
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from vitals import __version__
 
-Parsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Parsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 STAGES = ("sim", "gateway", "ingest", "dsp", "alerts", "portal")
 
 
+class Help(argparse.HelpFormatter):
+    """Help for 80 columns, however wide the terminal.
+
+    To ask it, argparse imports `shutil` and with it the compressors, whether help is
+    wanted or not: 0.5 MB of a gateway's memory.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=78)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with our help; so are those of its commands."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's
+        super().__init__(formatter_class=Help, **options)
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="vitals",
         description="Vital signs from a wearable's radio to the clinician's alert and"
         " the patient's chart.  No emergency service.",

@@ -59,12 +59,14 @@ async def sim(house: House) -> None:
 async def gateway(house: House) -> None:
     """Read the wearables."""
     import gateway.service
+    from gateway.memory import share_heap
     from gateway.roster import Roll, Wearables
 
     def read() -> Wearables:
         path = house.path
         return config.load(path).gateway.wearables if path else settings.wearables
 
+    share_heap()
     settings = house.config.gateway
     roll = Roll(read, house.reload)
     will = gateway.service.will(settings.name, house.clock)

@@ -1,8 +1,9 @@
 """Battery Service (0x180F), Bluetooth SIG BAS 1.0."""
 
 import struct
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from vitals.errors import MalformedData
 from vitals.gatt import uuid, whole
@@ -11,8 +12,7 @@ SERVICE = uuid(0x180F)
 LEVEL = uuid(0x2A19)
 
 
-@dataclass(frozen=True, slots=True)
-class BatteryLevel:
+class BatteryLevel(Struct, frozen=True):
     """Battery Level (0x2A19), section 3.1."""
 
     level: int  # %, 0 to 100

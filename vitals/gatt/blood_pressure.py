@@ -1,8 +1,9 @@
 """Blood Pressure Service (0x1810), Bluetooth SIG BLS 1.1."""
 
 import struct
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from vitals.errors import MalformedData
 from vitals.gatt import uuid, whole
@@ -42,8 +43,7 @@ POSITION_DETECTION = 1 << 4
 MULTIPLE_BONDS = 1 << 5
 
 
-@dataclass(frozen=True, slots=True)
-class BloodPressureMeasurement:
+class BloodPressureMeasurement(Struct, frozen=True):
     """Blood Pressure Measurement (0x2A35), section 3.1; Intermediate Cuff Pressure too.
 
     An Intermediate Cuff Pressure (0x2A36) has its pressure in `systolic`, the other two
@@ -110,8 +110,7 @@ def _length(flags: int) -> int:
     return 7 + stamp + pulse + bool(flags & USER) + 2 * bool(flags & STATUS)
 
 
-@dataclass(frozen=True, slots=True)
-class BloodPressureFeature:
+class BloodPressureFeature(Struct, frozen=True):
     """Blood Pressure Feature (0x2A49), section 3.3."""
 
     features: int  # BODY_MOVEMENT_DETECTION | ...

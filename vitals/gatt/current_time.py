@@ -1,9 +1,10 @@
 """Current Time Service (0x1805), Bluetooth SIG CTS 1.1."""
 
 import struct
-from dataclasses import dataclass
 from datetime import date
 from typing import Self
+
+from msgspec import Struct
 
 from vitals.gatt import uuid, whole
 from vitals.gatt.date_time import LENGTH, DateTime
@@ -23,8 +24,7 @@ UNKNOWN_ZONE = -128
 UNKNOWN_DAYLIGHT = 255
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentTime:
+class CurrentTime(Struct, frozen=True):
     """Current Time (0x2A2B), section 3.1: Exact Time 256 and the adjust reason."""
 
     stamp: DateTime
@@ -64,8 +64,7 @@ class CurrentTime:
         return cls(stamp, weekday, instant_ms % 1000 * 256 // 1000, adjust_reason)
 
 
-@dataclass(frozen=True, slots=True)
-class LocalTimeInformation:
+class LocalTimeInformation(Struct, frozen=True):
     """Local Time Information (0x2A0F), section 3.2."""
 
     time_zone: int  # 15 min east of UTC, -48 to 56, without daylight saving

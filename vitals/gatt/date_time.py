@@ -1,9 +1,10 @@
 """Date Time (0x2A08): a wall clock's reading, without a zone."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from struct import Struct
 from typing import Self
+
+import msgspec
 
 from vitals.gatt import uuid, whole
 from vitals.model import Instant
@@ -16,8 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR = 1582  # of the Gregorian calendar, and of the specification
 
 
-@dataclass(frozen=True, slots=True)
-class DateTime:
+class DateTime(msgspec.Struct, frozen=True):
     """Date Time (0x2A08).  Kept as sent: a device's clock may say anything."""
 
     year: int  # 1582 to 9999; 0: unknown

@@ -1,7 +1,8 @@
 """Device Information Service (0x180A), Bluetooth SIG DIS 1.1."""
 
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from vitals.gatt import uuid, whole
 
@@ -55,8 +56,7 @@ def build_text(text: str) -> bytes:
     return data
 
 
-@dataclass(frozen=True, slots=True)
-class SystemId:
+class SystemId(Struct, frozen=True):
     """System ID (0x2A23), section 3.9."""
 
     manufacturer: int  # 40 bits, given by the organisation

@@ -4,8 +4,9 @@ Records are kept by the meter and reported through `vitals.gatt.record_access`.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from vitals.errors import MalformedData
 from vitals.gatt import uuid, whole
@@ -56,8 +57,7 @@ HBA1C = 1 << 6
 EXTENDED_FLAGS = 1 << 7
 
 
-@dataclass(frozen=True, slots=True)
-class GlucoseMeasurement:
+class GlucoseMeasurement(Struct, frozen=True):
     """Glucose Measurement (0x2A18), section 3.1."""
 
     sequence: int  # counts up for as long as the meter keeps its memory
@@ -131,8 +131,7 @@ def _length(flags: int) -> int:
     return 10 + offset + concentration + 2 * bool(flags & STATUS)
 
 
-@dataclass(frozen=True, slots=True)
-class GlucoseContext:
+class GlucoseContext(Struct, frozen=True):
     """Glucose Measurement Context (0x2A34), section 3.2.  We only read it."""
 
     sequence: int  # of the measurement that it belongs to
@@ -187,8 +186,7 @@ def _amount(data: bytes, offset: int) -> tuple[int, Number]:
     return data[offset], parse_sfloat(data, offset + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class GlucoseFeature:
+class GlucoseFeature(Struct, frozen=True):
     """Glucose Feature (0x2A51), section 3.3."""
 
     features: int  # 16 bits, the same order as the sensor status annunciation

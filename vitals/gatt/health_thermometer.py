@@ -1,8 +1,9 @@
 """Health Thermometer Service (0x1809), Bluetooth SIG HTS 1.0."""
 
 import struct
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from vitals.codes import SITES
 from vitals.errors import MalformedData
@@ -23,8 +24,7 @@ SITE = 1 << 2
 RESERVED = 0b11111 << 3
 
 
-@dataclass(frozen=True, slots=True)
-class TemperatureMeasurement:
+class TemperatureMeasurement(Struct, frozen=True):
     """Temperature Measurement (0x2A1C), section 3.1; Intermediate (0x2A1E) too."""
 
     value: Number  # Cel, or degF
@@ -69,8 +69,7 @@ def _length(flags: int) -> int:
     return 5 + 7 * bool(flags & STAMP) + bool(flags & SITE)
 
 
-@dataclass(frozen=True, slots=True)
-class TemperatureType:
+class TemperatureType(Struct, frozen=True):
     """Temperature Type (0x2A1D), section 3.2: where on the body."""
 
     site: int  # 1 to 9; the rest is reserved
@@ -94,8 +93,7 @@ class TemperatureType:
         return SITES[self.site - 1] if 1 <= self.site <= len(SITES) else None
 
 
-@dataclass(frozen=True, slots=True)
-class MeasurementInterval:
+class MeasurementInterval(Struct, frozen=True):
     """Measurement Interval (0x2A21), section 3.4."""
 
     seconds: int  # 1 to 65535; 0: no periodic measurement

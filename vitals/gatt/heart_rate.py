@@ -1,8 +1,9 @@
 """Heart Rate Service (0x180D), Bluetooth SIG HRS 1.0."""
 
 import struct
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from vitals.errors import MalformedData
 from vitals.gatt import uuid
@@ -23,8 +24,7 @@ RESERVED = 0b111 << 5
 RESET_ENERGY = 1  # written to the control point
 
 
-@dataclass(frozen=True, slots=True)
-class HeartRateMeasurement:
+class HeartRateMeasurement(Struct, frozen=True):
     """Heart Rate Measurement (0x2A37), section 3.1.
 
     RR intervals run to the end of the value, so an odd octet there is malformed

@@ -6,10 +6,11 @@ FLOAT 8 and 24 bits, two's complement, the exponent in the upper bits.  Five pat
 F7FF is 204.7, a reading a cuff can have; 07FF is NaN and never 2047 mmHg.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from math import inf
 from struct import Struct, error
+
+import msgspec
 
 from vitals.errors import MalformedData
 
@@ -27,8 +28,7 @@ class Special(Enum):
 Number = float | Special
 
 
-@dataclass(frozen=True, slots=True)
-class _Format:
+class _Format(msgspec.Struct, frozen=True):
     name: str
     struct: Struct  # one signed integer
     bits: int  # of the mantissa

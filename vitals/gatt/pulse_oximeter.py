@@ -1,8 +1,9 @@
 """Pulse Oximeter Service (0x1822), Bluetooth SIG PLXS 1.0."""
 
 import struct
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from vitals.errors import MalformedData
 from vitals.gatt import uuid
@@ -72,8 +73,7 @@ AMPLITUDE_SUPPORT = 1 << 6
 MULTIPLE_BONDS = 1 << 7
 
 
-@dataclass(frozen=True, slots=True)
-class SpotCheck:
+class SpotCheck(Struct, frozen=True):
     """PLX Spot-Check Measurement (0x2A5E), section 3.1."""
 
     spo2: Number  # %
@@ -126,8 +126,7 @@ class SpotCheck:
         return bytes([flags]) + body
 
 
-@dataclass(frozen=True, slots=True)
-class Continuous:
+class Continuous(Struct, frozen=True):
     """PLX Continuous Measurement (0x2A5F), section 3.2.
 
     `fast` and `slow` are the same quantities with a shorter and a longer averaging.
@@ -183,8 +182,7 @@ class Continuous:
         return bytes([flags]) + body
 
 
-@dataclass(frozen=True, slots=True)
-class PlxFeatures:
+class PlxFeatures(Struct, frozen=True):
     """PLX Features (0x2A60), section 3.3: what the oximeter is able to tell."""
 
     features: int  # STATUS_SUPPORT | ...

@@ -5,8 +5,9 @@ have one form: a command is written, its answer is indicated.  Records in betwee
 as notifications of the service's own characteristic.
 """
 
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from vitals.errors import MalformedData
 from vitals.gatt import uuid
@@ -50,8 +51,7 @@ IN_PROGRESS = 0xFE  # GLS 1.0 has 0x80
 NOT_CONFIGURED = 0xFD  # nobody has subscribed to the answers
 
 
-@dataclass(frozen=True, slots=True)
-class RecordAccess:
+class RecordAccess(Struct, frozen=True):
     """A command to the control point, or its answer."""
 
     op_code: int
