@@ -33,7 +33,7 @@ HOMES = {
     ),
     "paho": ("vitals.mqtt",),
     "influxdb_client": ("ingest.influx",),
-    "numba": ("dsp.kernels",),
+    "numba": ("dsp.kernels.compiled",),
     "numpy": ("dsp",),
     "scipy": (),
     "fastapi": ("portal",),

@@ -5,7 +5,20 @@ and a block of a million give the same answer to the bit.  `fastmath` stays off 
 reason.  Importing this package compiles the kernels, or loads them from numba's cache.
 """
 
+from dsp.kernels.beats import beats, finish
+from dsp.kernels.deterioration import decline
 from dsp.kernels.devices import AHEAD, attend
+from dsp.kernels.hrv import lomb, sample_entropy, variability
 from dsp.kernels.limits import step
 
-__all__ = ["AHEAD", "attend", "step"]
+__all__ = [
+    "AHEAD",
+    "attend",
+    "beats",
+    "decline",
+    "finish",
+    "lomb",
+    "sample_entropy",
+    "step",
+    "variability",
+]
