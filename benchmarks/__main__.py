@@ -2,7 +2,7 @@
 
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
 is never edited by hand.  Without names everything runs (about eight minutes):
-duels, demo, recorded_heart, gateway, gateway_bluez, bluez_recovery, kills, outbox,
+duels, demo, recorded_heart, score, gateway, gateway_bluez, bluez_recovery, kills, outbox,
 night.
 """
 
@@ -49,6 +49,7 @@ MEASUREMENTS = {
     "duels": duels,
     "demo": demo,
     "recorded_heart": module("recorded_heart"),
+    "score": module("score"),
     "gateway": module("gateway"),
     "gateway_bluez": module("gateway_bluez"),
     "bluez_recovery": module("bluez_recovery"),

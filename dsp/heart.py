@@ -17,10 +17,15 @@ AROUND = (
 SPAN = 2 * AROUND + 1
 RAW = 16  # latest intervals as they came; a power of two, more than SPAN
 LONG, SHORT = 112, 56  # words of the rhythm's two windows
+LANES = 4  # words of 15 bits that lie side by side in 64
+NO_WORD = 0x7FFF_7FFF_7FFF_7FFF  # in every lane
 BEHIND = 28  # intervals by which the short window's middle trails the long one's
 DELAY = 56  # intervals from an interval's judgement to its rhythm: LAG below 64 in all
 LAG = AROUND + 1 + DELAY
-DOUBTS = 64  # latest intervals of which it is known whether they were mended
+DOUBTS = (
+    64  # latest intervals of which it is known whether they were normal: a word's bits
+)
+TIMES = 48  # latest beats of which the time is known
 NN = 128  # intervals of the rolling variability
 
 NORMAL, ECTOPIC, MISSED, EXTRA, ARTEFACT = range(5)  # what an interval is
@@ -33,7 +38,7 @@ HEART = np.dtype(
         ("judged", "i8"),  # of them, how many have a flag
         ("last", "f8"),  # time of the latest beat
         ("raw", "f8", RAW),  # ring of intervals as they came
-        ("when", "f8", DOUBTS),  # ring of their times
+        ("when", "f8", TIMES),  # ring of their times
         ("sorted", "f8", SPAN),  # the intervals around the one being judged
         ("held", "i8"),  # how many of them there are
         ("ratio", "f8"),  # interval to what the device's own rate says, smoothed, log
@@ -44,11 +49,11 @@ HEART = np.dtype(
         ("trained", "i8"),  # intervals in it
         ("run", "i8"),  # length of the run of fast beats; 0: none
         ("base", "f8"),  # the usual when it began
-        ("doubt", "i1", DOUBTS),  # ring: 1 where an interval is not normal
+        ("doubt", "u8"),  # a bit for each interval, the latest lowest: 1: not normal
         ("doubts", "i8"),  # ones in it
         # variability of the latest NN normal intervals
-        ("nn", "f8", NN),
-        ("step", "f8", NN),  # successive differences; NaN: it had no neighbour
+        ("nn", "f8", (NN, 2)),  # ring of them, each with its difference to the one
+        # before; NaN: it had no neighbour
         ("nns", "i8"),  # intervals taken
         ("neighbour", "f8"),  # the interval before, NaN: none to compare with
         ("zero", "f8"),  # what the sums are taken about
@@ -58,13 +63,16 @@ HEART = np.dtype(
         ("leap", "f8"),  # their squares' sum
         ("far", "i8"),  # of them, more than 50 ms
         # rhythm
-        ("word", "u2", (2, LONG)),  # rings of words, by quantiser
-        ("latest", "u2", 2),
+        ("word", "u8", (2, LONG // LANES)),  # rings of words, by quantiser
+        ("latest", "u8", 2),
         ("words", "i8"),  # taken
         ("kinds", "i8", (2, 2)),  # different words by quantiser and window
         ("weight", "f8", (2, 2)),  # sum of count log count over them
-        ("trail", "f8", BEHIND),  # ring of the short window's evidence
-        ("trail_doubt", "f8", BEHIND),
+        (
+            "trail",
+            "f8",
+            (BEHIND, 2),
+        ),  # ring of the short window's evidence and of doubt
         ("label", "i1"),  # 1: the latest labelled beat was in fibrillation
         ("on", "i1"),  # 1: now irregular
         ("open", "i1"),  # 1: an episode that may still go on
@@ -145,9 +153,20 @@ class Beats(NamedTuple):
     rate: F8  # (n,) /min, what the device itself says; NaN: nothing
 
 
+def gathered(block: Beats) -> tuple[Beats, I8]:
+    """Give a block with each row's intervals side by side, and where they were.
+
+    What is said stays the same; a heart's state is fetched from memory once.
+    """
+    order = np.argsort(block.row, kind="stable")
+    columns = block.row[order], block.t[order], block.rr[order], block.rate[order]
+    return Beats(*columns), order
+
+
 def hearts(rows: int) -> Records:
     """Give the state of hearts of which nothing has been heard."""
     fresh = np.zeros(rows, HEART)
+    fresh["word"] = NO_WORD
     fresh["last"] = fresh["begin"] = fresh["end"] = -np.inf
     fresh["neighbour"] = fresh["raised"] = np.nan
     return fresh

@@ -8,11 +8,12 @@ from dsp.heart import (
     ARTEFACT,
     BEAT,
     DELAY,
-    DOUBTS,
     EXTRA,
     MISSED,
+    NO_WORD,
     NORMAL,
     RAW,
+    TIMES,
     Beats,
     Gate,
     Rhythm,
@@ -24,6 +25,7 @@ from dsp.kernels.repair import arrive, contradict, judge, leave, pieces
 
 _feel, _lose, _tell = hrv.feel, hrv.lose, hrv.tell
 _listen, _label, _watch = rhythm.listen, rhythm.label, rhythm.watch
+_weigh, _evidence = rhythm.weigh, rhythm.evidence
 
 
 @inner
@@ -52,13 +54,15 @@ def _settle(s: One, g: Gate, r: Rhythm, now: float, out: One) -> None:
     if smooth > 0.0 and flag != ARTEFACT:
         _listen(s, smooth)
     i = s.judged - 1
-    _label(s, r, i)
+    now_is = _weigh(s)
+    _label(s, r, i, now_is)
     out.judged, out.flag, out.usual = i, flag, median
     out.labelled, out.label = i - DELAY, s.label
-    start = s.when[max(i - r.back, 0, s.count - DOUBTS) % DOUBTS]
-    out.change, out.evidence = _watch(s, r, now, start)
+    start = s.when[max(i - r.back, 0, s.count - TIMES) % TIMES]
+    out.evidence = _evidence(s, r, *now_is)
+    out.change = _watch(s, r, out.evidence, now, start)
     out.begin, out.end, out.raised = s.begin, s.end, s.raised
-    out.quality = 1.0 - s.doubts / min(s.judged, DOUBTS)
+    out.quality = 1.0 - now_is[2]
     _tell(s, out)
 
 
@@ -70,6 +74,7 @@ def _break(s: One, g: Gate, t: float, rr: float) -> None:
         _lose(s)
     if gap > g.forget:
         s.words = 0
+        s.word[:] = np.uint64(NO_WORD)
         s.weight[:] = 0.0
         s.kinds[:] = 0
 
@@ -100,7 +105,7 @@ def beats(state: Records, g: Gate, r: Rhythm, block: Beats, out: Records) -> Non
         s, o = state[block.row[i]], out[i]
         t, rr = block.t[i], block.rr[i]
         _break(s, g, t, rr)
-        s.when[s.count % DOUBTS] = t
+        s.when[s.count % TIMES] = t
         contradict(s, rr, block.rate[i])
         arrive(s, rr)
         s.last = t
@@ -131,7 +136,7 @@ def finish(state: Records, g: Gate, r: Rhythm, out: Records) -> None:
         _settle(s, g, r, s.last, out[n])
         n += 1
     for k in range(DELAY):
-        _label(s, r, s.judged + k)
+        _label(s, r, s.judged + k, _weigh(s))
         out[n].labelled, out[n].label = s.judged + k - DELAY, s.label
         out[n].judged = -1
         n += 1

@@ -33,11 +33,11 @@ def _sum(s: One, x: float, leap: float, sign: int) -> None:
 @inner
 def _anew(s: One) -> None:
     """Sum the whole ring, once around it, so that rounding cannot pile up."""
-    s.zero = s.nn[0]
+    s.zero = s.nn[0, 0]
     s.sum = s.square = s.leap = 0.0
     s.steps = s.far = 0
     for j in range(NN):
-        _sum(s, s.nn[j], s.step[j], 1)
+        _sum(s, s.nn[j, 0], s.nn[j, 1], 1)
 
 
 @inner
@@ -47,9 +47,8 @@ def feel(s: One, x: float) -> None:
     if s.nns == 0:
         s.zero = x
     if s.nns >= NN:
-        _sum(s, s.nn[place], s.step[place], -1)
-    s.nn[place] = x
-    s.step[place] = leap
+        _sum(s, s.nn[place, 0], s.nn[place, 1], -1)
+    s.nn[place, 0], s.nn[place, 1] = x, leap
     s.neighbour = x
     s.nns += 1
     if place == NN - 1:

@@ -23,6 +23,7 @@ from dsp.heart import (
 from dsp.kernels.compiled import inner
 
 DEVIATION = 1.4826  # of a normal distribution, to its median absolute deviation
+ONE, OLDEST = np.uint64(1), np.uint64(DOUBTS - 1)
 SMOOTH = 1 / 16  # weight of an interval in the ratio to the device's own rate
 
 
@@ -133,11 +134,9 @@ def _run(s: One, g: Gate, x: float, prior: float, flag: int) -> int:
 @inner
 def _note(s: One, flag: int) -> None:
     """Remember whether an interval was normal."""
-    place, odd = s.judged % DOUBTS, int(flag != NORMAL)
-    if s.judged >= DOUBTS:
-        s.doubts -= s.doubt[place]
-    s.doubt[place] = odd
-    s.doubts += odd
+    odd = np.uint64(flag != NORMAL)
+    s.doubts += np.int64(odd) - np.int64(s.doubt >> OLDEST)
+    s.doubt = (s.doubt << ONE) | odd
 
 
 @inner

@@ -127,7 +127,7 @@ def entropy(rates, size):
         return 0.0
     total = 0.0
     for shift in (0.0, 3.0):
-        symbols = [min(int((rate + shift) / 6), 31) for rate in rates]
+        symbols = [min(int((rate + shift) / 6), 30) for rate in rates]
         words = [tuple(([0, 0, *symbols])[k : k + 3]) for k in range(len(symbols))]
         counts = Counter(words[-n:]).values()
         total += len(counts) * -sum(c / n * log(c / n) for c in counts)

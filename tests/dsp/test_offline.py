@@ -81,8 +81,13 @@ def test_hearts_in_any_order_equal_each_alone():
     for k, own in enumerate(hearts):
         rr[who == k], t[who == k] = own, np.cumsum(own)
     said = np.zeros(5 * n, BEAT)
-    block = Beats(who, t, rr, np.full(5 * n, np.nan))
+    block, order = heart.gathered(Beats(who, t, rr, np.full(5 * n, np.nan)))
     kernels.beats(heart.hearts(5), Gate(), Rhythm(), block, said)
+    said[order] = said.copy()
+    mixed = np.zeros(5 * n, BEAT)
+    block = Beats(who, t, rr, np.full(5 * n, np.nan))
+    kernels.beats(heart.hearts(5), Gate(), Rhythm(), block, mixed)
+    assert words(mixed) == words(said)
     for k, own in enumerate(hearts):
         assert words(said[who == k]) == words(run(own)[1])
     assert words(said[who == 0]) != words(said[who == 1])  # control
@@ -100,7 +105,13 @@ def test_gate_and_rhythm_equal_their_slow_twins(naive_heart, seed):
     assert judged["usual"].tolist() == medians[:n]
     slow = naive_heart.evidence(flags[:n], smooth[:n], Rhythm())
     assert np.allclose(judged["evidence"], slow, rtol=1e-9, atol=1e-12)
-    assert set(flags) == {0, 1, 2, 3, 4}  # or the twins would agree on nothing
+
+
+def test_such_days_hold_every_kind_of_beat():  # or the twins would agree on nothing
+    _, said = run(np.concatenate([day(seed) for seed in range(5)]))
+    assert set(said["flag"].tolist()) == {0, 1, 2, 3, 4}
+    assert (said["evidence"] > 1).any()
+    assert (said["evidence"] < 0.2).any()
 
 
 @settings(max_examples=10, deadline=None)
