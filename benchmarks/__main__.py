@@ -2,8 +2,8 @@
 
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
 is never edited by hand.  Without names everything runs (about eight minutes):
-duels, demo, recorded_heart, score, gateway, gateway_bluez, bluez_recovery, kills, outbox,
-night.
+duels, demo, recorded_heart, score, gateway, gateway_bluez, bluez_recovery, kills,
+outbox, night.
 """
 
 import argparse

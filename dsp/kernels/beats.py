@@ -70,6 +70,8 @@ def _settle(s: One, g: Gate, r: Rhythm, now: float, out: One) -> None:
 def _break(s: One, g: Gate, t: float, rr: float) -> None:
     """Take that beats were lost before this one, if they were."""
     gap = t - s.last
+    if gap < -g.lost:  # what was newer was of a broken clock
+        s.begin, s.end = min(s.begin, t), min(s.end, t)
     if gap > rr + g.lost:
         _lose(s)
     if gap > g.forget:
