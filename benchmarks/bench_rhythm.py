@@ -23,6 +23,7 @@ from dsp.decline import (
     signs,
 )
 from dsp.heart import BEAT, Beats, Gate, Rhythm
+from dsp.hearts import gathered
 
 BEATS, PATIENTS, WINDOW = 100_000, 10_000, 128
 
@@ -52,7 +53,8 @@ class WholeBeat:
 
     def __call__(self):
         self.t += self.lap
-        block, _ = heart.gathered(Beats(self.row, self.t, self.rr, self.rate))
+        block = Beats(self.row, self.t, self.rr, self.rate)
+        block, _ = gathered(block, len(self.state))
         kernels.beats(self.state, Gate(), Rhythm(), block, self.out)
 
 

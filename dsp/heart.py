@@ -153,16 +153,6 @@ class Beats(NamedTuple):
     rate: F8  # (n,) /min, what the device itself says; NaN: nothing
 
 
-def gathered(block: Beats) -> tuple[Beats, I8]:
-    """Give a block with each row's intervals side by side, and where they were.
-
-    What is said stays the same; a heart's state is fetched from memory once.
-    """
-    order = np.argsort(block.row, kind="stable")
-    columns = block.row[order], block.t[order], block.rr[order], block.rate[order]
-    return Beats(*columns), order
-
-
 def hearts(rows: int) -> Records:
     """Give the state of hearts of which nothing has been heard."""
     fresh = np.zeros(rows, HEART)

@@ -6,7 +6,7 @@ from math import isnan, nan
 import numpy as np
 
 from dsp import heart, kernels
-from dsp.arrays import I1, One, Records
+from dsp.arrays import I1, I8, One, Records
 from dsp.block import BAD, Rows, quality
 from dsp.episodes import identity, late
 from dsp.heart import BEAT, CLEARED, QUIET, Beats, Gate, Rhythm
@@ -37,7 +37,7 @@ class HeartWatch:
         if not block.t.size:
             return []
         self._welcome()
-        block, order = heart.gathered(block)
+        block, order = gathered(block, len(self._rows))
         said = np.zeros(block.t.size, BEAT)
         kernels.beats(self._state, *self._held_to, block, said)
         found = []
@@ -117,6 +117,20 @@ class HeartWatch:
         if need > len(old):
             self._state = heart.hearts(2 * need)
             self._state[: len(old)] = old
+
+
+def gathered(block: Beats, rows: int) -> tuple[Beats, I8]:
+    """Give a block with each row's intervals side by side, and where they were.
+
+    What is said stays the same; a heart's state is fetched from memory once.
+    """
+    if block.row.size < rows // 8:
+        order = np.argsort(block.row, kind="stable")
+    else:
+        order = np.empty(block.row.size, np.int64)
+        kernels.arrange(block.row, np.zeros(rows + 1, np.int64), order)
+    columns = block.row[order], block.t[order], block.rr[order], block.rate[order]
+    return Beats(*columns), order
 
 
 def _number(value: float) -> float | None:

@@ -5,7 +5,7 @@ and a block of a million give the same answer to the bit.  `fastmath` stays off 
 reason.  Importing this package compiles the kernels, or loads them from numba's cache.
 """
 
-from dsp.kernels.beats import beats, finish
+from dsp.kernels.beats import arrange, beats, finish
 from dsp.kernels.deterioration import decline
 from dsp.kernels.devices import AHEAD, attend
 from dsp.kernels.hrv import lomb, sample_entropy, variability
@@ -13,6 +13,7 @@ from dsp.kernels.limits import step
 
 __all__ = [
     "AHEAD",
+    "arrange",
     "attend",
     "beats",
     "decline",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dsp.arrays import One, Records
+from dsp.arrays import I8, One, Records
 from dsp.heart import (
     AROUND,
     ARTEFACT,
@@ -118,6 +118,25 @@ def beats(state: Records, g: Gate, r: Rhythm, block: Beats, out: Records) -> Non
             o.flag = o.label = o.change = 0
             o.usual = o.evidence = o.quality = np.nan
             _tell(s, o)
+
+
+@kernel(np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1, np.int64))
+def arrange(row: I8, place: I8, order: I8) -> None:
+    """Find the order in which each row's intervals lie side by side.
+
+    Parameters
+    ----------
+    row : (n,) int64
+    place : (R + 1,) int64, zeros; of no further use
+    order : (n,) int64, filled
+    """
+    for i in range(row.size):
+        place[row[i] + 1] += 1
+    for r in range(1, place.size):
+        place[r] += place[r - 1]
+    for i in range(row.size):
+        order[place[row[i]]] = i
+        place[row[i]] += 1
 
 
 @kernel(hearts(1), Gate(), Rhythm(), np.zeros(1, BEAT))

@@ -11,6 +11,7 @@ from scipy import signal
 from dsp import heart, kernels, offline
 from dsp.decline import COUNT, SIGNS, VERDICT, Hours, Watchfulness, declines, signs
 from dsp.heart import BEAT, Beats, Gate, Rhythm
+from dsp.hearts import gathered
 
 
 def sinus(n, seed=1, mean=850.0):
@@ -81,7 +82,7 @@ def test_hearts_in_any_order_equal_each_alone():
     for k, own in enumerate(hearts):
         rr[who == k], t[who == k] = own, np.cumsum(own)
     said = np.zeros(5 * n, BEAT)
-    block, order = heart.gathered(Beats(who, t, rr, np.full(5 * n, np.nan)))
+    block, order = gathered(Beats(who, t, rr, np.full(5 * n, np.nan)), 5)
     kernels.beats(heart.hearts(5), Gate(), Rhythm(), block, said)
     said[order] = said.copy()
     mixed = np.zeros(5 * n, BEAT)
