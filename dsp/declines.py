@@ -56,6 +56,7 @@ GATHER = np.dtype(
         ("n", "i8", COUNT),
         ("begin", "i8"),  # hour in which the open decline began; -1: none is open
         ("worst", "f8"),  # score of it
+        ("missing", "i8"),  # bits of the signs that were missing then
     ],
     align=True,
 )
@@ -130,9 +131,11 @@ class DeclineWatch:
         score = float(said[0]["score"])
         if own["begin"] < 0 and score >= self._raise:
             own["begin"], own["worst"] = own["hour"], score
+            own["missing"] = said[0]["missing"]
             return self._tell(reading, row, said[0], False)
         own["worst"] = max(float(own["worst"]), score)
-        if own["begin"] >= 0 and score < RETURN * self._raise:
+        gone = int(said[0]["missing"]) & ~int(own["missing"])  # absence is no cure
+        if own["begin"] >= 0 and score < RETURN * self._raise and not gone:
             over = self._tell(reading, row, said[0], True)
             own["begin"] = -1
             return over

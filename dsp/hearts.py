@@ -14,7 +14,7 @@ from dsp.sentences import irregular
 from vitals.config import Dsp
 from vitals.model import Anomaly, HeartRate, Reading
 
-DETECTOR, CONDITION = "rhythm", "rhythm_irregular"
+DETECTOR, CONDITION = "rhythm", "irregular_rhythm"
 
 
 class HeartWatch:

@@ -89,7 +89,7 @@ def _mend(rr: F8, flags: I1, usual: F8) -> F8:
         rr.tolist(), flags.tolist(), usual.tolist(), strict=True
     ):
         if flag == MISSED:
-            n = max(1, round(x / median))
+            n = max(1, round(x / max(median, Gate().least)))
             clean += [x / n] * n
         elif half:
             clean[-1] += x

@@ -29,14 +29,14 @@ _weigh, _evidence = rhythm.weigh, rhythm.evidence
 
 
 @inner
-def _vary(s: One, flag: int, median: float) -> None:
+def _vary(s: One, g: Gate, flag: int, median: float) -> None:
     """Let the variability take a judged interval: mended, or left out."""
     i = s.judged - 1
     x = s.raw[i % RAW]
     if flag == NORMAL:
         _feel(s, x)
     elif flag == MISSED:
-        n = pieces(x, median)
+        n = pieces(x, median, g.least)
         for _ in range(n):
             _feel(s, x / n)
     elif flag == EXTRA:
@@ -50,7 +50,7 @@ def _vary(s: One, flag: int, median: float) -> None:
 def _settle(s: One, g: Gate, r: Rhythm, now: float, out: One) -> None:
     """Judge one interval and say what is known of the heart now."""
     flag, median, smooth = judge(s, g)
-    _vary(s, flag, median)
+    _vary(s, g, flag, median)
     if smooth > 0.0 and flag != ARTEFACT:
         _listen(s, smooth)
     i = s.judged - 1

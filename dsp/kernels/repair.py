@@ -196,12 +196,12 @@ def judge(s: One, g: Gate) -> tuple[int, float, float]:
 def contradict(s: One, x: float, rate: float) -> None:
     """Compare an interval with the rate that the device itself says."""
     if rate > 0.0:
-        s.ratio += SMOOTH * (np.log(x * rate / 60_000.0) - s.ratio)
+        s.ratio += SMOOTH * (np.log(max(x, 1.0) * rate / 60_000.0) - s.ratio)
     else:
         s.ratio = 0.0
 
 
 @inner
-def pieces(x: float, median: float) -> int:
-    """Give into how many beats an interval with missed ones is divided."""
-    return max(1, int(np.rint(x / median)))
+def pieces(x: float, median: float, least: float) -> int:
+    """Give into how many beats, of `least` ms or more, missed ones are divided."""
+    return max(1, int(np.rint(x / max(median, least))))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from dsp import offline
 from dsp.heart import hearts
@@ -65,7 +66,7 @@ def test_the_live_stage_says_what_offline_says():
 def test_an_irregular_rhythm_explains_itself():
     begin, end = rhythms(play(Ward(SHORT), readings(hr=72.0)))
     evidence = begin.evidence
-    assert begin.condition == "rhythm_irregular"
+    assert begin.condition == "irregular_rhythm"
     assert evidence["irregularity"] > evidence["limit"]
     assert 0 < evidence["quality"] <= 1
     assert evidence["text"].startswith("The pulse has been irregular")
@@ -203,3 +204,30 @@ def test_a_quiet_week_of_many_patients_wakes_nobody():
                 what.append(Reading(f"p-{k}", "cuff", pressure))
     assert declines(play(Ward(Dsp()), what, 500)) == []
     assert declines(play(Ward(Dsp(decline_score=0.5)), what, 500)) != []  # control
+
+
+def test_a_sign_that_is_no_longer_measured_does_not_end_a_decline():
+    ill = chart(60, 40)
+    calm = [
+        Reading("p-7", "strap", HeartRate(t=T0 + hour * 3_600_000, hr=78.0))
+        for hour in range(60, 120)
+    ]
+    assert [a.over for a in declines(play(Ward(Dsp()), ill + calm))] == [False]
+    well = [
+        Reading(r.subject, r.device, replace(r.record, t=r.record.t + 60 * 3_600_000))
+        for r in chart(60, 99)
+    ]
+    said = declines(play(Ward(Dsp()), ill + well))
+    assert [a.over for a in said] == [False, True]  # control
+
+
+@pytest.mark.parametrize("interval", [0.0, -5.0, 1e-9, 1.0, 65_535.0])
+def test_intervals_that_no_heart_has_harm_nobody(interval):
+    strange = [
+        Reading(
+            "p-7", "strap", HeartRate(t=T0 + s * 1000, hr=70.0, rr=(interval, interval))
+        )
+        for s in range(-400, 0)
+    ]
+    said = rhythms(play(Ward(SHORT), strange + readings(hr=72.0), 50))
+    assert [a.over for a in said] == [False, True]
