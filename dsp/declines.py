@@ -157,11 +157,11 @@ class DeclineWatch:
             t=reading.record.t,
             over=over,
             value=round(float(own["worst"]), 3),
-            unit="{score}",
             late=late(reading.record, self._late),
             evidence={
                 "limit": self._raise,
-                "window": [begin, (int(own["hour"]) + 1) * HOUR],
+                "from": begin,
+                "to": (int(own["hour"]) + 1) * HOUR,
                 "news2": _bounds(verdict),
                 "signs": [_sign(k, verdict) for k in _known(verdict)],
                 "received": reading.record.received,

@@ -99,7 +99,8 @@ class HeartWatch:
             evidence={
                 "device": reading.device,
                 "hold_s": self._held_to[1].hold / 1000,
-                "window": [begin, end],
+                "from": begin,
+                "to": end,
                 "irregularity": _number(beat["evidence"]),
                 "limit": self._held_to[1].alarm,
                 "mean_hr": _number(beat["mean_hr"]),

@@ -59,7 +59,7 @@ def test_the_live_stage_says_what_offline_says():
     ((start, stop, raised),) = offline.episodes(origin, 30.0)
     assert begin.t - T0 == round(raised * 1000)
     assert begin.begin - T0 == round(start * 1000)
-    assert end.evidence["window"][1] - T0 == round(stop * 1000)
+    assert end.evidence["to"] - T0 == round(stop * 1000)
     assert (begin.over, end.over, begin.id == end.id) == (False, True, True)
 
 
