@@ -2,10 +2,10 @@
 
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
 is never edited by hand.  Without names everything runs, at the sizes that the README
-quotes (about an hour and a half): duels, demo, recorded_heart, gateway, gateway_bluez,
-bluez_recovery, kills, power, outbox, outbox_week, ingest_write, ingest_path,
-ingest_poison, ingest_kills, ingest_outage, store, night, fuzz.  With --quick what takes
-long is done small, and the table says so.
+quotes (about an hour and a half): duels, demo, recorded_heart, score, gateway,
+gateway_bluez, bluez_recovery, kills, power, outbox, outbox_week, ingest_write,
+ingest_path, ingest_poison, ingest_kills, ingest_outage, store, night, fuzz.  With
+--quick what takes long is done small, and the table says so.
 """
 
 import argparse
@@ -50,6 +50,7 @@ MEASUREMENTS = {
     "duels": duels,
     "demo": demo,
     "recorded_heart": program("recorded_heart"),
+    "score": program("score"),
     "gateway": program("gateway"),
     "gateway_bluez": program("gateway_bluez"),
     "bluez_recovery": program("bluez_recovery"),
@@ -66,6 +67,7 @@ MEASUREMENTS = {
     "night": program("night"),
     "fuzz": program("fuzz"),
 }
+RECORDED = "recorded_heart", "score"  # what needs recordings
 QUICK = {
     "gateway": program("gateway", "--seconds", "30"),
     "gateway_bluez": program("gateway_bluez", "--seconds", "30"),
@@ -93,8 +95,8 @@ def main():
     chosen = parser.parse_args()
     measurements = MEASUREMENTS | (QUICK if chosen.quick else {})
     for name in chosen.names or measurements:
-        if name == "recorded_heart" and recordings.folder() is None:
-            print("recorded_heart: no recordings here (VITALS_DATA); left out")
+        if name in RECORDED and recordings.folder() is None:
+            print(f"{name}: no recordings here (VITALS_DATA); left out")
             continue
         print(f"-- {name}", flush=True)
         measurements[name]()

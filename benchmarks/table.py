@@ -44,6 +44,26 @@ def _heart(found):
         yield what, slashed(heart, "intervals", "largest_error_ms", unit=" ms")
 
 
+def _detectors(found):
+    if not (found := found.get("detectors")):
+        return
+    for name, place in (("afdb", "AFDB"), ("mitdb", "MITDB")):
+        beats = found[f"{name}_beats"]
+        what = f"fibrillation by RR alone, {place}, per beat: Se / Sp"
+        yield what, slashed(beats, "se", "sp", unit=" %")
+        alarms = found[f"{name}_episodes_30"]
+        what = f"its episodes, {place}, 30 s hold: found / false per 24 h"
+        yield what, f"{alarms['found_pct']} % / {alarms['false_per_24h']}"
+    yield "short noisy records (CinC 2017): F1", found["noise"]["cinc2017_f1_af"]
+    yield (
+        "ectopic beats, MITDB: Se / Sp",
+        slashed(found["ectopics"], "ectopic_se", "sp", unit=" %"),
+    )
+    worse = found["deterioration_device"]
+    what = "decline (CinC 2019 B), untrained: found at 0.25 / 0.5 false a day"
+    yield what, slashed(worse, "se_at_0.25", "se_at_0.5", unit=" %")
+
+
 def _kills(found):
     if kills := found.get("kills"):
         what = f"{kills['kills']} SIGKILLs of stages: records / lost / doubled"
@@ -212,6 +232,7 @@ def _duels(found):
 PARTS = (
     _demo,
     _heart,
+    _detectors,
     _kills,
     _power,
     _night,

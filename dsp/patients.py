@@ -46,14 +46,24 @@ class PatientWatch:
         self._rules = np.zeros((len(names), 1), RULE)
         self._welcome(0)
 
+    def samples(self, readings: Sequence[Reading], fresh: I1) -> tuple[Block, I8]:
+        """Make the block of fresh values, and each one's index into `readings`."""
+        known = len(self._rows)
+        made = samples(readings, self._row, fresh.tolist())
+        self._welcome(known)
+        return made
+
+    def columns(self, block: Block) -> I8:
+        """Give the place in `SIGNALS` of each of a block's values."""
+        places = [self._columns[row] for row in block.patient.tolist()]
+        return np.array(places, np.int64)
+
     def observe(
-        self, readings: Sequence[Reading], fresh: I1
+        self, readings: Sequence[Reading], block: Block, source: I8
     ) -> list[tuple[int, Anomaly]]:
         """Give anomalies with the index of the reading that completed each."""
-        known = len(self._rows)
-        block, source = samples(readings, self._row, fresh.tolist())
-        self._welcome(known)
-        cursor, found = np.zeros(1, np.int64), []
+        cursor = np.zeros(1, np.int64)
+        found: list[tuple[int, Anomaly]] = []
         while cursor[0] < block.t.size:
             for event in self._step(block, cursor):
                 i = int(source[event["sample"]])

@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 
 from dsp.arrays import DEVICE, STATE
 from dsp.batteries import BatteryWatch, Draining
+from dsp.decline import DECLINE
+from dsp.declines import GATHER, DeclineWatch
 from dsp.devices import DeviceWatch
+from dsp.heart import HEART
+from dsp.hearts import HeartWatch
 from dsp.limits import COLUMN
 from dsp.orphans import Orphan, adopt, first_layout, orphans
 from dsp.orphans import devices as newer
@@ -37,6 +41,8 @@ class Saved(msgspec.Struct, frozen=True):
     plans: dict[str, Plan]
     orphans: list[Orphan] = []
     draining: list[Draining] = []
+    hearts: list[str] = []
+    declines: list[str] = []
 
 
 class Ward:
@@ -53,6 +59,8 @@ class Ward:
         self._devices = DeviceWatch(settings, saved.streams)
         self._patients = PatientWatch(settings, saved.patients)
         self._batteries = BatteryWatch(settings, saved.draining)
+        self._hearts = HeartWatch(settings, saved.hearts)
+        self._declines = DeclineWatch(settings, saved.declines)
         self._plans: dict[str, Plan] = {}
         self._orphans = list(saved.orphans)
         self._late = settings.late_s * 1000
@@ -77,7 +85,12 @@ class Ward:
         fresh, technical = self._devices.observe(
             readings, arrived, arrived if steady is None else steady
         )
-        physiological = self._patients.observe(readings, fresh)
+        block, source = self._patients.samples(readings, fresh)
+        physiological = self._patients.observe(readings, block, source)
+        physiological += self._hearts.observe(readings, fresh)
+        physiological += self._declines.observe(
+            readings, block._replace(signal=self._patients.columns(block)), source
+        )
         self.stale += len(readings) - int(np.count_nonzero(fresh))
         technical += self._batteries.observe(readings, fresh)
         ended = list(adopt(readings, fresh, self._orphans, self._late))
@@ -100,12 +113,25 @@ class Ward:
         """Give a copy of everything that must survive, as arrays by name."""
         streams, devices = self._devices.save()
         patients, state = self._patients.save()
-        draining = self._batteries.save()
-        saved = Saved(LAYOUT, patients, streams, self._plans, self._orphans, draining)
+        hearts, beats = self._hearts.save()
+        declines, known, gathered = self._declines.save()
+        saved = Saved(
+            LAYOUT,
+            patients,
+            streams,
+            self._plans,
+            self._orphans,
+            draining=self._batteries.save(),
+            hearts=hearts,
+            declines=declines,
+        )
         return {
             "names": np.frombuffer(msgspec.json.encode(saved), np.uint8),
             "state": state,
             "devices": devices,
+            "hearts": beats,
+            "declines": known,
+            "hours": gathered,
         }
 
     @classmethod
@@ -125,11 +151,22 @@ class Ward:
             return cls._succeed(settings, saved, arrays)
         if saved.layout != LAYOUT:
             raise ValueError("it was saved by another version")
+        if "hearts" not in arrays:  # of a version that did not know them
+            saved = msgspec.structs.replace(saved, hearts=[], declines=[])
         ward = cls(settings, saved)
+        if "hearts" in arrays:
+            ward._recall(saved, arrays)
         shape = len(saved.patients), 1
         ward._patients.load(_checked(arrays["state"], STATE, shape))
         ward._devices.load(_checked(arrays["devices"], DEVICE, (len(saved.streams),)))
         return ward
+
+    def _recall(self, saved: Saved, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what is remembered of hearts and of declines."""
+        self._hearts.load(_checked(arrays["hearts"], HEART, (len(saved.hearts),)))
+        shape = (len(saved.declines),)
+        known = _checked(arrays["declines"], DECLINE, shape)
+        self._declines.load(known, _checked(arrays["hours"], GATHER, shape))
 
     @classmethod
     def _succeed(

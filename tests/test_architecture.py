@@ -36,7 +36,7 @@ HOMES = {
     ),
     "paho": ("vitals.mqtt",),
     "influxdb_client": ("ingest.influx", "ingest.influx_query"),
-    "numba": ("dsp.kernels",),
+    "numba": ("dsp.kernels.compiled",),
     "numpy": ("dsp",),
     "scipy": (),
     "fastapi": ("portal",),

@@ -229,6 +229,8 @@ class Dsp(Section, frozen=True):
     tick_s: Positive = 1.0
     baseline_beats: Positive = 3600.0  # samples the personal baseline remembers
     baseline_z: Positive = 6.0  # deviations that count as unusual
+    irregular_hold_s: Positive = 300.0  # of irregular rhythm, before it counts
+    decline_score: Positive = 6.0  # of all signs together, that counts
 
 
 class Alerts(Section, frozen=True):

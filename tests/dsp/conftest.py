@@ -12,10 +12,10 @@ from dsp.arrays import EVENT, RULE, Block, Settings
 WHAT = {1: "begin", 2: "change", 3: "end"}
 
 
-def load_naive():
-    path = Path(__file__).with_name("naive.py")
-    spec = importlib.util.spec_from_file_location("dsp_naive", path)
-    module = sys.modules["dsp_naive"] = importlib.util.module_from_spec(spec)
+def load_naive(name="naive"):
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"dsp_{name}", path)
+    module = sys.modules[f"dsp_{name}"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
@@ -64,6 +64,11 @@ def row(event):
 @pytest.fixture(scope="session")
 def naive():
     return load_naive()
+
+
+@pytest.fixture(scope="session")
+def naive_heart():
+    return load_naive("naive_heart")
 
 
 @pytest.fixture(scope="session")

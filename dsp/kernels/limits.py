@@ -1,15 +1,6 @@
-"""Compiled inner loops: arrays in, arrays out.  The only home of numba.
-
-A kernel keeps nothing of its own: the caller owns every array, so a block of one sample
-and a block of a million give the same answer to the bit.  `fastmath` stays off for that
-reason.  Importing this module compiles the kernels, or loads them from numba's cache.
-"""
-
-from collections.abc import Callable
-from typing import TypeVar
+"""Holds every value to its patient's limits and to the patient's own past."""
 
 import numpy as np
-from numba import njit, typeof
 
 from dsp import arrays
 from dsp.arrays import (
@@ -17,7 +8,6 @@ from dsp.arrays import (
     CALM,
     CHANGE,
     CLEARING,
-    DEVICE_EVENT,
     END,
     EVENT,
     HIGH,
@@ -25,17 +15,13 @@ from dsp.arrays import (
     LOW,
     NEVER,
     NOTHING,
-    OFF_BODY,
     ON,
-    PATIENCE,
     PENDING,
     RECENT,
     REWIND,
     RULE,
-    SILENT,
     UNUSUALLY_HIGH,
     UNUSUALLY_LOW,
-    Arrivals,
     Block,
     Line,
     One,
@@ -43,23 +29,12 @@ from dsp.arrays import (
     Sample,
     Settings,
 )
+from dsp.kernels.compiled import CLEAR, kernel
+from dsp.kernels.compiled import inner as _inner
 
-CLEAR = 30_000  # ms; an episode ends after its hold back inside, at most this long
 SAY_AGAIN = 60_000  # ms between two words on an episode that goes on
 GROWN = 0.05  # share by which the worst must grow to be worth a word before that
 CLIP = 3.0  # deviations by which one sample can move the baseline
-
-AHEAD = 300_000  # ms that a record may lie after our time before it is doubted
-FAR = 86_400_000  # ms; further ahead than our own clock can be wrong
-EARLY = 3  # records in a row from as far as that: it is our clock after all
-
-F = TypeVar("F", bound=Callable[..., object])
-
-
-def _inner(function: F) -> F:
-    """Let a kernel call a function."""
-    compiled: F = njit(function)
-    return compiled
 
 
 @_inner
@@ -230,7 +205,15 @@ def _take(
     return n
 
 
-def _step(
+@kernel(
+    arrays.state(1, 1),
+    np.zeros((1, 1), RULE),
+    Settings(1.0, 1.0, 1, 1, 1, 1),
+    Block(*(np.zeros(1, kind) for kind in ("i8", "i8", "i8", "f8", "i8"))),
+    np.zeros(1, EVENT),
+    np.zeros(1, np.int64),
+)
+def step(
     state: Records, rules: Records, settings: Settings, block: Block,
     events: Records, cursor: I8,
 ) -> int:  # fmt: skip
@@ -271,130 +254,3 @@ def _step(
         i += 1
     cursor[0] = i
     return n
-
-
-@_inner
-def _tell(events: Records, n: int, i: int, said: tuple[int, int, int, int]) -> int:
-    """Write event `n`: which, what, begin, t; give the number of events."""
-    e = events[n]
-    e.record = i
-    e.which, e.what, e.begin, e.t = said
-    return n + 1
-
-
-@_inner
-def _hear(s: One, patience: One, i: int, t: int, events: Records, n: int) -> int:
-    """Take that a stream has spoken again."""
-    gone, limit = t - s.last, patience.silence
-    awaited = limit > 0 and s.last != NEVER and s.streak >= patience.streak
-    if awaited and gone > limit and not s.silent:
-        n = _tell(events, n, i, (SILENT, BEGIN, s.last, s.last + limit))
-        s.silent = 1
-    if s.silent:
-        n = _tell(events, n, i, (SILENT, END, s.last, t))
-        s.silent = 0
-    s.streak = s.streak + 1 if gone <= limit else 0
-    return n
-
-
-@_inner
-def _take_off(s: One, patience: One, i: int, t: int, events: Records, n: int) -> int:
-    """Take a record that says that its device is off the body."""
-    broken = t - s.last > max(3 * patience.off_body, CLEAR)
-    if s.off == CALM or (s.off == PENDING and broken):
-        s.off = PENDING
-        s.off_begin = t
-    if s.off == PENDING and t - s.off_begin >= patience.off_body:
-        s.off = ON
-        n = _tell(events, n, i, (OFF_BODY, BEGIN, s.off_begin, t))
-    return n
-
-
-@_inner
-def _put_on(s: One, i: int, t: int, events: Records, n: int) -> int:
-    """Take a record that does not say that its device is off the body."""
-    if s.off == ON:
-        n = _tell(events, n, i, (OFF_BODY, END, s.off_begin, t))
-    s.off = CALM
-    return n
-
-
-@_inner
-def _judge(s: One, t: int, latest: int, arrived: int) -> int:
-    """Tell whether a record is fresh: 0 no, 1 yes, 2 in the place of newer ones.
-
-    A time far in the future blinds a stream for as long; if we have taken one, the next
-    record of a time that is possible takes its place.
-    """
-    if t > latest:
-        return 0
-    if t > arrived + FAR:
-        s.early = min(s.early + 1, EARLY) if t > s.early_t else 1
-        s.early_t = t
-        if s.early < EARLY:
-            return 0
-    else:
-        s.early = 0
-        s.early_t = NEVER
-    if t > s.last:
-        return 1
-    return 2 if t <= arrived + AHEAD < s.last else 0
-
-
-def _attend(
-    devices: Records, patience: Records, arrivals: Arrivals, events: Records
-) -> int:
-    """Take records' arrivals; give the number of events that this wrote.
-
-    Says which records are fresh, and what went wrong with a device by the records' own
-    times: a gap longer than its patience was a silence, whether or not anybody has
-    noticed it meanwhile.  Our own time decides only about records from the future,
-    which a replay may take where we did not: by then it is the past.
-
-    Parameters
-    ----------
-    devices : (D,) DEVICE, updated in place
-    patience : (D,) PATIENCE
-    arrivals : Arrivals
-        n records; `fresh` is filled.
-    events : (3 n,) DEVICE_EVENT, filled from the front
-    """
-    n = 0
-    for i in range(arrivals.t.size):
-        t, row = arrivals.t[i], arrivals.stream[i]
-        s, limit = devices[row], patience[row]
-        arrivals.fresh[i] = _judge(s, t, arrivals.latest[i], arrivals.arrived[i])
-        if arrivals.fresh[i] == 2 and s.off == PENDING:
-            s.off = CALM
-        if arrivals.fresh[i]:
-            n = _hear(s, limit, i, t, events, n)
-            if arrivals.off[i]:
-                n = _take_off(s, limit, i, t, events, n)
-            else:
-                n = _put_on(s, i, t, events, n)
-            s.last = t
-    return n
-
-
-_WHOLE, _REAL, _BYTE = np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.int8)
-_STEP = (
-    arrays.state(1, 1),
-    np.zeros((1, 1), RULE),
-    Settings(1.0, 1.0, 1, 1, 1, 1),
-    Block(_WHOLE, _WHOLE, _WHOLE, _REAL, _WHOLE),
-    np.zeros(1, EVENT),
-    _WHOLE,
-)
-_ATTEND = (
-    arrays.devices(1),
-    np.zeros(1, PATIENCE),
-    Arrivals(_WHOLE, _WHOLE, _WHOLE, _WHOLE, _BYTE, _BYTE),
-    np.zeros(1, DEVICE_EVENT),
-)
-
-step: Callable[[Records, Records, Settings, Block, Records, I8], int] = njit(
-    tuple(typeof(example) for example in _STEP), cache=True
-)(_step)
-attend: Callable[[Records, Records, Arrivals, Records], int] = njit(
-    tuple(typeof(example) for example in _ATTEND), cache=True
-)(_attend)
