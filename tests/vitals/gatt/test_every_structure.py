@@ -274,7 +274,7 @@ class Broken(BloodPressureMeasurement):
 
 @pytest.mark.parametrize("wrong", [NoSpecials, Deaf, Strict, Broken])
 def test_a_decoder_that_is_wrong_would_be_found(monkeypatch, wrong):
-    control = type("BloodPressureMeasurement", (wrong,), {"__slots__": ()})
+    control = type("BloodPressureMeasurement", (wrong,), {})
     seeds = fuzz.SEEDS[BloodPressureMeasurement]
     monkeypatch.setitem(fuzz.SEEDS, control, seeds)
     with pytest.raises((AssertionError, IndexError)):
