@@ -9,7 +9,7 @@ giving only ever adds rows, so that a power cut leaves all of a change or nothin
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from gateway.assignment import OPEN, Occasion, occasion
+from gateway.assignment import LONGEST, OPEN, Occasion, occasion
 from gateway.file import File
 from gateway.filing import Content, Filing
 from gateway.notification import Notification, Row
@@ -123,10 +123,12 @@ class Sharing:
         return rows
 
     def _within(self, line: Line) -> list[_Held]:
+        """Give the readings that may change hands; a check-in ends those before it."""
+        until = line.since + LONGEST if line.what == "check_in" else line.until
         found = self._file.execute(
             f"SELECT * FROM {READINGS} WHERE device = ?1 AND t >= ?2 AND t < ?3"
             " AND (?4 IS NULL OR slot = ?4) ORDER BY id",
-            (line.device, line.since, line.until, line.slot),
+            (line.device, line.since, until, line.slot),
         )
         return [_Held(*row) for row in found]
 

@@ -109,6 +109,15 @@ def test_a14_a_check_in_that_the_broker_held_back_counts_from_when_it_was_said(o
     assert [r.subject for r in outbox.withdrawals()] == ["p-1"]
 
 
+def test_a14_what_a_check_in_took_that_the_next_person_had_ended_waits_again(outbox):
+    outbox.check_in(check_in("p-1", NOON, 30), NOON)
+    outbox.add([measured(NOON + 20 * MINUTE)])
+    heard = NOON + 25 * MINUTE
+    assert outbox.check_in(check_in("p-2", NOON + 5 * MINUTE), heard) == []
+    assert outbox.unassigned == {"cuff": 1}
+    assert [r.subject for r in outbox.withdrawals()] == ["p-1"]
+
+
 def test_a14_a_reading_whose_time_is_not_known_waits_for_a_hand(outbox):
     outbox.check_in(check_in(), NOON)
     lost = measured(NOON + MINUTE, q=("clock_unsynced",))
@@ -365,8 +374,12 @@ class Clinic(RuleBasedStateMachine):
         self.gone = set()
 
     def whose(self, t, slot):
-        best = None
-        for what, of, subject, since, until in self.said:
+        best, begun = None, [s for s in self.said if s[0] == "check_in" and s[3] <= t]
+        last = max(reversed(begun), key=lambda said: said[3], default=None)
+        for said in self.said:
+            what, of, subject, since, until = said
+            if what == "check_in" and said is not last:
+                continue  # somebody else has checked in since
             by_hand = best and best[0] == "assign" and what != "assign"
             if of in (None, slot) and since <= t < until and not by_hand:
                 best = what, subject
@@ -386,7 +399,7 @@ class Clinic(RuleBasedStateMachine):
         self.said.append(("check_in", None, subject, since, since + 6000))
         self.outbox.check_in(check_in(subject, NOON + since, 0.1), NOON)
         for t, (slot, _) in self.readings.items():
-            if since <= t < since + 6000:
+            if since <= t:
                 self.readings[t] = slot, self.whose(t, slot)
 
     @rule(
