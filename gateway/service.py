@@ -92,6 +92,7 @@ async def run(
     handlers: dict[str, Handler] = {
         "check_in": registrar.check_in,
         "assign": registrar.assign,
+        "resend": uplink.resend,
     }
     if reloader:
         handlers["reload"] = reloader.ask

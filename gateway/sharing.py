@@ -90,7 +90,7 @@ class Sharing:
 
     def check_in(self, said: CheckIn, now: int) -> list[Row]:
         """Let a wearable measure somebody for some minutes; give what is theirs."""
-        since = said.t or now
+        since = said.t
         until = since + round((said.minutes or 0) * MINUTE)
         old = self.trail.whose(said.device, Occasion(since, True))
         span = said.device, None, since, until

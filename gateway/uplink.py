@@ -49,8 +49,8 @@ class Uplink:
             group.create_task(self._live())
             group.create_task(self._backlog())
 
-    def rewind(self) -> None:
-        """Publish everything that is not committed again."""
+    async def resend(self, _: Message) -> None:
+        """Take the command `resend`: publish all that is not committed again."""
         self._flight = Flight()
         self._fall_behind(0)
 

@@ -255,7 +255,7 @@ class Withdrawn(Struct, frozen=True):
 class GatewayCommand(Struct, frozen=True, kw_only=True):
     """A word to a gateway."""
 
-    action: str  # "reload", "check_in", "assign"
+    action: str  # "reload", "resend", "check_in", "assign"
     t: Time = 0
 
 
@@ -271,7 +271,7 @@ class CheckIn(Struct, frozen=True, kw_only=True, tag_field="action", tag="check_
     device: Name
     subject: Name
     by: Somebody  # who says so
-    t: Time = 0  # when it begins; 0: when the gateway hears of it
+    t: Time = 0  # when it begins; without it a gateway refuses
     minutes: Minutes | None = None
     why: Words = ""
     id: Words = ""  # the same command again changes nothing

@@ -4,12 +4,15 @@ import time
 
 import pytest
 
+import gateway.service
 from gateway.flight import PATIENCE_S
 from gateway.outbox import Notification, Outbox, Row
 from gateway.recorder import Recorder
 from gateway.uplink import BATCH, Uplink, messages
 from vitals import Committed, HeartRate, Reading, wire
 from vitals.bus import MemoryBus
+from vitals.clock import now
+from vitals.config import Gateway
 from vitals.gatt import heart_rate
 from vitals.metrics import Metrics
 from vitals.wire import Message
@@ -291,5 +294,24 @@ def test_live_records_go_out_though_nobody_commits(run, beside, tmp_path):
             await asyncio.sleep(0.1)
             await put(recorder, 1)
             assert 12_001 in await take(inbox, 1)
+
+    run(main())
+
+
+def test_when_asked_to_resend_all_that_is_not_committed_goes_out_again(
+    run, beside, tmp_path
+):
+    async def main():
+        bus = MemoryBus()
+        inbox = bus.subscribe(TOPIC, f"{TOPIC}/batch")
+        fill(tmp_path / "gateway.db", 2)
+        box = Gateway(adapter="tcp-client:127.0.0.1:9")  # where nobody is sought
+        ours = bus, box, tmp_path, Metrics(), now
+        async with beside(gateway.service.run(*ours)):
+            await commit(bus)
+            assert await take(inbox, 2) == [1, 2]
+            command = wire.gateway_topic("gw-1", "command")
+            await bus.publish(Message(command, b'{"action":"resend"}'))
+            assert await take(inbox, 2) == [1, 2]
 
     run(main())
