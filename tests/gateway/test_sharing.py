@@ -239,6 +239,18 @@ def test_copies_that_have_served_go_and_what_waits_stays(opened):
     assert outbox.unassigned == {"cuff": 1}
 
 
+def test_a_streamed_value_taken_back_stays_until_ingest_has_heard_of_it(opened):
+    outbox = opened(age_ms=MINUTE)
+    outbox.add([streamed()])
+    outbox.check_in(check_in(), NOON)
+    outbox.assign(assign(None), NOON)
+    outbox.configure([], NOON + 5 * MINUTE)
+    assert [r.subject for r in outbox.withdrawals()] == ["p-1"]
+    outbox.withdrawn({"cuff": [(1, 1)]})
+    outbox.configure([], NOON + 5 * MINUTE)
+    assert outbox.unassigned == {"cuff": 0}
+
+
 def test_streamed_values_of_nobody_go_first_and_are_counted_and_spots_never(opened):
     outbox = opened(octets=1 << 20)
     outbox.add([measured(NOON + n) for n in range(50)])
