@@ -54,6 +54,11 @@ class Uplink:
         self._flight = Flight()
         self._fall_behind(0)
 
+    def look_again(self) -> None:
+        """Go by the disk: what is in memory may be somebody else's by now."""
+        self._recorder.fresh.clear()
+        self._fall_behind(self._cursor)
+
     # -- out ---------------------------------------------------------------------------
 
     async def _live(self) -> None:
