@@ -130,6 +130,9 @@ class Registrar:
             log.error("a command was not carried out: %s", error)
             await self._answer(said.id, False, f"the gateway's disk refuses: {error}")
             return
+        except MalformedData as error:
+            await self._refuse(said.id, str(error))
+            return
         if moved is None:
             await self._answer(said.id, True, f"{text}; that was said before")
             return

@@ -16,12 +16,13 @@ from gateway.notification import Notification, Row
 from gateway.schema import READINGS
 from gateway.tally import Range
 from gateway.trail import Line, Trail
-from vitals import Kind, Reading, wire
+from vitals import Kind, MalformedData, Reading, wire
 from vitals.config import Wearable
 from vitals.model import RECORDS, Assign, CheckIn, Unassigned
 
 OURSELVES = "configuration"  # who says what the file says, in the audit trail
 MINUTE = 60_000  # ms
+MOVED = 10_000  # readings by one command: its transaction keeps wearables waiting
 
 
 class _Held(NamedTuple):
@@ -123,13 +124,22 @@ class Sharing:
         return rows
 
     def _within(self, line: Line) -> list[_Held]:
-        """Give the readings that may change hands; a check-in ends those before it."""
+        """Give the readings that may change hands; a check-in ends those before it.
+
+        Raises
+        ------
+        MalformedData
+            They are too many for one command.
+        """
         until = line.since + LONGEST if line.what == "check_in" else line.until
+        limit = -1 if line.what == "slot" else MOVED + 1
         found = self._file.execute(
             f"SELECT * FROM {READINGS} WHERE device = ?1 AND t >= ?2 AND t < ?3"
-            " AND (?4 IS NULL OR slot = ?4) ORDER BY id",
-            (line.device, line.since, until, line.slot),
-        )
+            " AND (?4 IS NULL OR slot = ?4) ORDER BY id LIMIT ?5",
+            (line.device, line.since, until, line.slot, limit),
+        ).fetchall()
+        if len(found) == MOVED + 1 == limit:
+            raise MalformedData(f"more than {MOVED} readings: say it of shorter times")
         return [_Held(*row) for row in found]
 
     def _move(self, held: _Held, subject: str | None, line: Line) -> Row | None:

@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 
+from gateway import sharing
 from gateway.commands import Commands
 from gateway.outbox import Outbox
 from gateway.recorder import Recorder
@@ -69,6 +70,24 @@ def test_a14_what_a_word_cannot_mean_is_refused_and_changes_nothing(
             assert "not over" in to_come.text
             assert (kept_for_how_long.ok, to_come.ok) == (False, False)
             assert desk.recorder.unassigned == {"cuff": 1}
+
+    run(main())
+
+
+def test_a14_one_command_moves_no_more_readings_than_wearables_can_wait_for(
+    run, beside, tmp_path, monkeypatch
+):
+    async def main():
+        monkeypatch.setattr(sharing, "MOVED", 3)
+        async with open_desk(tmp_path, beside) as desk:
+            for n in range(4):
+                await desk.recorder.put(measured(NOON + n))
+            answer = await desk.say(assign("p-2", until=NOON + 3, id="1"))
+            assert answer.text == "more than 3 readings: say it of shorter times"
+            assert desk.recorder.unassigned == {"cuff": 4}
+            answer = await desk.say(assign("p-2", until=NOON + 2, id="1"))
+            assert answer.text.endswith("3 readings moved")
+            assert desk.recorder.problem == ""
 
     run(main())
 
