@@ -84,10 +84,17 @@ class Sharing:
                 old, new = before.get(slot), wearable.users.get(slot)
                 if old == new and slot in before:
                     continue
-                since = 0 if self.trail.untouched(device, slot) else now
+                fresh = self.trail.untouched(device, slot)
+                since = 0 if fresh else self._from_now_on(device, now)
                 said = device, slot, since, OPEN, old, new
                 rows += self._follow(Line(now, OURSELVES, "slot", *said))
         return rows
+
+    def _from_now_on(self, device: str, now: int) -> int:
+        """Give the time, later than what was measured; our clock may not be set yet."""
+        query = "SELECT ifnull(max(t), 0) FROM held WHERE device = ? AND sure"
+        [(last,)] = self._file.execute(query, (device,))
+        return max(now, int(last) + 1)
 
     def check_in(self, said: CheckIn, now: int) -> list[Row]:
         """Let a wearable measure somebody for some minutes; give what is theirs."""

@@ -171,6 +171,17 @@ def test_a14_a_correction_holds_against_what_the_configuration_says_later(outbox
     assert told(outbox.add([measured(NOON + 20, user=1)])) == [("p-3", 20, 4)]
 
 
+def test_a14_a_slot_changes_hands_after_what_was_measured_though_our_clock_is_slow(
+    outbox,
+):
+    outbox.configure(by_slots(s1="p-1"), NOON)
+    outbox.add([measured(NOON + 10, user=1)])
+    slow = NOON - 60 * MINUTE  # at boot, before the network tells the time
+    assert outbox.configure(by_slots(s1="p-2"), slow) == []
+    assert outbox.withdrawals() == []
+    assert told(outbox.add([measured(NOON + 20, user=1)])) == [("p-2", 20, 2)]
+
+
 def test_a14_a_slot_that_the_configuration_forgot_finds_its_readings(outbox):
     outbox.configure(by_slots(s1="p-1"), NOON)
     assert outbox.add([measured(NOON - 1, user=3)]) == []
