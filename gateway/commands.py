@@ -34,6 +34,8 @@ class Commands:
     async def _take(self, message: Message) -> None:
         """Carry out one command; what nobody understands is said and counted."""
         try:
+            if message.retain:
+                raise MalformedData("it is retained: each connection would repeat it")
             action = wire.read(GatewayCommand, message.payload).action
             if action not in self._handlers:
                 known = ", ".join(self._handlers) or "none"

@@ -77,7 +77,8 @@ class File:
 
     def disk_free(self) -> int:
         """Give the octets that the disk has left."""
-        disk = os.statvfs(self.path.parent)
+        with _as_sqlites():
+            disk = os.statvfs(self.path.parent)
         return disk.f_bavail * disk.f_frsize
 
     def fold(self) -> None:
@@ -143,7 +144,8 @@ class File:
         db.execute(f"PRAGMA synchronous={self._synchronous}")
         db.execute("PRAGMA wal_autocheckpoint=0")
         schema.prepare(db)
-        _sync_folder(self.path.parent)
+        with _as_sqlites():
+            _sync_folder(self.path.parent)
 
     def _number(self, pragma: str) -> int:
         return int(self._db.execute(f"PRAGMA {pragma}").fetchone()[0])
@@ -185,6 +187,15 @@ class File:
         dropped = self.tally.dropped
         rows = [(device, encode(dropped[device])) for device in devices]
         self.each("INSERT OR REPLACE INTO dropped VALUES (?, ?)", rows)
+
+
+@contextmanager
+def _as_sqlites() -> Iterator[None]:
+    """Let an error of the disk be one of SQLite's: everybody waits for those."""
+    try:
+        yield
+    except OSError as error:
+        raise sqlite3.OperationalError(f"disk I/O error: {error}") from error
 
 
 def _uncache(path: Path) -> None:

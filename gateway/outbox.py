@@ -22,7 +22,7 @@ from gateway.notification import Notification, Row
 from gateway.room import Full, Keep, Room
 from gateway.sharing import Sharing
 from gateway.tally import Range
-from vitals import Instant, Reading, Unavailable
+from vitals import Instant, MalformedData, Reading, Unavailable
 from vitals.config import Wearable
 from vitals.model import Assign, Assignments, CheckIn
 from vitals.wire import encode, record_topic
@@ -248,7 +248,7 @@ class Outbox:
         try:
             with self._file.transaction():
                 yield
-        except sqlite3.Error:
+        except (sqlite3.Error, MalformedData):
             self._filing.forget()
             raise
 

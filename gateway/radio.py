@@ -63,7 +63,7 @@ class Radio:
     ) -> None:
         """Take the adapter's name, and the file of its bonds where BlueZ has none."""
         self._adapter, self._metrics = adapter, metrics or Metrics()
-        self._options = options(adapter, bonds)
+        self._options, self._bonds = options(adapter, bonds), bonds
         self._seekers: dict[str, asyncio.Future[BLEDevice]] = {}
         at_once = AT_ONCE_BLUEZ if self.on_bluez else AT_ONCE
         self._connecting = asyncio.Semaphore(at_once)
@@ -227,7 +227,7 @@ class Radio:
             return await bluez_bonded(device)
         from gateway.bumble import Central
 
-        secured = (await Central.get(self._adapter)).secured
+        secured = (await Central.get(self._adapter, self._bonds)).secured
         return lambda: identity in secured
 
     async def _dial(self, client: BleakClient) -> None:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 SHOWN = 200  # of what waits, and of the audit trail, that everybody can read
 TELL_S = 10.0  # between looks at what waits
 AGAIN_S = 1.0  # until the next try when the disk refuses
-AHEAD_MS = 60_000  # a check-in from later than this has a wrong clock
+AHEAD_MS = 60_000  # a word on later than this comes from a wrong clock
 
 S = TypeVar("S", CheckIn, Assign)
 Told = Callable[[], None]
@@ -66,7 +66,7 @@ class Registrar:
         said = wire.read(CheckIn, message.payload)
         await self._refuse(said.id, self._against_check_in(said))
         minutes = said.minutes or self._wearables[said.device].minutes
-        whole = replace(said, t=said.t or self._clock(), minutes=minutes)
+        whole = replace(said, minutes=minutes)
         text = f"{said.device} measures {said.subject} for {minutes:g} minutes"
         await self._carry_out(whole, Outbox.check_in, text)
 
@@ -86,6 +86,8 @@ class Registrar:
             return f"{said.device} is not `shared`: nobody checks in at it"
         if said.subject not in wearable.shared:
             return f"unknown subject {said.subject}: not in `shared` of {said.device}"
+        if not said.t:  # the broker may have kept it: for how long, nobody knows
+            return "a check-in says since when: `t`, ms since 1970"
         if said.t > self._clock() + AHEAD_MS:
             return "the check-in begins in the future: is its sender's clock right?"
         return ""
@@ -101,6 +103,8 @@ class Registrar:
             return f"unknown subject {said.subject}: no wearable's"
         if said.until < said.since:
             return "the time ends before it begins"
+        if said.until > self._clock() + AHEAD_MS:
+            return "the time is not over: nobody corrects what is still to be measured"
         return ""
 
     def _subjects(self) -> Iterable[str]:
@@ -125,6 +129,9 @@ class Registrar:
         except sqlite3.Error as error:
             log.error("a command was not carried out: %s", error)
             await self._answer(said.id, False, f"the gateway's disk refuses: {error}")
+            return
+        except MalformedData as error:
+            await self._refuse(said.id, str(error))
             return
         if moved is None:
             await self._answer(said.id, True, f"{text}; that was said before")

@@ -23,12 +23,14 @@ SPARE = 50  # free pages that are room enough for now
 _STREAMED = f"characteristic IN ({','.join('?' * len(STREAMED))})"
 OLDEST = f"{ROWS} AND {_STREAMED}"
 OLDEST += " ORDER BY record.id LIMIT ?"
+# What is to be withdrawn stays until ingest has heard of it.
+_TOLD = "id NOT IN (SELECT held FROM given JOIN withdrawal ON given.id = given)"
 # Copies of what has been given, kept so that it can change hands.
 COPIES = f"SELECT id FROM {READINGS} WHERE subject IS NOT NULL AND given <= ?"
-COPIES += " AND id NOT IN (SELECT held FROM given JOIN withdrawal ON given.id = given)"
+COPIES += f" AND {_TOLD}"
 # Streamed values that may be anybody's.
 ANONYMOUS = f"SELECT id, device FROM {READINGS} WHERE subject IS NULL AND id <= ?"
-ANONYMOUS += f" AND {_STREAMED}"
+ANONYMOUS += f" AND {_STREAMED} AND {_TOLD}"
 
 Found = tuple[int, str, int, str, bytes]
 

@@ -90,7 +90,12 @@ async def run(
     reloader = Reloader(roll, apply, metrics) if roll else None
     withdrawals = Withdrawals(settings.name, bus, recorder, metrics)
     known = settings.name, bus, recorder, metrics, clock
-    registrar = Registrar(*known, told=withdrawals.look)
+
+    def moved() -> None:
+        uplink.look_again()
+        withdrawals.look()
+
+    registrar = Registrar(*known, told=moved)
     handlers: dict[str, Handler] = {
         "resend": uplink.resend,
         "check_in": registrar.check_in,

@@ -9,19 +9,20 @@ giving only ever adds rows, so that a power cut leaves all of a change or nothin
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from gateway.assignment import OPEN, Occasion, occasion
+from gateway.assignment import LONGEST, OPEN, Occasion, occasion
 from gateway.file import File
 from gateway.filing import Content, Filing
 from gateway.notification import Notification, Row
 from gateway.schema import READINGS
 from gateway.tally import Range
 from gateway.trail import Line, Trail
-from vitals import Kind, Reading, wire
+from vitals import Kind, MalformedData, Reading, wire
 from vitals.config import Wearable
 from vitals.model import RECORDS, Assign, CheckIn, Unassigned
 
 OURSELVES = "configuration"  # who says what the file says, in the audit trail
 MINUTE = 60_000  # ms
+MOVED = 10_000  # readings by one command: its transaction keeps wearables waiting
 
 
 class _Held(NamedTuple):
@@ -83,14 +84,21 @@ class Sharing:
                 old, new = before.get(slot), wearable.users.get(slot)
                 if old == new and slot in before:
                     continue
-                since = 0 if self.trail.untouched(device, slot) else now
+                fresh = self.trail.untouched(device, slot)
+                since = 0 if fresh else self._from_now_on(device, now)
                 said = device, slot, since, OPEN, old, new
                 rows += self._follow(Line(now, OURSELVES, "slot", *said))
         return rows
 
+    def _from_now_on(self, device: str, now: int) -> int:
+        """Give the time, later than what was measured; our clock may not be set yet."""
+        query = "SELECT ifnull(max(t), 0) FROM held WHERE device = ? AND sure"
+        [(last,)] = self._file.execute(query, (device,))
+        return max(now, int(last) + 1)
+
     def check_in(self, said: CheckIn, now: int) -> list[Row]:
         """Let a wearable measure somebody for some minutes; give what is theirs."""
-        since = said.t or now
+        since = said.t
         until = since + round((said.minutes or 0) * MINUTE)
         old = self.trail.whose(said.device, Occasion(since, True))
         span = said.device, None, since, until
@@ -123,11 +131,22 @@ class Sharing:
         return rows
 
     def _within(self, line: Line) -> list[_Held]:
+        """Give the readings that may change hands; a check-in ends those before it.
+
+        Raises
+        ------
+        MalformedData
+            They are too many for one command.
+        """
+        until = line.since + LONGEST if line.what == "check_in" else line.until
+        limit = -1 if line.what == "slot" else MOVED + 1
         found = self._file.execute(
             f"SELECT * FROM {READINGS} WHERE device = ?1 AND t >= ?2 AND t < ?3"
-            " AND (?4 IS NULL OR slot = ?4) ORDER BY id",
-            (line.device, line.since, line.until, line.slot),
-        )
+            " AND (?4 IS NULL OR slot = ?4) ORDER BY id LIMIT ?5",
+            (line.device, line.since, until, line.slot, limit),
+        ).fetchall()
+        if len(found) == MOVED + 1 == limit:
+            raise MalformedData(f"more than {MOVED} readings: say it of shorter times")
         return [_Held(*row) for row in found]
 
     def _move(self, held: _Held, subject: str | None, line: Line) -> Row | None:

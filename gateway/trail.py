@@ -5,7 +5,7 @@ The same lines decide: an assignment is a line of the trail.
 
 from typing import NamedTuple
 
-from gateway.assignment import OPEN, Assignment, Occasion, What, whose
+from gateway.assignment import LONGEST, OPEN, Assignment, Occasion, What, whose
 from gateway.file import File
 from vitals.model import Assigned
 
@@ -40,7 +40,8 @@ class Trail:
 
     def whose(self, device: str, when: Occasion) -> str | None:
         """Look up whose a reading is."""
-        where, values = "until > ? AND since <= ?", (when.t, when.t)
+        # Also check-ins that are over: they ended those before them.
+        where, values = "until > ? AND since <= ?", (when.t - LONGEST, when.t)
         if not when.sure:
             where, values = "until > ? AND slot = ?", (0, when.slot or 0)
         found = self._file.execute(
@@ -48,7 +49,7 @@ class Trail:
             f" WHERE device = ? AND {where}",
             (device, *values),
         )
-        return whose((Assignment(*row) for row in found), when)
+        return whose([Assignment(*row) for row in found], when)
 
     def knows(self, command: str) -> bool:
         """Tell whether a command has been carried out already."""

@@ -50,13 +50,14 @@ class Uplink:
             group.create_task(self._backlog())
 
     async def resend(self, _: Message) -> None:
-        """Hear that ingest wants everything that is not committed."""
-        self.rewind()
-
-    def rewind(self) -> None:
-        """Publish everything that is not committed again."""
+        """Take the command `resend`: publish all that is not committed again."""
         self._flight = Flight()
         self._fall_behind(0)
+
+    def look_again(self) -> None:
+        """Go by the disk: what is in memory may be somebody else's by now."""
+        self._recorder.fresh.clear()
+        self._fall_behind(self._cursor)
 
     # -- out ---------------------------------------------------------------------------
 

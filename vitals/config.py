@@ -16,7 +16,7 @@ from msgspec import Meta, Struct, field
 
 from vitals.codes import Kind, Metric
 from vitals.errors import ConfigError
-from vitals.model import Limit, Name
+from vitals.model import Limit, Minutes, Name
 
 CREDENTIALS = "/etc/credstore"
 
@@ -55,7 +55,7 @@ class Wearable(Section, frozen=True):
     subject: Name | None = None  # one person's alone
     users: dict[Slot, Name] = {}  # by the device's own user slots
     shared: tuple[Name, ...] = ()  # whoever of these has checked in
-    minutes: Positive = 10.0  # that a check-in lasts when it does not say
+    minutes: Minutes = 10.0  # that a check-in lasts when it does not say
     passkey: Passkey = ""  # to pair with; then nothing is taken over an open link
     passkey_file: str = ""  # or a file whose first line it is
     irk: Irk = ""  # resolves its private addresses before there is a bond

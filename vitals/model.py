@@ -256,11 +256,13 @@ class Withdrawn(Struct, frozen=True):
 class GatewayCommand(Struct, frozen=True, kw_only=True):
     """A word to a gateway."""
 
-    action: str  # "reload", "check_in", "assign"
+    action: str  # "reload", "resend", "check_in", "assign"
     t: Time = 0
 
 
 Words = Annotated[str, Meta(max_length=500)]
+LONGEST_CHECK_IN = 7 * 24 * 60  # minutes
+Minutes = Annotated[float, Meta(gt=0, le=LONGEST_CHECK_IN)]  # that a check-in lasts
 Somebody = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -270,8 +272,8 @@ class CheckIn(Struct, frozen=True, kw_only=True, tag_field="action", tag="check_
     device: Name
     subject: Name
     by: Somebody  # who says so
-    t: Time = 0  # when it begins; 0: when the gateway hears of it
-    minutes: Annotated[float, Meta(gt=0, le=7 * 24 * 60)] | None = None
+    t: Time = 0  # when it begins; without it a gateway refuses
+    minutes: Minutes | None = None
     why: Words = ""
     id: Words = ""  # the same command again changes nothing
 

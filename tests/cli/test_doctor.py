@@ -165,8 +165,19 @@ def test_every_bad_secret_is_told_not_just_the_first(tmp_path):
     settings = Config(
         mqtt=Mqtt(password_file=str(word)),
         store=Store(authorization_file=str(tmp_path / "nowhere")),
+        gateway=Gateway(
+            wearables=(
+                Wearable(
+                    device="cuff",
+                    address="C0:00:00:00:00:01",
+                    subject="p-7",
+                    passkey_file=str(tmp_path / "gone"),
+                ),
+            )
+        ),
     )
-    loose, missing = machine.secrets(settings)
+    loose, missing, unpaired = machine.secrets(settings)
+    assert "gateway.wearables[0].passkey_file" in unpaired.text
     assert "mqtt.password_file: others may read it" in loose.text
     assert "store.authorization_file" in missing.text
 

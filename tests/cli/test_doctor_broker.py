@@ -182,6 +182,7 @@ def test_a22_gateways_and_wearables_are_read_off_the_broker(run, mosquitto):
             for topic, noun in (
                 (wire.gateway_topic("gw-1", "status"), full),
                 (wire.of("p-1", "strap-1", "status"), strap),
+                (wire.shared_topic("gw-1", "cuff"), strap),
             ):
                 await bus.publish(Message(topic, wire.encode(noun), retain=True))
 
@@ -189,6 +190,6 @@ def test_a22_gateways_and_wearables_are_read_off_the_broker(run, mosquitto):
     told = Statuses()
     list(check(config.Mqtt(**settings), told, moment))
     assert told.gateways == {"gw-1": full}
-    assert told.devices == {"strap-1": strap}
+    assert told.devices == {"strap-1": strap, "cuff": strap}
     (row,) = gateways(told.gateways, moment)
     assert row.text == "gw-1: 7 waiting, 3 dropped, 2 malformed"

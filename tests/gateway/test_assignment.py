@@ -32,18 +32,34 @@ def assignments(draw):
 
 
 @given(assignments(), times, slots, st.randoms())
-def test_a14_the_latest_word_that_covers_a_time_holds_and_a_hands_before_all(
+def test_a14_the_latest_word_on_a_time_holds_and_a_hands_before_all(
     made, t, slot, dice
 ):
-    expected = None
+    expected, last = None, None
+    for one in made:  # in the order in which they were made
+        begun = one.what == "check_in" and one.since <= t
+        if begun and (last is None or one.since >= last.since):
+            last = one
     for only in (("check_in", "slot"), ("assign",)):
-        for one in made:  # in the order in which they were made
+        for one in made:
+            if one.what == "check_in" and one is not last:
+                continue  # somebody else has checked in since
             fits = one.slot is None or one.slot == slot
             if one.what in only and fits and one.since <= t < one.until:
                 expected = one
     shuffled = dice.sample(made, len(made))
     found = whose(shuffled, Occasion(t, True, slot))
     assert found == (expected.subject if expected else None)
+
+
+def test_a14_a_check_in_ends_when_the_next_person_checks_in_whoever_is_heard_first():
+    anna = Assignment(1, "check_in", None, "p-1", 0, 30)
+    bob = Assignment(2, "check_in", None, "p-2", 5, 15)
+    heard_late = Assignment(3, "check_in", None, "p-1", 0, 30)
+    for said in ([anna, bob], [bob, heard_late]):
+        assert whose(said, Occasion(4, True)) == "p-1"
+        assert whose(said, Occasion(6, True)) == "p-2"
+        assert whose(said, Occasion(20, True)) is None
 
 
 def test_a14_a_reading_whose_time_is_not_known_is_never_guessed_into_a_check_in():

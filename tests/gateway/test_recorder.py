@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import errno
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from gateway import file
 from gateway.outbox import Keep, Outbox
 from gateway.recorder import AGAIN_S, Recorder
 from gateway.service import Reporter
@@ -58,6 +60,27 @@ def test_streamed_values_share_a_transaction(run, beside, tmp_path):
             await asyncio.gather(first, *stored)
             assert disk.transactions == 1
             assert 0.09 < time.monotonic() - start < 0.3
+
+    run(main())
+
+
+def test_a_folder_that_cannot_be_synced_stops_nobody_and_is_tried_again(
+    run, beside, tmp_path, monkeypatch
+):
+    def fail(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def main():
+        async with recording(tmp_path, beside) as (_, recorder):
+            with monkeypatch.context() as broken:
+                broken.setattr(file, "_sync_folder", fail)
+                recorder._suspect = True  # as after an error of the disk
+                stored = recorder.put(cuff())
+                async with asyncio.timeout(5):
+                    while "Input/output" not in recorder.problem:
+                        await asyncio.sleep(0.01)
+                assert not stored.done()
+            await stored
 
     run(main())
 

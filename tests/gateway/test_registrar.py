@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 
+from gateway import sharing
 from gateway.commands import Commands
 from gateway.outbox import Outbox
 from gateway.recorder import Recorder
@@ -53,8 +54,57 @@ async def open_desk(folder, beside):
     desk.recorder.close()
 
 
-def check_in(subject="p-1", command="1"):
-    return CheckIn(device="cuff", subject=subject, by="nurse", id=command)
+def check_in(subject="p-1", command="1", t=NOON):
+    return CheckIn(device="cuff", subject=subject, by="nurse", id=command, t=t)
+
+
+def test_a14_what_a_word_cannot_mean_is_refused_and_changes_nothing(
+    run, beside, tmp_path
+):
+    async def main():
+        async with open_desk(tmp_path, beside) as desk:
+            await desk.recorder.put(measured())
+            kept_for_how_long = await desk.say(check_in(t=0))
+            assert "since when" in kept_for_how_long.text
+            to_come = await desk.say(assign("p-2", until=NOON + 3_600_000, id="2"))
+            assert "not over" in to_come.text
+            assert (kept_for_how_long.ok, to_come.ok) == (False, False)
+            assert desk.recorder.unassigned == {"cuff": 1}
+
+    run(main())
+
+
+def test_a14_one_command_moves_no_more_readings_than_wearables_can_wait_for(
+    run, beside, tmp_path, monkeypatch
+):
+    async def main():
+        monkeypatch.setattr(sharing, "MOVED", 3)
+        async with open_desk(tmp_path, beside) as desk:
+            for n in range(4):
+                await desk.recorder.put(measured(NOON + n))
+            answer = await desk.say(assign("p-2", until=NOON + 3, id="1"))
+            assert answer.text == "more than 3 readings: say it of shorter times"
+            assert desk.recorder.unassigned == {"cuff": 4}
+            answer = await desk.say(assign("p-2", until=NOON + 2, id="1"))
+            assert answer.text.endswith("3 readings moved")
+            assert desk.recorder.problem == ""
+
+    run(main())
+
+
+def test_a14_a_retained_command_is_not_repeated_at_each_connection(
+    run, beside, tmp_path
+):
+    async def main():
+        async with open_desk(tmp_path, beside) as desk:
+            topic = wire.gateway_topic("gw-1", "command")
+            said = wire.encode(check_in(command="1"))
+            await desk.bus.publish(Message(topic, said, retain=True))
+            assert (await desk.say(check_in("p-2", "2"))).ok  # control
+            assert desk.metrics.counters["gateway_assignments_total"] == 1
+            assert desk.metrics.counters["gateway_refused_total"] == 1
+
+    run(main())
 
 
 def test_a14_a_disk_that_refuses_changes_nothing_and_the_sender_hears_it(

@@ -197,7 +197,7 @@ def test_a14_a_check_in_has_an_end_and_what_comes_later_waits(live):
             await asyncio.sleep(90)
             begin = clinic.clock()
             words = {"device": "cuff", "by": "nurse", "id": "1"}
-            assert (await clinic.say(CheckIn(subject="p-1001", **words))).ok
+            assert (await clinic.say(CheckIn(subject="p-1001", t=begin, **words))).ok
             await asyncio.sleep(900)
             times = [r.t for r in clinic.chart("p-1001")]
             assert 4 <= len(times) <= 6

@@ -109,6 +109,15 @@ def test_a14_a_check_in_that_the_broker_held_back_counts_from_when_it_was_said(o
     assert [r.subject for r in outbox.withdrawals()] == ["p-1"]
 
 
+def test_a14_what_a_check_in_took_that_the_next_person_had_ended_waits_again(outbox):
+    outbox.check_in(check_in("p-1", NOON, 30), NOON)
+    outbox.add([measured(NOON + 20 * MINUTE)])
+    heard = NOON + 25 * MINUTE
+    assert outbox.check_in(check_in("p-2", NOON + 5 * MINUTE), heard) == []
+    assert outbox.unassigned == {"cuff": 1}
+    assert [r.subject for r in outbox.withdrawals()] == ["p-1"]
+
+
 def test_a14_a_reading_whose_time_is_not_known_waits_for_a_hand(outbox):
     outbox.check_in(check_in(), NOON)
     lost = measured(NOON + MINUTE, q=("clock_unsynced",))
@@ -160,6 +169,17 @@ def test_a14_a_correction_holds_against_what_the_configuration_says_later(outbox
     assert told(outbox.add([measured(NOON + 6, user=1)])) == [("p-2", 6, 2)]
     assert told(outbox.add([measured(NOON + 15, user=1)])) == [("p-1", 15, 3)]
     assert told(outbox.add([measured(NOON + 20, user=1)])) == [("p-3", 20, 4)]
+
+
+def test_a14_a_slot_changes_hands_after_what_was_measured_though_our_clock_is_slow(
+    outbox,
+):
+    outbox.configure(by_slots(s1="p-1"), NOON)
+    outbox.add([measured(NOON + 10, user=1)])
+    slow = NOON - 60 * MINUTE  # at boot, before the network tells the time
+    assert outbox.configure(by_slots(s1="p-2"), slow) == []
+    assert outbox.withdrawals() == []
+    assert told(outbox.add([measured(NOON + 20, user=1)])) == [("p-2", 20, 2)]
 
 
 def test_a14_a_slot_that_the_configuration_forgot_finds_its_readings(outbox):
@@ -228,6 +248,18 @@ def test_copies_that_have_served_go_and_what_waits_stays(opened):
     outbox.configure(by_slots(s1="p-1"), NOON + 3 * MINUTE)
     assert outbox.assign(assign("p-1"), NOON + 4 * MINUTE) == []
     assert outbox.unassigned == {"cuff": 1}
+
+
+def test_a_streamed_value_taken_back_stays_until_ingest_has_heard_of_it(opened):
+    outbox = opened(age_ms=MINUTE)
+    outbox.add([streamed()])
+    outbox.check_in(check_in(), NOON)
+    outbox.assign(assign(None), NOON)
+    outbox.configure([], NOON + 5 * MINUTE)
+    assert [r.subject for r in outbox.withdrawals()] == ["p-1"]
+    outbox.withdrawn({"cuff": [(1, 1)]})
+    outbox.configure([], NOON + 5 * MINUTE)
+    assert outbox.unassigned == {"cuff": 0}
 
 
 def test_streamed_values_of_nobody_go_first_and_are_counted_and_spots_never(opened):
@@ -365,8 +397,12 @@ class Clinic(RuleBasedStateMachine):
         self.gone = set()
 
     def whose(self, t, slot):
-        best = None
-        for what, of, subject, since, until in self.said:
+        best, begun = None, [s for s in self.said if s[0] == "check_in" and s[3] <= t]
+        last = max(reversed(begun), key=lambda said: said[3], default=None)
+        for said in self.said:
+            what, of, subject, since, until = said
+            if what == "check_in" and said is not last:
+                continue  # somebody else has checked in since
             by_hand = best and best[0] == "assign" and what != "assign"
             if of in (None, slot) and since <= t < until and not by_hand:
                 best = what, subject
@@ -386,7 +422,7 @@ class Clinic(RuleBasedStateMachine):
         self.said.append(("check_in", None, subject, since, since + 6000))
         self.outbox.check_in(check_in(subject, NOON + since, 0.1), NOON)
         for t, (slot, _) in self.readings.items():
-            if since <= t < since + 6000:
+            if since <= t:
                 self.readings[t] = slot, self.whose(t, slot)
 
     @rule(

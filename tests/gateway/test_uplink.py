@@ -4,12 +4,16 @@ import time
 
 import pytest
 
+import gateway.service
 from gateway.flight import PATIENCE_S
 from gateway.outbox import Notification, Outbox, Row
 from gateway.recorder import Recorder
 from gateway.uplink import BATCH, Uplink, messages
+from tests.gateway.values import NOON, assign, measured
 from vitals import Committed, HeartRate, Reading, wire
 from vitals.bus import MemoryBus
+from vitals.clock import now
+from vitals.config import Gateway, Wearable
 from vitals.gatt import heart_rate
 from vitals.metrics import Metrics
 from vitals.wire import Message
@@ -311,6 +315,52 @@ def test_what_ingest_asks_for_again_is_published_at_once(run, beside, tmp_path):
                 await asyncio.sleep(0.01)
             await uplink.resend(Message("t", b""))
             assert sorted(await take(inbox, 2)) == [1, 3]
+        recorder.close()
+
+    run(main())
+
+
+def test_when_asked_to_resend_all_that_is_not_committed_goes_out_again(
+    run, beside, tmp_path
+):
+    async def main():
+        bus = MemoryBus()
+        inbox = bus.subscribe(TOPIC, f"{TOPIC}/batch")
+        fill(tmp_path / "gateway.db", 2)
+        box = Gateway(adapter="tcp-client:127.0.0.1:9")  # where nobody is sought
+        ours = bus, box, tmp_path, Metrics(), now
+        async with beside(gateway.service.run(*ours)):
+            await commit(bus)
+            assert await take(inbox, 2) == [1, 2]
+            command = wire.gateway_topic("gw-1", "command")
+            await bus.publish(Message(command, b'{"action":"resend"}'))
+            assert await take(inbox, 2) == [1, 2]
+
+    run(main())
+
+
+def test_a14_what_changed_hands_while_the_broker_was_away_is_told_of_its_owner_only(
+    run, beside, tmp_path
+):
+    async def main():
+        bus = Broker()
+        inbox = bus.subscribe(*wire.READINGS, *wire.BATCHES)
+        recorder = Recorder(Outbox(tmp_path / "gateway.db", "gw-1"), Metrics(), 0)
+        uplink = Uplink("gw-1", recorder, bus, Metrics())
+        async with beside(recorder.run(), uplink.run()):
+            await commit(bus)
+            who = Wearable(device="cuff", address="C0:00:00:00:00:01", users={1: "p-1"})
+            await recorder.change(Outbox.configure, [who], NOON)
+            bus.online.clear()
+            await recorder.put(measured(user=1))
+            await recorder.change(Outbox.assign, assign("p-2"), NOON)
+            uplink.look_again()  # as the registrar has it done
+            bus.online.set()
+            [delivery] = await inbox.take()
+            [reading] = wire.unpack(delivery.message)
+            assert (reading.subject, reading.record.seq) == ("p-2", 2)
+            await asyncio.sleep(0.1)
+            assert len(inbox) == 0
         recorder.close()
 
     run(main())

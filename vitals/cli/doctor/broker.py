@@ -17,6 +17,7 @@ from vitals import (
     config,
     wire,
 )
+from vitals.bus import matches
 from vitals.cli.doctor.finding import Finding, ok, problem, warning
 from vitals.clock import monotonic
 from vitals.mqtt import MqttBus
@@ -162,7 +163,8 @@ async def _let_in(bus: MqttBus) -> None:
 
 async def _listen(bus: MqttBus, told: Statuses) -> None:
     """Take retained statuses for a moment."""
-    inbox = bus.subscribe(wire.GATEWAY_STATUSES, wire.DEVICE_STATUSES)
+    devices = wire.DEVICE_STATUSES, wire.SHARED_STATUSES
+    inbox = bus.subscribe(wire.GATEWAY_STATUSES, *devices)
     try:
         async with asyncio.timeout(RETAINED_S):
             while True:
@@ -176,7 +178,7 @@ async def _listen(bus: MqttBus, told: Statuses) -> None:
 def _note(message: wire.Message, told: Statuses) -> None:
     *_, name, _ = message.topic.split("/")
     try:
-        if wire.levels(message.topic)[0] == "gateway":
+        if matches(wire.GATEWAY_STATUSES, message.topic):
             told.gateways[name] = wire.read(GatewayStatus, message.payload)
         else:
             told.devices[name] = wire.read(DeviceStatus, message.payload)

@@ -59,6 +59,8 @@ def secrets(settings: config.Config) -> Iterator[Finding]:
         "store.authorization_file": store.authorization_file,
         "alerts.webhook_secret_file": alerts.webhook_secret_file,
     }
+    for place, worn in enumerate(settings.gateway.wearables):
+        named[f"gateway.wearables[{place}].passkey_file"] = worn.passkey_file
     used = {key: config.located(path) for key, path in named.items() if path}
     told = (_secret(key, Path(path)) for key, path in used.items())
     found = [one for one in told if one is not None]
