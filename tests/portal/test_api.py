@@ -417,12 +417,11 @@ def test_an_alert_that_is_over_is_in_the_history_and_cannot_be_acknowledged(
 def test_a_silent_alert_engine_is_an_honest_202(place, monkeypatch):
     from portal.routes import alerts
 
-    monkeypatch.setattr(alerts, "PATIENCE_S", 0.05)
-
     async def scene(client):
         await place.raise_alert()
         answer = await client.post("/api/v1/alerts/e1/handover", json={"to": "dr.chen"})
         assert answer.status_code == 200
+        monkeypatch.setattr(alerts, "PATIENCE_S", 0.05)
         again = await client.post("/api/v1/alerts/e1/handover", json={"to": "dr.chen"})
         assert again.status_code == 202  # nothing changed, so nobody answered
 
