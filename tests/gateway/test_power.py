@@ -255,7 +255,7 @@ def test_a_control_that_confirms_first_loses_when_it_is_killed(tmp_path):
 
 def shot(folder, after_s, early=""):
     """SIGKILL a recorder at work, so long after its first word; give what it lost."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     arguments = folder, "FULL", "1000000", early
     writer = subprocess.Popen([sys.executable, "-c", WRITER, *arguments], cwd=ROOT)
     ack, promises = folder / "ack", Promises()
@@ -287,4 +287,5 @@ def test_a_kill_at_a_random_moment_takes_nothing_that_was_confirmed(tmp_path):
 
 @pytest.mark.slow
 def test_a_control_that_confirms_first_loses_at_random_moments(tmp_path):
-    assert shots(tmp_path, 10, "early") > 0
+    rounds = (shots(tmp_path / str(n), 10, "early", seed=n) for n in range(20))
+    assert any(rounds)  # the first as a rule, more where the machine is busy
