@@ -76,8 +76,20 @@ async def _scan(adapter: str, note: AdvertisementDataCallback) -> AsyncIterator[
             async with asyncio.timeout(START_S):
                 await scanner.stop()
     except (BleakError, OSError, TimeoutError, EOFError) as error:
-        what = str(error) or "no answer"
-        raise Unavailable(f"cannot scan with {adapter or 'BlueZ'}: {what}") from error
+        text = f"cannot scan with {adapter or 'BlueZ'}: {_why(error)}"
+        raise Unavailable(f"{text}; {_remedy(adapter)}") from error
+
+
+def _why(error: Exception) -> str:
+    """Give an error's own words; bleak's may be beside a reason of its own."""
+    return str(error.args[0] if error.args else "") or str(error) or "no answer"
+
+
+def _remedy(adapter: str) -> str:
+    """Say what to do when an adapter cannot scan."""
+    if adapter.startswith("tcp-client:"):
+        return "does the simulation run there (vitals run sim --config FILE)?"
+    return "is it plugged in, and apt install bluez dbus? `vitals doctor` looks closer"
 
 
 def _note(

@@ -192,4 +192,4 @@ def test_a22_gateways_and_wearables_are_read_off_the_broker(run, mosquitto):
     assert told.gateways == {"gw-1": full}
     assert told.devices == {"strap-1": strap, "cuff": strap}
     (row,) = gateways(told.gateways, moment)
-    assert row.text == "gw-1: 7 waiting, 3 dropped, 2 malformed"
+    assert row.text == "gw-1: 7 queued, 3 dropped, 2 malformed"

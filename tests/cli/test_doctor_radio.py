@@ -239,7 +239,7 @@ def test_who_could_not_be_listened_for_is_not_called_missing():
 @pytest.mark.parametrize(
     ("status", "level", "words"),
     [
-        ({}, "ok", "0 waiting, 0 dropped, 0 malformed"),
+        ({}, "ok", "0 queued, 0 dropped, 0 malformed"),
         ({"online": False, "t": NOON - 7_200_000}, "warning", "away since 2 h ago"),
         ({"t": NOON - 300_000}, "warning", "last heard 5 min ago"),
         ({"queued": 20_000}, "warning", "does ingest run"),

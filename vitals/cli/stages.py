@@ -110,6 +110,7 @@ async def ingest(house: House) -> None:
 
 async def dsp(house: House) -> None:
     """Detect anomalies."""
+    log.info("dsp: the first start compiles the detectors, about a minute")
     import dsp.service
 
     async with MqttBus(house.config.mqtt, "vitals-dsp") as bus:

@@ -27,7 +27,7 @@ def _gateway(name: str, status: GatewayStatus, now: Instant) -> Finding:
     if now - status.t > QUIET_MS:
         advice = "does it hang? are the clocks right?"
         return warning("gateway", f"{name}: last heard {last}; {advice}")
-    text = f"{name}: {status.queued} waiting, {status.dropped} dropped"
+    text = f"{name}: {status.queued} queued, {status.dropped} dropped"
     text += f", {status.malformed} malformed"
     if status.queued > MANY:
         return warning("gateway", f"{text}; does ingest run, is its store there?")
