@@ -129,12 +129,14 @@ class Rollups:
 
     def again(self, marks: Iterable[Mark]) -> None:
         """Roll hours at once that are rolled already: somebody may look at them."""
-        for mark in marks:
-            subject, name, hour = mark
-            for metric in METRICS[Kind(name)][:1]:
-                start, stop = rolled(self._influx, metric, subject)
-                if start <= hour * HOUR < stop:
-                    self._write(Kind(name), [mark])
+        for mark in filter(self._is_rolled, marks):
+            self._write(Kind(mark[1]), [mark])
+
+    def _is_rolled(self, mark: Mark) -> bool:
+        """Tell whether an hour has rollups; RR intervals may begin an hour earlier."""
+        subject, name, hour = mark
+        spans = (rolled(self._influx, one, subject) for one in _metrics(Kind(name)))
+        return any(start <= hour * HOUR < stop for start, stop in spans)
 
     def _begin(self) -> bool:
         """Tell whether the server can be asked; the first time, note what it has."""

@@ -21,6 +21,9 @@ from tests.bluez.image import PATH, Image
 from vitals.broker import free_port
 
 MEMORY_MB = 160
+CRASH = re.compile(
+    r"list_(del|add) corruption|kernel BUG at|Oops: |__list_del_entry_valid"
+)
 BOOT_S, ORDER_S = 240, 60
 # `no_timer_check`: on a busy machine the emulated timer ticks too late to be believed.
 COMMAND_LINE = (
@@ -90,6 +93,11 @@ class Machine:
             if found := re.search(r"DONE (.*)", line):
                 self._orders[found[1]].set()
         self._ready.set()
+
+    @property
+    def crash(self):
+        """What the machine's own kernel died of; "" while it lives."""
+        return next((line for line in self.lines if CRASH.search(line)), "")
 
     async def ready(self):
         """Wait until BlueZ has switched its adapter on."""

@@ -259,6 +259,15 @@ def trends(history, metric, noon):
     ]
 
 
+def test_a14_intervals_of_the_hour_before_go_with_their_record(fresh, noon):
+    (store, history), (_, without) = fresh(), fresh()
+    beat = HeartRate(t=noon, gateway="gw-1", seq=1, hr=72, rr=(832.0,))
+    store.write([Reading("p-1", "d-1", beat)])
+    store.withdraw([Reading("p-1", "d-1", beat)])
+    found = trends(history, Metric.RR_INTERVAL, noon)
+    assert_alike(found, trends(without, Metric.RR_INTERVAL, noon))
+
+
 def test_a14_what_is_withdrawn_was_never_there(fresh, any_readings, noon):
     """Records and trends are as if it had not come; a second time changes nothing."""
 
