@@ -261,7 +261,8 @@ def trends(history, metric, noon):
 
 def test_a14_intervals_of_the_hour_before_go_with_their_record(fresh, noon):
     (store, history), (_, without) = fresh(), fresh()
-    beat = HeartRate(t=noon, gateway="gw-1", seq=1, hr=72, rr=(832.0,))
+    beats = 832.0, 400.0, 832.0  # the last at the full hour
+    beat = HeartRate(t=noon + 7_200_000, gateway="gw-1", seq=1, hr=72, rr=beats)
     store.write([Reading("p-1", "d-1", beat)])
     store.withdraw([Reading("p-1", "d-1", beat)])
     found = trends(history, Metric.RR_INTERVAL, noon)
