@@ -58,6 +58,7 @@ def test_a_busy_port_is_named(toml):
         assert str(port) in refused("run", "sim", "--config", toml(text))
 
 
+@pytest.mark.slow
 def test_a_demo_on_a_busy_port_says_so(tmp_path):
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))

@@ -94,6 +94,7 @@ def test_hearts_in_any_order_equal_each_alone():
     assert words(said[who == 0]) != words(said[who == 1])  # control
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000))
 def test_gate_and_rhythm_equal_their_slow_twins(naive_heart, seed):

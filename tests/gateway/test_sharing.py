@@ -262,6 +262,7 @@ def test_a_streamed_value_taken_back_stays_until_ingest_has_heard_of_it(opened):
     assert outbox.unassigned == {"cuff": 0}
 
 
+@pytest.mark.slow
 def test_streamed_values_of_nobody_go_first_and_are_counted_and_spots_never(opened):
     outbox = opened(octets=1 << 20)
     outbox.add([measured(NOON + n) for n in range(50)])

@@ -31,6 +31,7 @@ def hung(tmp_path_factory):
     return scenario, lived
 
 
+@pytest.mark.slow
 def test_a7_an_adapter_that_hung_is_used_again_at_once(hung):
     scenario, lived = hung
     begin, end = HANGS
@@ -40,6 +41,7 @@ def test_a7_an_adapter_that_hung_is_used_again_at_once(hung):
             assert min(again) - end < 5, wearable.name
 
 
+@pytest.mark.slow
 def test_a5_what_an_adapter_missed_while_it_hung_is_counted_and_nothing_else(hung):
     scenario, lived = hung
     found = night.compare(scenario, lived.store, lived.lines)

@@ -71,10 +71,12 @@ def renumbered(records):
     return dict(enumerate(records, 1))
 
 
+@pytest.mark.slow
 def test_five_minutes_of_a_night_are_whole(short):
     assert PEACE.items() <= judged(short, lambda records: None).items()
 
 
+@pytest.mark.slow
 def test_a_lost_beat_would_be_noticed(short):
     def spoil(records):
         beats = list(records["strap-1"].values())
@@ -84,6 +86,7 @@ def test_a_lost_beat_would_be_noticed(short):
     assert judged(short, spoil)["stream_lost_by_gateway"] == 1
 
 
+@pytest.mark.slow
 def test_a_beat_out_of_order_would_be_noticed(short):
     def spoil(records):
         beats = list(records["strap-1"].values())
@@ -105,6 +108,7 @@ def test_a_gap_that_was_closed_would_be_noticed(short):
     assert found["stream_lost_by_gateway"] == 0  # its values are all there
 
 
+@pytest.mark.slow
 def test_a_reading_lost_or_doubled_would_be_noticed(short):
     def lose(records):
         records["cuff-17"] = renumbered(list(records["cuff-17"].values())[:-1])
@@ -117,6 +121,7 @@ def test_a_reading_lost_or_doubled_would_be_noticed(short):
     assert judged(short, double)["readings_doubled"] == 1
 
 
+@pytest.mark.slow
 def test_a_missing_number_would_be_noticed(short):
     def spoil(records):
         del records["strap-1"][5]

@@ -63,6 +63,7 @@ def test_a_physiological_alert_in_the_night_of_faults_would_be_noticed(judge, co
     assert {condition for condition, *_ in strange} == {"heart_rate_high"}
 
 
+@pytest.mark.slow
 def test_the_same_scenario_is_the_same_life_to_the_last_bit():
     def life():
         return list(islice(play(load("night-of-faults").sim, 36_000, 0), 20_000))
