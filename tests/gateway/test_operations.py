@@ -227,7 +227,7 @@ def test_a15_a16_a22_battery_signal_and_health_are_published_and_shown(
     assert (strap.malformed, strap.reconnects) == (0, 0)
     assert (box.dropped, box.malformed) == (0, 0)
     assert "gateway ok gw-1: " in text
-    assert "waiting, 0 dropped, 0 malformed" in text
+    assert "queued, 0 dropped, 0 malformed" in text
     assert "wearable ok strap-1: connected, -" in text
     assert "last reading" in text
 
