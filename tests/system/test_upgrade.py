@@ -35,6 +35,11 @@ def stored(influxd):
     return found[0]["values"][0][1] if found else 0
 
 
+def tally(data):
+    with contextlib.closing(open_ledger(data)) as ledger:
+        return ledger.tally()
+
+
 def wait(true, seconds=30):
     end = time.monotonic() + seconds
     while not true():
@@ -63,6 +68,6 @@ def test_an_upgrade_while_records_come_loses_and_doubles_nothing(
     processes.kill("old", end)
     publish(mosquitto, range(800, 1000))
     wait(lambda: stored(influxd) == 999)
+    wait(lambda: tally(data) == (0, 999))  # promised a moment after it is stored
     processes.kill("new", signal.SIGTERM)
-    with contextlib.closing(open_ledger(data)) as ledger:
-        assert ledger.tally() == (0, 999)
+    assert tally(data) == (0, 999)
