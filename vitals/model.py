@@ -177,6 +177,40 @@ class Limit(Struct, frozen=True, forbid_unknown_fields=True):
     low: Bound | None = None  # in the metric's unit
     high: Bound | None = None
     hold_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
+    night_low: Bound | None = None  # in `Plan.night`; None: as by day
+    night_high: Bound | None = None
+
+
+MinuteOfDay = Annotated[int, Meta(ge=0, lt=24 * 60)]
+
+
+class Night(Struct, frozen=True, forbid_unknown_fields=True):
+    """The hours of the patient's own day that are their night."""
+
+    begin: MinuteOfDay = 22 * 60
+    end: MinuteOfDay = 6 * 60
+
+
+class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A declared exercise session: what the heart is meant to do in it."""
+
+    id: Name
+    begin: Time
+    end: Time  # exclusive
+    low: Bound | None = None  # of the target zone, /min; prescribed, never from age
+    high: Bound | None = None
+    limit: Bound | None = None  # /min: at or above it the patient should stop
+    rest: Bound | None = None  # resting heart rate, /min
+
+
+class Schedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When blood pressure is to be measured at home: "722" unless said otherwise."""
+
+    begin: Time  # within its first day, by the patient's time zone
+    days: Annotated[int, Meta(ge=1, le=366)] = 7
+    morning: tuple[MinuteOfDay, MinuteOfDay] = (5 * 60, 11 * 60)  # from, to
+    evening: tuple[MinuteOfDay, MinuteOfDay] = (17 * 60, 24 * 60 - 1)
+    readings: Annotated[int, Meta(ge=1, le=10)] = 2  # on each occasion
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -184,6 +218,16 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     limits: dict[str, Limit] = field(default_factory=dict)  # by metric wire name
     time_zone: str = "UTC"
+    night: Night = Night()
+    sessions: tuple[Session, ...] = ()
+    schedule: Schedule | None = None
+    expects: dict[str, Annotated[float, Meta(gt=0, le=1e7)]] = field(
+        default_factory=dict
+    )  # s between two records, by kind; a device is silent after three of them
+    off: tuple[str, ...] = ()  # detectors that are switched off
+    baseline_since: Time = 0  # baselines forget what was before
+    team: tuple[str, ...] = ()  # names of those who care for them; (): all of the house
+    language: Literal["en", "zh"] = "en"  # that the patient reads
     by: str = ""
     t: Time = 0
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from portal.defaults import DEFAULTS
@@ -69,7 +70,7 @@ async def set_limits(
     found = {name: _limit(name, limit) for name, limit in body.limits.items()}
     old = await _plan(house, subject)
     now = house.clock()
-    new = Plan(limits=found, time_zone=old.time_zone, by=caller.name, t=now)
+    new = replace(old, limits=found, by=caller.name, t=now)
     change = Change(subject, caller.name, now, old, new, body.why)
     await asyncio.to_thread(house.people.log_plan, change)
     house.board.plan_known(subject, new)
