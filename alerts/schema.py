@@ -59,7 +59,20 @@ INSERT INTO deliveries
 DROP TABLE deliveries_1;
 """
 
-STEPS = FIRST, TO_WHOM
+# Who changed what about whom alerts reach: `alerts.ledger`.
+LEDGER = """
+CREATE TABLE ledger (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, t INTEGER NOT NULL, by TEXT NOT NULL,
+    what TEXT NOT NULL, about TEXT NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL,
+    why TEXT NOT NULL, digest TEXT NOT NULL
+);
+CREATE TRIGGER ledger_stays BEFORE UPDATE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is never changed'); END;
+CREATE TRIGGER ledger_remains BEFORE DELETE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is never deleted from'); END;
+"""
+
+STEPS = FIRST, TO_WHOM, LEDGER
 
 
 def bring_up(db: sqlite3.Connection) -> None:
