@@ -186,7 +186,9 @@ def test_c13_a_shift_is_handed_over_in_one_action(racing, says):
     desk.staff(replace(staffed(NURSE, DOCTOR), reliefs=[relief]))
     handed = desk.relieve("anna", "ben", "anna", NOW + 2000)
     assert {c.alert.id: c.to for c in handed} == dict.fromkeys(ids[:3], ("ben",))
-    assert desk.observe(racing(9, id="a-3", subject="p-9"), NOW + 9000)[0].to == ("ben",)
+    assert desk.observe(racing(9, id="a-3", subject="p-9"), NOW + 9000)[0].to == (
+        "ben",
+    )
     late = Desk({}, roster=replace(staffed(NURSE, DOCTOR), reliefs=[relief]))
     t = NOW + 60 * MINUTE
     assert late.observe(racing(3600, id="a-3"), t)[0].to == ("anna",)
