@@ -307,8 +307,13 @@ def final(told):
             for a in desk.open()}  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
-@given(stories())
-def test_any_order_with_repetitions_ends_in_the_same_state(story):
+@pytest.mark.parametrize(
+    "examples", [200, pytest.param(10_000, marks=pytest.mark.soak)]
+)
+def test_any_order_with_repetitions_ends_in_the_same_state(examples):
+    settings(max_examples=examples, deadline=None)(given(stories())(in_any_order))()
+
+
+def in_any_order(story):
     in_order, as_it_came = story
     assert final(as_it_came) == final(sorted(in_order, key=lambda a: a.t))
