@@ -25,7 +25,7 @@ from portal.events import EventLog
 from portal.house import House, Sources
 from portal.people import People
 from portal.service import follow
-from vitals import config
+from vitals import config, simulation
 from vitals.bus import MemoryBus
 from vitals.clock import now
 from vitals.metrics import Metrics
@@ -75,10 +75,12 @@ def test_a_racing_heart_reaches_the_clinician_and_the_chart(
 
     async def main():
         bus, metrics = MemoryBus(), Metrics()
-        course = (config.Course(at_s=1, for_s=60, state="racing"),)
+        course = (simulation.Course(at_s=1, for_s=60, state="racing"),)
         sim = config.Sim(
-            people=(config.SimPerson(name="anna", course=course),),
-            wearables=(config.SimWearable(kind="strap", address=STRAP, person="anna"),),
+            people=(simulation.SimPerson(name="anna", course=course),),
+            wearables=(
+                simulation.SimWearable(kind="strap", address=STRAP, person="anna"),
+            ),
         )
         limits = {"heart_rate": Limit(high=120, hold_s=HOLD_S)}
         people = People(tmp_path / "people.db")
