@@ -16,8 +16,9 @@ def _whatif(commands: Parsers) -> None:
         help="how many alerts other limits would have given",
         description="Let a patient's records of the last days go through the detectors"
         " and the alert rules once more, under the limits in force and under new ones,"
-        " and compare.  FILE is TOML: [limits.heart_rate] with low, high, hold_s; what"
-        " it does not name stays as it is.  Nothing is changed and nobody is told.",
+        " and compare.  FILE is TOML (or JSON): [limits.heart_rate] with low, high,"
+        " hold_s; what it does not name stays as it is.  Nothing is changed, nobody is"
+        " told.",
     )
     whatif.add_argument("--patient", required=True, metavar="SUBJECT")
     whatif.add_argument("--limits", required=True, metavar="FILE", help="- for stdin")
