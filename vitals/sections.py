@@ -1,6 +1,6 @@
 """What the tables of the configuration are made of."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
@@ -11,9 +11,6 @@ Days = Annotated[float, Meta(ge=0, le=36_500)]
 Slot = Annotated[int, Meta(ge=0, le=254)]  # 255: the device does not know who it was
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Passkey = Annotated[str, Meta(pattern=r"^([0-9]{6})?$")]
-Seconds = Annotated[float, Meta(ge=0, le=1e7)]
-Login = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@-]{1,64}\Z")]
-Role = Literal["nurse", "doctor", "family", "administrator"]
 Irk = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{32})?$")]
 
 
