@@ -58,7 +58,7 @@ def test_open_alerts_and_those_of_some_subjects_can_be_asked_for(history):
 
 
 @pytest.mark.usefixtures("told")
-def test_an_alert_tells_its_story(history):
+def test_c4_an_alert_tells_its_story_with_who_has_seen_it_and_what_they_said(history):
     assert history.alert("a-99") is None
     alert = history.alert("a-3")
     assert (alert.state, alert.acknowledged_by) == ("normal", "dr-li")
