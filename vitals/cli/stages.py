@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -133,13 +134,15 @@ async def portal(house: House) -> None:
     """Serve the API and pages."""
     import portal.service
     from alerts.history import AlertHistory
+    from ingest.completeness import streams
     from ingest.store import open_history
     from portal.house import Sources
     from portal.people import People
 
     people = People(house.data / "people.db")
     history = open_history(house.config.store, house.data)
-    sources = Sources(history, AlertHistory(house.data), people)
+    told = partial(streams, house.data)
+    sources = Sources(history, AlertHistory(house.data), people, told)
     async with MqttBus(house.config.mqtt) as bus:
         await portal.service.run(
             bus,
