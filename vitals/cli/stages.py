@@ -115,8 +115,8 @@ async def ingest(house: House) -> None:
 def _calm_collector() -> None:
     """Look for cycles less often, and not in what stays for ever.
 
-    Thousands of records are alive at a time and none is part of a cycle: to look through
-    all of them, again and again, took a third of the CPU of a busy ingest.
+    Thousands of records are alive at a time and none is part of a cycle: to look
+    through all of them, again and again, took a third of the CPU of a busy ingest.
     """
     gc.freeze()
     gc.set_threshold(YOUNG)
