@@ -107,6 +107,6 @@ def intervals(t: int, rr: tuple[float, ...]) -> list[tuple[Instant, float]]:
     for value in reversed(rr):
         found.append((_instant(ended), value))
         ended -= value
-        if ended < earliest or ended > t:
+        if not earliest <= ended <= t:
             ended = max(min(ended, t), earliest)
     return found
