@@ -35,9 +35,9 @@ from vitals.wire import Message
 RATE = 100  # /s
 PEOPLE = (Person(name="anna"), Person(name="dr-li", role="doctor"))
 LISTENER = """
-import json, threading, time
+import json, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-LOCK = threading.Lock()
+LOCK, BOOK = threading.Lock(), open(sys.argv[1], "w")
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         now = time.time_ns() // 1000
@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(204)
         self.end_headers()
         with LOCK:
-            print(alert["id"], now, flush=True)
+            print(alert["id"], now, file=BOOK, flush=True)
     def log_message(self, *args):
         pass
 ThreadingHTTPServer.request_queue_size = 128
@@ -89,14 +89,15 @@ async def poured(url, data, seconds):
 
 def delivery(seconds):
     """Measure from the anomaly to the first attempt, ms."""
-    command = [sys.executable, "-c", LISTENER]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
-        url = f"http://127.0.0.1:{listener.stdout.readline().strip()}/"
-        with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name:
+        book = Path(name) / "came"
+        command = [sys.executable, "-c", LISTENER, str(book)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
+            url = f"http://127.0.0.1:{listener.stdout.readline().strip()}/"
             sent = asyncio.run(poured(url, Path(name), seconds))
-        listener.terminate()
+            listener.terminate()
         came = {}
-        for line in listener.stdout:
+        for line in book.read_text().splitlines():
             alert, when = line.split()
             came.setdefault(alert, int(when))
     took = sorted((came[alert] - when) / 1000 for alert, when in sent.items())
