@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
@@ -9,6 +10,7 @@ from fastapi.security import OAuth2PasswordBearer
 
 from portal.authorisation import Deed, Person, decide, sees_fleet
 from portal.board import Board
+from portal.fhir.export import Exports
 from portal.people import People
 from portal.problems import Problem
 from portal.queue import Queue, network
@@ -32,6 +34,7 @@ class Sources:
     history: "History"
     alerts: "AlertHistory"
     people: People
+    data: Path | None = None  # where exports may lie; None: there are none
 
 
 class House:
@@ -43,6 +46,7 @@ class House:
         self.bus, self.board, self.metrics, self.clock = bus, board, metrics, clock
         self.history, self.alerts = sources.history, sources.alerts
         self.people = sources.people
+        self.exports = Exports(sources.data / "exports") if sources.data else None
         self.logins = Queue()
         self._seeded: set[str] = set()
 

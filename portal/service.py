@@ -66,6 +66,8 @@ async def run(
                 following.cancel()
                 renewing.cancel()
                 restoring.cancel()
+                if house.exports:
+                    house.exports.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -42,12 +42,15 @@ def page(
     links = [Link("self", _link(base, path, search.used))]
     if more:
         links.append(Link("next", _link(base, path, [*used, (PAGE, more)])))
+    shown = list(found)
+    whole = not more and search.after is None
     return Bundle(
         type="searchset",
+        total=len(shown) if whole else None,  # only then do we know it
         link=tuple(links),
         entry=tuple(
             Entry(full_url=f"{base}/{kind(r)}/{r.id}", resource=r, search=_MATCH)
-            for r in found
+            for r in shown
         ),
     )
 

@@ -50,7 +50,7 @@ def statement(base: str, shelves: Mapping[str, Shelf], more: Iterable[Json]) -> 
             "url": base,
         },
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": ["json"],
         "rest": [
             {
                 "mode": "server",

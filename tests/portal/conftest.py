@@ -127,7 +127,7 @@ class Place:
         self.people = People(folder / "people.db", self.clock)
         self.history = AlertHistory(folder)
         self.board = Board(EventLog(self.clock()), self.clock)
-        self.sources = Sources(self.store, self.history, self.people)
+        self.sources = Sources(self.store, self.history, self.people, folder)
         self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
         self.app = create_app(self.house)
 

@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         add(commands)
     for add in (_export, _import, _migrate, _backup, _restore):
         add(commands)
-    for add in (_check_in, _assign, _assignments):
+    for add in (_fhir, _check_in, _assign, _assignments):
         add(commands)
     return top
 
@@ -167,12 +167,44 @@ def _export(commands: Parsers) -> None:
     )
     export.add_argument(
         "--format",
-        choices=("json", "csv", "line"),
+        choices=("json", "csv", "line", "fhir"),
         default="json",
-        help="line: InfluxDB's line protocol, times in ns (default: json)",
+        help="line: InfluxDB's line protocol, times in ns; fhir: R4 resources as NDJSON"
+        " (default: json)",
     )
     _data(export, "of a demo or an SQLite store")
     export.set_defaults(command=_later("export"))
+
+
+def _fhir(commands: Parsers) -> None:
+    fhir = commands.add_parser("fhir", help="records into a hospital's FHIR server")
+    actions = fhir.add_subparsers(metavar="ACTION", required=True)
+    push = actions.add_parser(
+        "push",
+        help="send a patient's records to a FHIR R4 server",
+        description="Send one patient's records as transaction Bundles.  What the"
+        " server has already stays one, so a push may be repeated.",
+    )
+    push.add_argument("--url", help="the server's base: https://ehr.example/fhir")
+    push.add_argument("--patient", required=True, metavar="SUBJECT")
+    push.add_argument(
+        "--as",
+        dest="known_as",
+        default="",
+        metavar="Patient/ID",
+        help="the patient there (default: one is created under the pseudonym)",
+    )
+    push.add_argument("--from", dest="since", metavar="TIME", help="first record")
+    push.add_argument("--to", dest="until", metavar="TIME", help="end, exclusive")
+    push.add_argument(
+        "--kind", action="append", metavar="KIND", help="only these: blood_pressure …"
+    )
+    push.add_argument("--token-file", metavar="FILE", help="with a bearer token")
+    push.add_argument(
+        "--dry-run", action="store_true", help="print the Bundles, send nothing"
+    )
+    _data(push, "of a demo or an SQLite store")
+    push.set_defaults(command=_later("fhir", "push"))
 
 
 def _import(commands: Parsers) -> None:

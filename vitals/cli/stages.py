@@ -139,7 +139,7 @@ async def portal(house: House) -> None:
 
     people = People(house.data / "people.db")
     history = open_history(house.config.store, house.data)
-    sources = Sources(history, AlertHistory(house.data), people)
+    sources = Sources(history, AlertHistory(house.data), people, house.data)
     async with MqttBus(house.config.mqtt) as bus:
         await portal.service.run(
             bus,
