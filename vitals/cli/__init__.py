@@ -9,10 +9,11 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from vitals import __version__
+from vitals import Kind, __version__
 
 Parsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
+MEASURED = [kind.value for kind in Kind if kind is not Kind.BATTERY]
 STAGES = ("sim", "gateway", "ingest", "dsp", "alerts", "portal")
 
 
@@ -197,7 +198,7 @@ def _fhir(commands: Parsers) -> None:
     push.add_argument("--from", dest="since", metavar="TIME", help="first record")
     push.add_argument("--to", dest="until", metavar="TIME", help="end, exclusive")
     push.add_argument(
-        "--kind", action="append", metavar="KIND", help="only these: blood_pressure …"
+        "--kind", action="append", choices=MEASURED, help="only this kind; repeatable"
     )
     push.add_argument("--token-file", metavar="FILE", help="with a bearer token")
     push.add_argument(
