@@ -29,7 +29,7 @@ _DATE = re.compile(
     re.ASCII,
 )
 _PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
-_CURSOR = re.compile(r"(\d{1,13})\.(.{1,200})", re.ASCII)
+_CURSOR = re.compile(r"(\d{1,13})\.([!-~]{1,200})", re.ASCII)
 Span = tuple[int, int]
 
 
