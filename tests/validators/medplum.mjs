@@ -1,4 +1,4 @@
-// Medplum's validator on resources, one a line on standard input; one line of answer each.
+// Medplum's validator on resources, one a line on standard input: one line of answer each.
 // Each is held to its type, and to the profiles of `PROFILES` that fit its LOINC code.
 import { createRequire } from 'node:module';
 
