@@ -16,7 +16,7 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from ingest.due import Due, marks
-from ingest.influx_history import InfluxHistory
+from ingest.influx_history import ERRATA, InfluxHistory
 from ingest.influx_query import Influx, quoted, reason
 from ingest.influx_rollups import Rollups
 from ingest.lines import lines, places, tag, text
@@ -26,7 +26,6 @@ from vitals import Instant, Reading, wire
 log = logging.getLogger(__name__)
 
 BATCH = 5000  # readings in one request
-ERRATA = "entered_in_error"  # measurement of what was withdrawn
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -33,6 +33,7 @@ from vitals.model import BloodPressure, Reading, Record
 PRESSURES = ("sys", "dia", "map")
 ALWAYS = {"hr", "bp", "bt", "ox", "gl"}  # also when there is no number, to say why
 _CLOCK = (Extension(terms.COINCIDENT, Reference("#clock")),)
+VERSIONS = {"final": "1", "entered-in-error": "2"}  # a record changes once, if ever
 _FAILED = (terms.FAILED,)
 _CODE = re.compile(r"\S+( \S+)*")  # what a code may be
 
@@ -75,7 +76,7 @@ def _observation(part: str, name: str, reading: Reading, status: str) -> Observa
     sampled = isinstance(value, SampledData)
     return Observation(
         id=f"{part}-{name}",
-        meta=_meta(row.profile, record.q, received),
+        meta=_meta(row.profile, record.q, received, VERSIONS[status]),
         contained=clock,
         extension=_CLOCK if clock else (),
         identifier=(identifier(part, reading),),
@@ -192,9 +193,11 @@ def _tags(flags: tuple[str, ...]) -> tuple[Coding, ...]:
     return tuple(Coding(terms.QUALITY, word) for word in words)
 
 
-def _meta(profile: tuple[str, ...], flags: tuple[str, ...], received: str) -> Meta:
+def _meta(
+    profile: tuple[str, ...], flags: tuple[str, ...], received: str, version: str
+) -> Meta:
     return Meta(
-        version_id="1", last_updated=received, profile=profile, tag=_tags(flags)
+        version_id=version, last_updated=received, profile=profile, tag=_tags(flags)
     )
 
 

@@ -63,10 +63,13 @@ def find_observation(sight: Sight, name: str) -> Observation | None:
     if where is None:
         return None
     whose = _marked(sight, where.whose)
-    for reading in timeline.at(sight.history, whose, where):
-        for found in observations(reading, {where.part}):
-            if found.id == name:
-                return found
+    stored = timeline.at(sight.history, whose, where)
+    wrong = timeline.withdrawn(sight.history, whose, where)
+    for readings, status in ((stored, "final"), (wrong, "entered-in-error")):
+        for reading in readings:
+            for found in observations(reading, {where.part}, status):
+                if found.id == name:
+                    return found
     return None
 
 

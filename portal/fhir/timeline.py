@@ -66,6 +66,14 @@ def at(history: History, subjects: Iterable[str], place: Place) -> Iterator[Read
         yield from forwards(history, subject, kind, t, Instant(t + 1))
 
 
+def withdrawn(
+    history: History, subjects: Iterable[str], place: Place
+) -> Iterator[Reading]:
+    """Give the readings that lay there and were entered in error."""
+    for subject in subjects:
+        yield from history.withdrawn(subject, PARTS[place.part].kind, place.t)
+
+
 def forwards(
     history: History, subject: str, kind: Kind, start: Instant, stop: Instant
 ) -> Iterator[Reading]:

@@ -193,6 +193,24 @@ def test_a_resource_has_a_version_and_is_not_sent_twice(place, story):
     ask(place, scene)
 
 
+def test_what_was_entered_in_error_says_so_to_whom_knows_its_id(place, story):
+    record = BloodPressure(t=story.NOW, gateway="gw", seq=1, sys=120.0, dia=80.0)
+    write(place, story, record)
+
+    async def scene(client):
+        (one,) = resources(await client.get("/fhir/Observation"))
+        url = f"/fhir/Observation/{one['id']}"
+        place.store.withdraw([story.reading("p-1", record, "cuff-1")])
+        assert resources(await client.get("/fhir/Observation")) == []
+        wrong = await client.get(url)
+        assert wrong.json()["status"] == "entered-in-error"
+        assert wrong.headers["etag"] == 'W/"2"'
+        async with place.client("dr.zhou") as other:
+            assert fault(await other.get(url)) == (404, "not-found")
+
+    ask(place, scene)
+
+
 def test_an_alert_shows_its_evidence_and_who_dealt_with_it(place, story):
     values = [
         HeartRate(t=story.NOW - 9000 + n * 1000, hr=140.0 + n, gateway="gw", seq=n + 1)
