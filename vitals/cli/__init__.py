@@ -5,34 +5,15 @@ Rooms are imported when their command runs, so that a gateway needs no numba and
 """
 
 import argparse
-from collections.abc import Callable
-from importlib import import_module
-from typing import Any, TypeAlias
 
-from vitals import Kind, __version__
+from vitals import __version__
+from vitals.cli import hospital, looking_back
+from vitals.cli.parsing import Parser, Parsers
+from vitals.cli.parsing import config_file as _config
+from vitals.cli.parsing import data_folder as _data
+from vitals.cli.parsing import later as _later
 
-Parsers: TypeAlias = "argparse._SubParsersAction[Parser]"
-
-MEASURED = [kind.value for kind in Kind if kind is not Kind.BATTERY]
 STAGES = ("sim", "gateway", "ingest", "dsp", "alerts", "portal")
-
-
-class Help(argparse.HelpFormatter):
-    """Help for 80 columns, however wide the terminal.
-
-    To ask it, argparse imports `shutil` and with it the compressors, whether help is
-    wanted or not: 0.5 MB of a gateway's memory.
-    """
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=78)
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser with our help; so are those of its commands."""
-
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's
-        super().__init__(formatter_class=Help, **options)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +29,9 @@ def parser() -> argparse.ArgumentParser:
         add(commands)
     for add in (_export, _import, _migrate, _backup, _restore):
         add(commands)
-    for add in (_fhir, _check_in, _assign, _assignments):
+    for adder in (hospital, looking_back):
+        adder.add(commands)
+    for add in (_check_in, _assign, _assignments):
         add(commands)
     return top
 
@@ -175,37 +158,6 @@ def _export(commands: Parsers) -> None:
     )
     _data(export, "of a demo or an SQLite store")
     export.set_defaults(command=_later("export"))
-
-
-def _fhir(commands: Parsers) -> None:
-    fhir = commands.add_parser("fhir", help="records into a hospital's FHIR server")
-    actions = fhir.add_subparsers(metavar="ACTION", required=True)
-    push = actions.add_parser(
-        "push",
-        help="send a patient's records to a FHIR R4 server",
-        description="Send one patient's records as transaction Bundles.  What the"
-        " server has already stays one, so a push may be repeated.",
-    )
-    push.add_argument("--url", help="the server's base: https://ehr.example/fhir")
-    push.add_argument("--patient", required=True, metavar="SUBJECT")
-    push.add_argument(
-        "--as",
-        dest="known_as",
-        default="",
-        metavar="Patient/ID",
-        help="the patient there (default: one is created under the pseudonym)",
-    )
-    push.add_argument("--from", dest="since", metavar="TIME", help="first record")
-    push.add_argument("--to", dest="until", metavar="TIME", help="end, exclusive")
-    push.add_argument(
-        "--kind", action="append", choices=MEASURED, help="only this kind; repeatable"
-    )
-    push.add_argument("--token-file", metavar="FILE", help="with a bearer token")
-    push.add_argument(
-        "--dry-run", action="store_true", help="print the Bundles, send nothing"
-    )
-    _data(push, "of a demo or an SQLite store")
-    push.set_defaults(command=_later("fhir", "push"))
 
 
 def _import(commands: Parsers) -> None:
@@ -380,32 +332,3 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
-
-
-def _data(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("--data", metavar="DIR", help=what)
-    _config(command)
-
-
-def _config(command: "argparse._ActionsContainer") -> None:
-    command.add_argument(
-        "--config",
-        metavar="FILE",
-        default="vitals.toml",
-        help="default: vitals.toml; deploy/vitals.toml is the documented sample",
-    )
-
-
-def _later(module: str, function: str = "main") -> Callable[[argparse.Namespace], int]:
-    """Import a command's module when it runs."""
-
-    def command(chosen: argparse.Namespace) -> int:
-        found = getattr(import_module(f"vitals.cli.{module}"), function)
-        try:
-            return int(found(chosen) or 0)
-        except ImportError as error:
-            from vitals.cli.stages import missing
-
-            raise missing(error) from error
-
-    return command
