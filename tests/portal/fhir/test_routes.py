@@ -2,8 +2,11 @@
 
 import asyncio
 import re
+from urllib.parse import urlencode
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from portal.fhir.shelves import SHELVES
 from portal.people import Change
@@ -306,5 +309,36 @@ def test_a_subject_with_an_underscore_has_an_id_that_fhir_allows(place, story):
         assert fault(await client.get("/fhir/Patient/ward_7"))[0] == 404
         (one,) = resources(await client.get("/fhir/Observation?patient=ward.7"))
         assert one["subject"] == {"reference": "Patient/ward.7"}
+
+    ask(place, scene)
+
+
+NAMES = (
+    "patient",
+    "code",
+    "category",
+    "date",
+    "_count",
+    "_sort",
+    "_page",
+    "_id",
+    "max",
+)
+VALUES = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(["p-1", "ge2026", "-date", "8867-4", "1", "5.hr-1", "vital-signs"]),
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.sampled_from([*SHELVES, "Observation/$lastn", "bulk/x"]),
+    pairs=st.lists(st.tuples(st.sampled_from(NAMES) | st.text(max_size=9), VALUES)),
+)
+def test_whatever_is_asked_there_is_an_answer(place, path, pairs):
+    async def scene(client):
+        answer = await client.get(f"/fhir/{path}?{urlencode(pairs)}")
+        assert answer.status_code < 500
+        assert answer.headers["content-type"] == MEDIA_TYPE
 
     ask(place, scene)
