@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from portal import openapi, problems
-from portal.fhir import bulk
+from portal.fhir import bulk, subscribing
 from portal.fhir import routes as fhir
 from portal.house import House
 from portal.pages import assets, clinician, common, fleet, log_in, patient
@@ -39,6 +39,7 @@ def create_app(house: House) -> FastAPI:
         app.include_router(routes.router)
     # FHIR describes itself, at /fhir/metadata.
     app.include_router(bulk.router, include_in_schema=False)
+    app.include_router(subscribing.router, include_in_schema=False)
     app.include_router(fhir.router, include_in_schema=False)
     for pages in PAGES:
         app.include_router(pages.router, include_in_schema=False)

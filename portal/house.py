@@ -11,6 +11,7 @@ from fastapi.security import OAuth2PasswordBearer
 from portal.authorisation import Deed, Person, decide, sees_fleet
 from portal.board import Board
 from portal.fhir.export import Exports
+from portal.fhir.subscribers import Subscribers
 from portal.people import People
 from portal.problems import Problem
 from portal.queue import Queue, network
@@ -35,6 +36,14 @@ class Sources:
     alerts: "AlertHistory"
     people: People
     data: Path | None = None  # where exports may lie; None: there are none
+    hooks: tuple[str, ...] = ()  # addresses that subscriptions may call
+
+
+def _subscribers(sources: Sources) -> Subscribers | None:
+    """Open the file of subscriptions, where the operator allows any."""
+    if sources.data is None or not sources.hooks:
+        return None
+    return Subscribers(sources.data / "subscriptions.db")
 
 
 class House:
@@ -47,6 +56,7 @@ class House:
         self.history, self.alerts = sources.history, sources.alerts
         self.people = sources.people
         self.exports = Exports(sources.data / "exports") if sources.data else None
+        self.hooks, self.subscribers = sources.hooks, _subscribers(sources)
         self.logins = Queue()
         self._seeded: set[str] = set()
 

@@ -154,6 +154,7 @@ class Portal(Section, frozen=True):
 
     host: str = "127.0.0.1"
     port: Port = 8000
+    hooks: tuple[str, ...] = ()  # addresses that FHIR subscriptions may call
 
 
 class Config(Section, frozen=True):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from msgspec.structs import replace
 
 from portal.authorisation import Person
-from portal.fhir import bundles, capability, shelves
+from portal.fhir import bundles, capability, shelves, subscribing
 from portal.fhir.answers import (
     base,
     negotiated,
@@ -35,9 +35,10 @@ def _get(path: str) -> Route:
 
 
 @_get("/fhir/metadata")
-async def metadata(request: Request) -> Response:
+async def metadata(request: Request, house: InHouse) -> Response:
     """Say what this server can do; anybody may ask."""
-    return written(capability.statement(base(request), SHELVES, ()))
+    more = subscribing.capability(house)
+    return written(capability.statement(base(request), SHELVES, more))
 
 
 @_get("/.well-known/smart-configuration")

@@ -140,7 +140,8 @@ async def portal(house: House) -> None:
 
     people = People(house.data / "people.db")
     history = open_history(house.config.store, house.data)
-    sources = Sources(history, AlertHistory(house.data), people, house.data)
+    hooks = house.config.portal.hooks
+    sources = Sources(history, AlertHistory(house.data), people, house.data, hooks)
     async with MqttBus(house.config.mqtt) as bus:
         work = portal.service.run(
             bus,

@@ -11,6 +11,7 @@ import pytest
 
 from portal.fhir.bundles import transaction
 from portal.fhir.resources import encode
+from portal.fhir.subscriptions import Subscription, notification, shown
 from portal.people import Change
 from tests.portal.test_service import served
 from vitals.codes import SITES, Flag
@@ -110,7 +111,21 @@ async def everything(place, story):
     status = DeviceStatus(
         t=story.NOW, connected=True, name="Strap", battery=80, information=facts
     )
-    found = [json.loads(encode(transaction(readings)))]
+    asked = Subscription(
+        id="s-1",
+        owner="dr.chen",
+        base="http://portal/fhir",
+        endpoint="https://ehr.example/in",
+        subject="p-1",
+        reason="ward 7",
+        end=story.NOW,
+    )
+    found = [
+        json.loads(encode(transaction(readings))),
+        shown(asked),
+        notification(asked, 0, "", story.NOW),
+        notification(asked, 3, "e1", story.NOW),
+    ]
     async with place.open(), place.client("dr.chen") as client:
         await place.say(status, of("p-1", "strap-1", "status"), retain=True)
         await story.until(lambda: place.board.devices("p-1"))
@@ -118,7 +133,7 @@ async def everything(place, story):
         await place.say_acknowledged("e1")
         for question in QUESTIONS:
             found.append((await client.get(f"/fhir/{question}")).json())
-        for entry in found[3]["entry"][:3]:
+        for entry in found[6]["entry"][:3]:
             url = f"{entry['fullUrl']}/_history"
             found.append((await client.get(url)).json())
     parts = [e["resource"] for one in found for e in one.get("entry", ())]
