@@ -38,6 +38,9 @@ PROFILES = {
     "http://hl7.org/fhir/StructureDefinition/oxygensat",
     "http://hl7.org/fhir/us/core/StructureDefinition/us-core-blood-pressure",
 }
+MISTAKEN = {  # pyrofile knows extensions of a primitive at the top of a resource only
+    "Subscription.channel._payload: Unknown element Subscription.channel._payload"
+}
 QUESTIONS = (
     "Patient",
     "Device",
@@ -170,7 +173,7 @@ def test_d1_pyrofile_finds_nothing_wrong_with_anything_we_emit(emitted, pyrofile
     wrong = [
         (one["resourceType"], one.get("id"), found)
         for one, found in zip(emitted, findings, strict=True)
-        if found
+        if set(found) - MISTAKEN
     ]
     assert not wrong
     assert control, "it does not find what is wrong"
