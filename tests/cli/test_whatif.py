@@ -1,15 +1,18 @@
 """What other limits would have given, from the store's own records."""
 
+import asyncio
 import json
 
 import pytest
 
 from ingest.store import open_store
-from vitals import HeartRate, Reading, config
+from vitals import HeartRate, Reading, config, wire
 from vitals.__main__ import main
-from vitals.cli import whatif
+from vitals.bus import MemoryBus
+from vitals.cli import dry_run, whatif
 from vitals.clock import now
-from vitals.model import Limit, Night, Plan
+from vitals.model import Answer, Limit, Night, Plan, WhatIf
+from vitals.wire import Message
 
 HOUR = 3_600_000
 
@@ -92,6 +95,31 @@ def test_nobody_s_records_are_said_to_be_none(asked):
     code, said = asked("", patient="p-8")
     assert code == 1
     assert said.err.splitlines()[-1].endswith("no records of p-8 in these days")
+
+
+@pytest.mark.slow
+def test_whoever_asks_on_the_bus_is_answered(data, run, beside):
+    async def main():
+        bus = MemoryBus()
+        inbox = bus.subscribe(wire.stage_topic("dsp", "answer"))
+        async with beside(dry_run.serve(bus, ("--data", str(data)))):
+            await asyncio.sleep(0.05)
+            for subject, high in (("p-7", 120), ("p-8", 120)):
+                limits = {"heart_rate": Limit(high=high)}
+                asked = WhatIf(
+                    id=f"q-{subject}", subject=subject, limits=limits, days=2
+                )
+                topic = wire.stage_topic("dsp", "whatif")
+                await bus.publish(Message(topic, wire.encode(asked)))
+            await bus.publish(Message(topic, b"garbage"))
+            answers = [await inbox.take(1) for _ in range(2)]
+        good, bad = (wire.read(Answer, one.message.payload) for [one] in answers)
+        assert (good.id, good.ok) == ("q-p-7", True)
+        assert json.loads(good.text)["new"]["by_condition"]["heart_rate_high"] == 5
+        assert (bad.id, bad.ok) == ("q-p-8", False)
+        assert bad.text == "no records of p-8 in these days"
+
+    run(main())
 
 
 def test_what_a_file_does_not_name_stays():

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from vitals import Unavailable, VitalsError, config, sdnotify
+from vitals.cli import dry_run
 from vitals.clock import Clock, monotonic, now
 from vitals.heartbeat import beat, look_out
 from vitals.metrics import Metrics
@@ -117,7 +118,8 @@ async def dsp(house: House) -> None:
         work = dsp.service.run(
             bus, house.config.dsp, house.data, house.metrics, house.clock
         )
-        await beside(work, beat(bus, "dsp", house.clock))
+        asked = dry_run.serve(bus, dry_run.place(house.path, house.data))
+        await beside(work, beat(bus, "dsp", house.clock), asked)
 
 
 async def alerts(house: House) -> None:

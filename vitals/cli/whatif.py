@@ -95,7 +95,8 @@ def proposal(path: Path) -> Proposal:
 
     try:
         text = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        found = msgspec.toml.decode(text, type=Proposal)
+        decode = msgspec.json.decode if text[:1] == b"{" else msgspec.toml.decode
+        found = decode(text, type=Proposal)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
