@@ -103,7 +103,9 @@ def transaction(readings: Sequence[Reading], patient: str = "") -> Bundle:
         for reading in readings
         for one in observations(reading)
     ]
-    return Bundle(type="transaction", entry=tuple(entries))
+    # What a device sent twice, by two gateways, is two records under one name.
+    once = {entry.full_url: entry for entry in reversed(entries)}
+    return Bundle(type="transaction", entry=tuple(reversed(once.values())))
 
 
 def _sent(one: Observation, patient: Reference, device: Reference) -> Observation:

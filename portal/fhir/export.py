@@ -78,7 +78,9 @@ class Exports:
         return owner in running or len(running) >= MOST_RUNNING
 
     def start(self, owner: str, sight: Sight, order: Order) -> Job:
-        """Begin a job."""
+        """Begin a job; one's older ones go, with their files."""
+        for older in [job for job in self._jobs.values() if job.owner == owner]:
+            self.drop(older)
         job = Job(
             id=secrets.token_hex(16),
             owner=owner,
@@ -114,8 +116,8 @@ class Exports:
         """Write a job's files, keep them for a while, remove them."""
         try:
             job.outputs = await self._write(job, sight)
-        except (OSError, Unavailable) as error:
-            log.warning("an export failed: %s", error)
+        except Exception:  # whatever it was, who waits for the job hears of it
+            log.exception("an export failed")
             job.failed = "The export could not be written; try again later."
         await asyncio.sleep(self._keep_s)
         self._jobs.pop(job.id, None)

@@ -35,6 +35,7 @@ ALWAYS = {"hr", "bp", "bt", "ox", "gl"}  # also when there is no number, to say 
 _CLOCK = (Extension(terms.COINCIDENT, Reference("#clock")),)
 VERSIONS = {"final": "1", "entered-in-error": "2"}  # a record changes once, if ever
 _FAILED = (terms.FAILED,)
+_CATEGORIES = {name: (found,) for name, found in terms.CATEGORIES.items()}
 _CODE = re.compile(r"\S+( \S+)*")  # what a code may be
 
 
@@ -81,7 +82,7 @@ def _observation(part: str, name: str, reading: Reading, status: str) -> Observa
         extension=_CLOCK if clock else (),
         identifier=(identifier(part, reading),),
         status=status,
-        category=_category(row.category),
+        category=_CATEGORIES[row.category],
         code=row.code,
         subject=patient,
         effective_date_time=when,
@@ -199,13 +200,6 @@ def _meta(
     return Meta(
         version_id=version, last_updated=received, profile=profile, tag=_tags(flags)
     )
-
-
-def _category(name: str) -> tuple[CodeableConcept, ...]:
-    return _CATEGORIES[name]
-
-
-_CATEGORIES = {name: (found,) for name, found in terms.CATEGORIES.items()}
 
 
 def _plain(value: float | tuple[float, ...] | None) -> str:

@@ -77,8 +77,7 @@ def page_observations(sight: Sight, search: Search) -> Page:
     """Give a page of Observations; all that are stored are final."""
     if search.statuses is not None and "final" not in search.statuses:
         return [], None
-    after = None if search.after is None else search.after
-    wanted = _wanted(sight, search, after)
+    wanted = _wanted(sight, search, search.after)
     found = list(islice(timeline.found(sight.history, wanted), search.count + 1))
     shown = found[: search.count]
     more = len(found) > len(shown)

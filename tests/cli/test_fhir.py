@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, unquote
 import pytest
 
 from ingest.store import open_store
+from portal.fhir.bundles import transaction
 from vitals import BloodPressure, HeartRate, Reading, config
 from vitals.__main__ import main
 
@@ -133,6 +134,21 @@ def test_a_measurement_that_came_by_another_gateway_is_not_created_again(
     store.close()
     assert push(tmp_path / "other", "--url", hospital.url) == 0
     assert kinds(hospital)["Observation"] == 1
+
+
+def test_what_came_by_two_gateways_is_one_entry_of_a_transaction():
+    twice = [
+        Reading(
+            "p-1",
+            "cuff-1",
+            BloodPressure(
+                t=T + n, gateway=f"gw-{n}", seq=3, sys=128.0, dia=82.0, device_t=T
+            ),
+        )
+        for n in (1, 2)
+    ]
+    urls = [entry.full_url for entry in transaction(twice).entry]
+    assert len(urls) == len(set(urls)) == 3
 
 
 def test_only_what_is_asked_for_is_sent_to_the_patient_that_is_there(
