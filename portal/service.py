@@ -73,6 +73,8 @@ async def run(
                 calling.cancel()
                 if house.exports:
                     house.exports.close()
+    if house.subscribers:
+        house.subscribers.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
