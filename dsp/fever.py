@@ -38,7 +38,9 @@ WORN = frozenset({"body"})  # sites of patches on the skin
 STREAM_MS, STREAM = 120_000, 3
 """So many records, each so soon after the one before, are a stream (ours)."""
 
-TAKEN_OFF = int(SIGNALS[COLUMN[Metric.BODY_TEMPERATURE.value]].gap_s * 1000)
+SIGNAL = SIGNALS[COLUMN[Metric.BODY_TEMPERATURE.value]]
+MARGIN = SIGNAL.margin  # of the general limit, Cel
+TAKEN_OFF = int(SIGNAL.gap_s * 1000)
 """After a longer silence a patch has been put on anew, ms."""
 
 
@@ -55,6 +57,7 @@ class Thermometer(Struct, frozen=True):
     worst: float = 0.0  # of it
     good: int = 0  # records in it
     seen: int = 0  # those without a good value too
+    hot: bool = False  # the general limit has called, and has not ended
 
 
 class Heat(NamedTuple):
@@ -114,7 +117,7 @@ def ceiling(*said: Limit | None) -> float:
     >>> ceiling(None), ceiling(Limit(high=39)), ceiling(Limit(high=39, hold_s=0))
     (38.5, inf, 39)
     """
-    found = bounds(SIGNALS[COLUMN[Metric.BODY_TEMPERATURE.value]], *said)
+    found = bounds(SIGNAL, *said)
     highs = [found.bound[1], *(one.night_high for one in said if one)]
     known = [high for high in highs if high is not None and not isnan(high)]
     return max(known) if known and not found.hold[1] else inf
@@ -156,7 +159,9 @@ def cooled(was: Thermometer) -> Thermometer:
 def _begun(
     now: Thermometer, temp: float, limit: float, ceiling: float
 ) -> tuple[Thermometer, Turn | None]:
-    if not limit <= temp < ceiling:
+    hot = temp >= ceiling or (now.hot and temp - ceiling > -MARGIN)  # as the kernel
+    now = replace(now, hot=hot)
+    if hot or temp < limit:
         return now, None
     now = replace(now, begin=now.last, worst=temp, good=1, seen=1)
     return now, Turn(False, limit, now)

@@ -81,7 +81,7 @@ def tell(word: Word, found: Finding) -> Anomaly:
         begin=found.begin,
         t=max(found.t, found.begin),
         over=found.over,
-        value=found.value,
+        value=None if found.value is None else float(found.value),
         unit=found.unit if found.value is not None else "",
         confidence=round(found.confidence, 3),
         late=word.late,
