@@ -11,6 +11,7 @@ from vitals.config import (
     Gateway,
     Mqtt,
     Portal,
+    Pressure,
     Sim,
     SimPerson,
     SimWearable,
@@ -30,9 +31,9 @@ BEN = (
 QUICK = Dsp(
     limits={
         "heart_rate": Limit(low=40, high=120, hold_s=5),
-        "systolic": Limit(low=90, high=180, hold_s=0),
-        "diastolic": Limit(high=120, hold_s=0),
+        "systolic": Limit(low=90, hold_s=0),
     },
+    pressure=Pressure(again_s=5, wait_s=10),
     off_body_s=5,
     silence_s={"heart_rate": 15},
 )
