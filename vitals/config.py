@@ -250,6 +250,7 @@ class Dsp(Section, frozen=True):
     fever: dict[str, Positive] = field(default_factory=dict)  # Cel by site
     fever_margin: Positive = 0.3  # so far below, it is over
     fever_settle_s: Positive = 900.0  # a patch on the skin is not believed before
+    fever_hold_s: Positive = 600.0  # and its fever must last
 
 
 class Alerts(Section, frozen=True):

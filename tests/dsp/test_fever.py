@@ -9,6 +9,7 @@ from dsp.fever import Heat, Thermometer
 from dsp.ward import Ward
 from vitals import BodyTemperature, ConfigError, Limit, Plan, Reading
 from vitals.config import Dsp, parse
+from vitals.model import Session
 from vitals.wire import encode
 
 T0 = 1_700_000_000_000
@@ -83,20 +84,35 @@ def test_what_a_limit_says_only_later_or_never_is_said():
 
 
 def test_a_patch_is_believed_when_it_has_been_worn_for_a_while():
-    patch = [temp(minute, 38.2, "body") for minute in range(16)]
+    patch = [temp(minute, 38.2, "body") for minute in range(26)]
     (begin,) = play(Ward(Dsp()), patch)
-    assert begin.t == T0 + 15 * 60_000
-    assert play(Ward(Dsp()), patch[:15]) == []
+    assert (begin.begin, begin.t) == (T0 + 15 * 60_000, T0 + 25 * 60_000)
+    assert play(Ward(Dsp()), patch[:25]) == []
     again = [*patch[:10], temp(10, None, "body", q=("off_body",)), *patch[11:]]
-    again += [temp(minute, 38.2, "body") for minute in range(16, 26)]
-    assert [a.t for a in play(Ward(Dsp()), again)] == [T0 + 25 * 60_000]
+    again += [temp(minute, 38.2, "body") for minute in range(26, 36)]
+    assert [a.t for a in play(Ward(Dsp()), again)] == [T0 + 35 * 60_000]
+
+
+def test_of_a_stream_one_value_is_no_fever():
+    values = [37.9 if minute % 10 else 37.0 for minute in range(120)]
+    stream = [temp(minute, x) for minute, x in enumerate(values)]
+    assert play(Ward(Dsp()), stream) == []
+    lasting = [temp(minute, 37.9) for minute in range(120)]  # control
+    assert words(play(Ward(Dsp()), lasting)) == [BEGUN]
+
+
+def test_whoever_exercises_is_warm_and_has_no_fever():
+    ward, run = Ward(Dsp()), Session(id="s", begin=T0, end=T0 + 3_600_000)
+    ward.plan("p-7", Plan(sessions=(run,)))
+    assert play(ward, [temp(30, 37.9)]) == []
+    assert words(play(ward, [temp(60, 37.9)])) == [BEGUN]
 
 
 def test_so_is_whatever_streams_though_it_tells_no_site():
     cold = [temp(s / 6, 33, None) for s in range(12)]
-    hot = [temp(2 + s / 6, 38.2, None) for s in range(100)]
+    hot = [temp(2 + s / 6, 38.2, None) for s in range(150)]
     (begin,) = play(Ward(Dsp()), cold + hot)
-    assert begin.t == T0 + 15 * 60_000
+    assert (begin.begin, begin.t) == (T0 + 15 * 60_000, T0 + 25 * 60_000)
     assert words(play(Ward(Dsp()), [temp(0, 38.2, None)])) == [BEGUN]  # control
 
 
