@@ -31,8 +31,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 # News of an alert is a reason to try its earlier deliveries again at once.
 HURRY = "UPDATE deliveries SET due = ? WHERE alert = ? AND state = 'pending'"
 ADD_DELIVERY = """
-INSERT INTO deliveries (alert, version, channel, why, body, created, due)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO deliveries
+    (alert, version, channel, recipient, why, body, created, due)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 CASES = """
 SELECT "case" FROM alerts WHERE state = 'normal' AND t >= ?
@@ -100,7 +101,7 @@ class Register:
         if channels:
             db.execute(HURRY, (now, alert.id))
         for channel in channels:
-            row = alert.id, version, channel, why, json.encode(alert), now, now
+            row = alert.id, version, channel, "", why, json.encode(alert), now, now
             db.execute(ADD_DELIVERY, row)
 
 

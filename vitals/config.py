@@ -16,7 +16,7 @@ from msgspec import Meta, Struct, field
 
 from vitals.codes import Kind, Metric
 from vitals.errors import ConfigError
-from vitals.model import Limit, Minutes, Name
+from vitals.model import Limit, MinuteOfDay, Minutes, Name
 
 CREDENTIALS = "/etc/credstore"
 
@@ -233,6 +233,18 @@ class Dsp(Section, frozen=True):
     decline_score: Positive = 6.0  # of all signs together, that counts
 
 
+class Person(Section, frozen=True):
+    """Somebody who can be told of an alert."""
+
+    name: Name  # as they log in at the portal, and as a plan's team has it
+    role: Literal["nurse", "doctor", "family", "administrator"] = "nurse"
+    channels: tuple[str, ...] = ()  # ways to reach them alone; (): the house's
+    time_zone: str = "UTC"
+    # Minutes of their day, from and to; only high priority is told in between.
+    quiet: tuple[MinuteOfDay, MinuteOfDay] | None = None
+    language: Literal["en", "zh"] = "en"
+
+
 class Alerts(Section, frozen=True):
     """Whom to tell."""
 
@@ -241,6 +253,7 @@ class Alerts(Section, frozen=True):
     priorities: dict[str, Literal["high", "medium", "low"]] = field(
         default_factory=dict
     )  # by condition, over the defaults
+    people: tuple[Person, ...] = ()
 
 
 class Portal(Section, frozen=True):
