@@ -3,6 +3,7 @@
 A language is complete or it is not offered: a test compares the keys.
 """
 
+from vitals import phrases
 from vitals.codes import Flag, Kind, Metric
 from vitals.model import Priority, State
 
@@ -144,30 +145,8 @@ ENGLISH = {
     "priority.high": "High",
     "priority.medium": "Medium",
     "priority.low": "Low",
-    # what a condition is called, and what it means to a patient
-    "condition.device_off_body": "Not worn",
-    "condition.device_silent": "No data",
-    "condition.device_battery_low": "Battery low",
-    "condition.device_battery_critical": "Battery nearly empty",
-    "condition.systolic_high": "Systolic pressure high",
-    "condition.systolic_low": "Systolic pressure low",
-    "condition.diastolic_high": "Diastolic pressure high",
-    "condition.diastolic_low": "Diastolic pressure low",
-    "condition.body_temperature_high": "Temperature high",
-    "condition.body_temperature_low": "Temperature low",
-    "condition.oxygen_saturation_low": "Oxygen low",
-    "plain.high": "Your {what} is higher than it should be. Sit down and rest.",
-    "plain.low": "Your {what} is lower than it should be. Sit down and rest.",
-    "plain.unusual": "Your {what} is unusual for you.",
-    "plain.off_body": "The sensor does not seem to be worn. Please put it on again.",
-    "plain.silent": "A device is silent. Is it switched on and near you?",
-    "plain.battery": "A battery is nearly empty. Please change or charge it.",
-    "plain.high.blood pressure": "Your blood pressure is higher than it should be."
-    " Sit down, rest for five minutes and measure again.",
-    "plain.low.blood pressure": "Your blood pressure is lower than it should be."
-    " Sit or lie down, and measure again in five minutes.",
-    "plain.high.temperature": "You may have a fever. Rest and drink enough.",
-    "plain.other": "Something needs a look: {what}.",
+    # what a condition is called, and what it means: the messages say the same
+    **phrases.ENGLISH,
     # evidence
     "evidence.late": "late:",
     "evidence.limit": "limit",
@@ -184,9 +163,6 @@ LANGUAGES: dict[str, dict[str, str]] = {"en": {str(k): v for k, v in ENGLISH.ite
 PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low")
 STATES: tuple[State, ...] = State.__args__  # type: ignore[attr-defined]
 
-UNITS = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "ms": "ms"}
-"""UCUM as people write it; what is not here is written as it is."""
-
 
 class Texts:
     """The words of one language."""
@@ -202,12 +178,3 @@ class Texts:
     def get(self, key: str, otherwise: str) -> str:
         """Give a text that may be missing, because its key came from outside."""
         return self._words.get(key, otherwise)
-
-
-def unit(ucum: str) -> str:
-    """Write a unit for people.
-
-    >>> unit("mm[Hg]")
-    'mmHg'
-    """
-    return UNITS.get(ucum, ucum)

@@ -84,7 +84,7 @@ def case_number(alert_id: str) -> str:
     """Give the short name of an alert that people can say on the telephone.
 
     >>> case_number("ad75152c3237831412cf73c2")
-    'E3NV-N5KT'
+    '4T1N-0D36'
     """
     digest = hashlib.blake2b(alert_id.encode(), digest_size=5).digest()
     number = int.from_bytes(digest)
