@@ -17,6 +17,9 @@ Instant = NewType("Instant", int)
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,64}\Z")]
 """A subject's pseudonym, a device or a gateway, as it stands in topics."""
 
+HOUSE = "house"
+"""The subject of alerts that are about no patient: a gateway, a stage, a channel."""
+
 Seq = Annotated[int, Meta(ge=1, le=2**53)]
 """A sequence number; any reader of JSON holds it exactly."""
 
