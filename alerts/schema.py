@@ -58,8 +58,13 @@ INSERT INTO deliveries
     FROM deliveries_1;
 DROP TABLE deliveries_1;
 """
+# How a notice fares can be seen.  It may also be passed: another channel told it.
+ATTEMPTS = """
+ALTER TABLE deliveries ADD COLUMN tried INTEGER;  -- when last; NULL = not yet
+ALTER TABLE deliveries ADD COLUMN error TEXT NOT NULL DEFAULT '';
+"""
 
-STEPS = FIRST, TO_WHOM
+STEPS = FIRST, TO_WHOM, ATTEMPTS
 
 
 def bring_up(db: sqlite3.Connection) -> None:

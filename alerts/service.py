@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from alerts.cases import Change
-from alerts.channels import Channel, LogChannel, Webhook
+from alerts.channels.opening import open_all
 from alerts.database import Database
 from alerts.desk import Desk
+from alerts.links import Links
 from alerts.outbox import Outbox, Sender, insist
 from alerts.past import REMEMBER_MS
 from alerts.register import Register
-from vitals import config, wire
+from vitals import config, links, wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock
 from vitals.errors import MalformedData
@@ -35,7 +36,12 @@ _ID = re.compile(r"[a-z0-9_-]{1,128}")
 
 
 async def run(
-    bus: Bus, settings: config.Alerts, data: Path, metrics: Metrics, clock: Clock
+    bus: Bus,
+    settings: config.Alerts,
+    data: Path,
+    metrics: Metrics,
+    clock: Clock,
+    public_url: str = "",
 ) -> None:
     """Turn anomalies into alerts, and tell them, until cancelled.
 
@@ -43,18 +49,24 @@ async def run(
     ----------
     data
         The folder of `alerts.db`.
+    public_url
+        By which people reach the portal; "": messages carry no links.
 
     Raises
     ------
     ConfigError
-        The webhook's URL or secret cannot be used.
+        A channel's URL or secret cannot be used.
     """
-    channels = _channels(settings)
+    key = await asyncio.to_thread(links.key, data)
+    addresses = Links(key, public_url, settings.link_hours)
+    channels = await asyncio.to_thread(open_all, settings, addresses, clock)
     database = await asyncio.to_thread(Database, data)
     try:
         register = Register(database, {c.name: c.hears for c in channels})
-        senders = [Sender(c, Outbox(database), metrics, clock) for c in channels]
-        office = Office(bus, register, senders, metrics, clock)
+        outbox = Outbox(database, {c.name: c.next for c in settings.channels if c.next})
+        own: list[Anomaly] = []
+        senders = [Sender(c, outbox, metrics, clock, own.append) for c in channels]
+        office = Office(bus, register, senders, metrics, clock, own)
         await office.run(settings)
     finally:
         for channel in channels:
@@ -72,9 +84,12 @@ class Office:
         senders: Sequence[Sender],
         metrics: Metrics,
         clock: Clock,
+        own: list[Anomaly] | None = None,
     ) -> None:
         self._bus, self._register, self._senders = bus, register, senders
         self._metrics, self._clock = metrics, clock
+        # What this process has itself to report: it must not need the broker for that.
+        self._own = [] if own is None else own
         self._desk = Desk({})
         # The broker may be away for hours: publishing must not hold up the telling.
         self._outgoing: asyncio.Queue[tuple[list[Message], list[str], list[Delivery]]]
@@ -118,6 +133,8 @@ class Office:
     ) -> tuple[list[Change], list[Message]]:
         """Ask the desk; what nobody can read is kept with the reason."""
         changes, refused = self._desk.tick(now), []
+        while self._own:
+            changes += self._desk.observe(self._own.pop(0), now)
         for delivery in deliveries:
             try:
                 changes += self._decide(delivery.message, now)
@@ -224,12 +241,3 @@ async def _take(inbox: Inbox) -> list[Delivery]:
             return await inbox.take()
     except TimeoutError:
         return []
-
-
-def _channels(settings: config.Alerts) -> list[Channel]:
-    """Open the channels that are configured."""
-    channels: list[Channel] = [LogChannel()]
-    if settings.webhook:
-        secret = config.secret(settings.webhook_secret_file)
-        channels.append(Webhook(settings.webhook, secret))
-    return channels

@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from vitals import channels
+from vitals.channels import Channel
 from vitals.codes import Kind, Metric
 from vitals.errors import ConfigError
 from vitals.model import Limit, MinuteOfDay, Minutes, Name
@@ -26,6 +28,7 @@ Address = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
 Days = Annotated[float, Meta(ge=0, le=36_500)]
 Slot = Annotated[int, Meta(ge=0, le=254)]  # 255: the device does not know who it was
 Port = Annotated[int, Meta(ge=0, le=65535)]
+Url = Annotated[str, Meta(pattern=r"^(https?://[^\s?#]*[^\s?#/])?$")]
 Passkey = Annotated[str, Meta(pattern=r"^([0-9]{6})?$")]
 Irk = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{32})?$")]
 
@@ -254,6 +257,8 @@ class Alerts(Section, frozen=True):
         default_factory=dict
     )  # by condition, over the defaults
     people: tuple[Person, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    link_hours: Positive = 12.0  # that a link in a message lets its reader decide
 
 
 class Portal(Section, frozen=True):
@@ -261,6 +266,7 @@ class Portal(Section, frozen=True):
 
     host: str = "127.0.0.1"
     port: Port = 8000
+    public_url: Url = ""  # by which people reach it: what links in messages begin with
 
 
 class Config(Section, frozen=True):
@@ -332,6 +338,7 @@ def _complaints(found: Config) -> Iterator[str]:
     yield from _unknown("dsp.limits", found.dsp.limits, [m.value for m in Metric])
     yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
     yield from _ladder(found.store)
+    yield from channels.complaints(found.alerts.channels)
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
         yield "mqtt.ca: a certificate without it would be sent in plain text"
 

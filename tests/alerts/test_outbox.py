@@ -55,7 +55,7 @@ def test_notices_of_one_alert_leave_in_their_order_and_others_overtake(office, o
     office(3, id="a-2", subject="p-8")
     first, other = outbox.due("a", NOW, 10)
     assert (first.key, other.key) == ("a-1-1", "a-2-1")
-    outbox.delivered(first)
+    outbox.delivered(first, NOW)
     assert [n.key for n in outbox.due("a", NOW, 10)] == ["a-1-2", "a-2-1"]
 
 
@@ -63,20 +63,20 @@ def test_each_failure_waits_longer_until_we_give_up(office, outbox):
     office()
     [notice], now, waits = outbox.due("a", NOW, 10), NOW, []
     for _ in range(7):
-        assert outbox.postpone(notice, now) is False
+        assert outbox.postpone(notice, now, "ill") is False
         due = next(t for t in range(now, now + 61_000, 500) if outbox.due("a", t, 1))
         waits.append((due - now) / 1000)
         now, [notice] = due, outbox.due("a", due, 1)
     assert waits == [1, 2, 5, 15, 60, 60, 60]
-    assert outbox.postpone(notice, NOW + GIVE_UP_MS - 1) is False
-    assert outbox.postpone(notice, NOW + GIVE_UP_MS) is True
+    assert outbox.postpone(notice, NOW + GIVE_UP_MS - 1, "ill") is False
+    assert outbox.postpone(notice, NOW + GIVE_UP_MS, "ill") is True
     assert outbox.due("a", NOW + 2 * GIVE_UP_MS, 10) == []
 
 
 def test_news_of_an_alert_hurries_what_waits(office, outbox):
     office(1)
     [notice] = outbox.due("a", NOW, 10)
-    outbox.postpone(notice, NOW)
+    outbox.postpone(notice, NOW, "ill")
     assert outbox.due("a", NOW, 10) == []
     office(2, over=True)
     assert [n.key for n in outbox.due("a", NOW, 10)] == ["a-1-1"]
@@ -85,7 +85,7 @@ def test_news_of_an_alert_hurries_what_waits(office, outbox):
 def test_the_first_channel_that_tells_is_known(office, outbox):
     office()
     [[a], [b]] = outbox.due("a", NOW, 10), outbox.due("b", NOW, 10)
-    assert [outbox.delivered(a), outbox.delivered(b)] == [True, False]
+    assert [outbox.delivered(a, NOW), outbox.delivered(b, NOW)] == [True, False]
 
 
 def test_a_sender_tells_again_until_it_is_heard(

@@ -125,7 +125,12 @@ async def alerts(house: House) -> None:
 
     async with MqttBus(house.config.mqtt, "vitals-alerts") as bus:
         await alerts.service.run(
-            bus, house.config.alerts, house.data, house.metrics, house.clock
+            bus,
+            house.config.alerts,
+            house.data,
+            house.metrics,
+            house.clock,
+            house.config.portal.public_url,
         )
 
 

@@ -1,0 +1,65 @@
+"""The ways to reach people, as the configuration names them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from vitals.model import Name
+from vitals.phrases import Language
+
+Heard = Literal["calls", "all_clear", "seen"]
+RESERVED = ("log", "webhook")  # which are there without being named
+
+
+class Channel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One way to reach people, beside the log and the webhook."""
+
+    name: Name
+    url_file: Annotated[str, Meta(min_length=1)]  # its first line: docs/alerts.md
+    hears: tuple[Heard, ...] = ("calls", "all_clear")
+    # "link": a case number and a link, and nothing of whom or what; "full": everything.
+    content: Literal["link", "full"] = "link"
+    audience: Literal["clinician", "patient", "family"] = "clinician"
+    language: Language = "en"  # of whom it reaches, unless alerts.people says otherwise
+    time_zone: str = "UTC"  # likewise
+    # Several people read it: its links open vitals and decide nothing.  None: only the
+    # robots of WeCom, DingTalk and Feishu, which write to groups.
+    shared: bool | None = None
+    next: str = ""  # the channel that takes over what this one cannot tell
+
+
+def complaints(channels: Sequence[Channel]) -> Iterator[str]:
+    """Say what is wrong with channels, with the key's path."""
+    names = [channel.name for channel in channels]
+    for place, channel in enumerate(channels):
+        where = f"alerts.channels[{place}]"
+        if channel.name in RESERVED or channel.name in names[:place]:
+            yield f"{where}.name: {channel.name} is there already"
+        if not _is_zone(channel.time_zone):
+            yield f"{where}.time_zone: {channel.time_zone} is unknown"
+        if channel.next and channel.next not in names:
+            yield f"{where}.next: there is no channel {channel.next}"
+        elif _is_circle(channel, channels):
+            yield f"{where}.next: it leads back to {channel.name}"
+
+
+def _is_zone(name: str) -> bool:
+    """Tell whether a time zone is known here."""
+    from zoneinfo import ZoneInfo  # 0.2 MB
+
+    try:
+        return bool(ZoneInfo(name))
+    except (ValueError, OSError, KeyError):
+        return False
+
+
+def _is_circle(channel: Channel, channels: Sequence[Channel]) -> bool:
+    """Tell whether the way on from a channel comes back to it."""
+    following = {found.name: found.next for found in channels}
+    name = channel.next
+    for _ in channels:
+        if name == channel.name:
+            return True
+        name = following.get(name, "")
+    return False
