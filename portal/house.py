@@ -9,6 +9,7 @@ from fastapi.security import OAuth2PasswordBearer
 
 from portal.authorisation import Deed, Person, decide, sees_fleet
 from portal.board import Board
+from portal.deeds import Deeds
 from portal.people import People
 from portal.problems import Problem
 from portal.queue import Queue, network
@@ -27,11 +28,12 @@ BEARER = OAuth2PasswordBearer("/api/v1/token", auto_error=False)
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the portal reads; all three block and are called in a thread."""
+    """What the portal reads; all of it blocks and is called in a thread."""
 
     history: "History"
     alerts: "AlertHistory"
     people: People
+    deeds: Deeds | None = None  # None: links in messages lead nowhere
 
 
 class House:
@@ -42,7 +44,7 @@ class House:
     ) -> None:
         self.bus, self.board, self.metrics, self.clock = bus, board, metrics, clock
         self.history, self.alerts = sources.history, sources.alerts
-        self.people = sources.people
+        self.people, self.deeds = sources.people, sources.deeds
         self.logins = Queue()
         self._seeded: set[str] = set()
 

@@ -139,12 +139,14 @@ async def portal(house: House) -> None:
     import portal.service
     from alerts.history import AlertHistory
     from ingest.store import open_history
+    from portal.deeds import Deeds
     from portal.house import Sources
     from portal.people import People
 
     people = People(house.data / "people.db")
     history = open_history(house.config.store, house.data)
-    sources = Sources(history, AlertHistory(house.data), people)
+    deeds = Deeds(house.data)
+    sources = Sources(history, AlertHistory(house.data), people, deeds)
     async with MqttBus(house.config.mqtt) as bus:
         await portal.service.run(
             bus,
