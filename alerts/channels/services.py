@@ -68,6 +68,8 @@ class Service:
     def _parts(self, letter: Letter) -> dict[str, Any]:
         """Give the URL's parts, with those that this letter brings."""
         parts = dict(self._apprise.plugins.url_to_dict(self._url) or {})
+        # A POST that is sent elsewhere arrives there as a GET, and has told nobody.
+        parts["redirect"] = False
         if self._schema in ("ntfy", "ntfys"):
             offer = letter.offer
             parts["priority"] = NTFY[letter.sheet.priority]
@@ -114,14 +116,15 @@ def _buttons(letter: Letter) -> str:
 
 def _load() -> Any:  # noqa: ANN401 - a module
     """Import apprise, with every service it has, and keep its words to ourselves."""
+    # Their logs have addresses and, when they debug, whole messages.
+    for name in ("apprise", "urllib3", "requests", "oauthlib"):
+        log = logging.getLogger(name)
+        log.propagate, log.level = False, logging.WARNING
+        if not log.handlers:
+            log.addHandler(logging.NullHandler())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # its imghdr
         import apprise
 
         apprise.Apprise.instantiate("json://localhost")  # it loads them when asked
-    # Its log has addresses and, when it debugs, whole messages.
-    log = logging.getLogger("apprise")
-    log.propagate, log.level = False, logging.WARNING
-    if not log.handlers:
-        log.addHandler(logging.NullHandler())
     return apprise
