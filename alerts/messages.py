@@ -157,8 +157,21 @@ def _facts(alert: Alert, reader: Reader, now: Instant) -> Iterable[tuple[str, st
     for key in ("device", "late"):
         if isinstance(said := found.get(key), str) and said:
             yield say(tongue, key), said[:LONGEST]
+    if others := _others(alert, tongue):
+        yield say(tongue, "together"), others
     if alert.acknowledged_by:
         yield say(tongue, "seen"), alert.acknowledged_by
+
+
+def _others(alert: Alert, tongue: Language) -> str:
+    """Name the alerts that are told in the same message."""
+    found = alert.evidence.get("together")
+    names = (
+        phrases.title(str(other.get("condition", "")), tongue)
+        for other in (found if isinstance(found, list) else ())
+        if isinstance(other, dict)
+    )
+    return say(tongue, "comma").join(names)[:LONGEST]
 
 
 def _measured(alert: Alert, reader: Reader, now: Instant) -> Iterable[tuple[str, str]]:

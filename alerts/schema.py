@@ -64,7 +64,20 @@ ALTER TABLE deliveries ADD COLUMN tried INTEGER;  -- when last; NULL = not yet
 ALTER TABLE deliveries ADD COLUMN error TEXT NOT NULL DEFAULT '';
 """
 
-STEPS = FIRST, TO_WHOM, ATTEMPTS
+# Who changed what about whom alerts reach: `alerts.ledger`.
+LEDGER = """
+CREATE TABLE ledger (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, t INTEGER NOT NULL, by TEXT NOT NULL,
+    what TEXT NOT NULL, about TEXT NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL,
+    why TEXT NOT NULL, digest TEXT NOT NULL
+);
+CREATE TRIGGER ledger_stays BEFORE UPDATE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is never changed'); END;
+CREATE TRIGGER ledger_remains BEFORE DELETE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is never deleted from'); END;
+"""
+
+STEPS = FIRST, TO_WHOM, LEDGER, ATTEMPTS
 
 
 def bring_up(db: sqlite3.Connection) -> None:

@@ -10,6 +10,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "why.unshelve": ("Snooze is over", "暂停结束"),
     "why.returned": ("Over", "已解除"),
     "why.seen": ("Seen", "已确认"),
+    "why.handover": ("Handed over to you", "已移交给您"),
     "priority.high": ("high priority", "高优先级"),
     "priority.medium": ("medium priority", "中优先级"),
     "priority.low": ("low priority", "低优先级"),
@@ -27,6 +28,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "device": ("Device", "设备"),
     "late": ("Late", "迟到"),
     "seen": ("Seen by", "确认人"),
+    "together": ("At the same time", "同时发生"),
     "do": ("What to do", "处理建议"),
     "good": ("{n} % of the readings are good", "{n}% 的读数良好"),
     "sure.high": ("high ({n} %)", "高({n}%)"),
@@ -85,6 +87,7 @@ WHY = {
     "returned": "why.returned",
     "acknowledge": "why.seen",
     "false_alarm": "why.seen",
+    "handover": "why.handover",
 }
 
 

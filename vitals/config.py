@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -18,7 +19,7 @@ from vitals import channels
 from vitals.channels import Channel
 from vitals.codes import Kind, Metric
 from vitals.errors import ConfigError
-from vitals.model import Limit, MinuteOfDay, Minutes, Name
+from vitals.model import HOUSE, Limit, MinuteOfDay, Minutes, Name
 
 CREDENTIALS = "/etc/credstore"
 
@@ -30,6 +31,9 @@ Slot = Annotated[int, Meta(ge=0, le=254)]  # 255: the device does not know who i
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Url = Annotated[str, Meta(pattern=r"^(https?://[^\s?#]*[^\s?#/])?$")]
 Passkey = Annotated[str, Meta(pattern=r"^([0-9]{6})?$")]
+Seconds = Annotated[float, Meta(ge=0, le=1e7)]
+Login = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@-]{1,64}\Z")]
+Role = Literal["nurse", "doctor", "family", "administrator"]
 Irk = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{32})?$")]
 
 
@@ -239,13 +243,49 @@ class Dsp(Section, frozen=True):
 class Person(Section, frozen=True):
     """Somebody who can be told of an alert."""
 
-    name: Name  # as they log in at the portal, and as a plan's team has it
-    role: Literal["nurse", "doctor", "family", "administrator"] = "nurse"
+    name: Login  # as they log in at the portal, and as a plan's team has it
+    role: Role = "nurse"
     channels: tuple[str, ...] = ()  # ways to reach them alone; (): the house's
     time_zone: str = "UTC"
     # Minutes of their day, from and to; only high priority is told in between.
     quiet: tuple[MinuteOfDay, MinuteOfDay] | None = None
     language: Literal["en", "zh"] = "en"
+
+
+class Shift(Section, frozen=True):
+    """When somebody is on call, week by week; who has no shift always is."""
+
+    person: Login
+    begin: MinuteOfDay  # on their own clock
+    end: MinuteOfDay  # exclusive; through midnight when it is not after `begin`
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
+        *("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+    )  # on which it begins
+
+
+class Step(Section, frozen=True):
+    """Whom an alert reaches that nobody has acknowledged for so long."""
+
+    priority: Literal["high", "medium", "low"]
+    roles: tuple[Role, ...]
+    after_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
+
+
+STEPS = (
+    Step(priority="high", roles=("nurse",)),
+    Step(priority="high", roles=("doctor",), after_s=300.0),
+    Step(priority="medium", roles=("nurse",)),
+    Step(priority="medium", roles=("doctor",), after_s=1800.0),
+    Step(priority="low", roles=("nurse",)),
+)
+
+
+class Times(Section, frozen=True):
+    """A time in seconds for each priority; 0 is never."""
+
+    high: Seconds = 0.0
+    medium: Seconds = 0.0
+    low: Seconds = 0.0
 
 
 class Alerts(Section, frozen=True):
@@ -259,6 +299,16 @@ class Alerts(Section, frozen=True):
     people: tuple[Person, ...] = ()
     channels: tuple[Channel, ...] = ()
     link_hours: Positive = 12.0  # that a link in a message lets its reader decide
+    shifts: tuple[Shift, ...] = ()
+    escalation: tuple[Step, ...] = STEPS
+    # After the last step, until somebody acknowledges, it begins again.
+    repeat_s: Times = Times(high=300.0, medium=3600.0)
+    # What was acknowledged and is not over is told anew.
+    acknowledged_s: Times = Times(high=3600.0, medium=28_800.0)
+    gateway_offline_s: Positive = 90.0
+    stage_silent_s: Positive = 90.0  # without an engine's word that it works
+    clock_off_s: Positive = 60.0  # of a gateway or a wearable
+    queued: Positive = 5000.0  # records that wait on a gateway
 
 
 class Portal(Section, frozen=True):
@@ -315,7 +365,20 @@ def parse(text: str, name: str = "configuration") -> Config:
 
 def _complaints(found: Config) -> Iterator[str]:
     """Say what a type cannot: names that must differ, keys that must be known."""
-    worn = found.gateway.wearables
+    yield from _worn(found.gateway.wearables)
+    if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
+        yield "gateway.adapter: one is there twice"
+    yield from _unknown("dsp.limits", found.dsp.limits, [m.value for m in Metric])
+    yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
+    yield from _ladder(found.store)
+    yield from channels.complaints(found.alerts.channels)
+    yield from _people(found.alerts)
+    if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
+        yield "mqtt.ca: a certificate without it would be sent in plain text"
+
+
+def _worn(worn: Sequence[Wearable]) -> Iterator[str]:
+    """Say what is wrong with the list of wearables."""
     for what in ("device", "address"):
         seen: set[str] = set()
         for place, wearable in enumerate(worn):
@@ -324,6 +387,8 @@ def _complaints(found: Config) -> Iterator[str]:
                 yield f"gateway.wearables[{place}].{what}: {value} is there already"
             seen.add(value)
     for place, wearable in enumerate(worn):
+        if HOUSE in wearable.subjects:
+            yield f"gateway.wearables[{place}]: no subject may be called {HOUSE}"
         if wearable.device == "alert":
             yield f"gateway.wearables[{place}].device: no device may be called alert"
         if sum(map(bool, (wearable.subject, wearable.users, wearable.shared))) != 1:
@@ -333,14 +398,6 @@ def _complaints(found: Config) -> Iterator[str]:
             )
         if wearable.passkey and wearable.passkey_file:
             yield f"gateway.wearables[{place}].passkey: there is a passkey_file too"
-    if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
-        yield "gateway.adapter: one is there twice"
-    yield from _unknown("dsp.limits", found.dsp.limits, [m.value for m in Metric])
-    yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
-    yield from _ladder(found.store)
-    yield from channels.complaints(found.alerts.channels)
-    if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
-        yield "mqtt.ca: a certificate without it would be sent in plain text"
 
 
 def _ladder(store: Store) -> Iterator[str]:
@@ -348,6 +405,28 @@ def _ladder(store: Store) -> Iterator[str]:
     for finer, coarser in pairwise(("raw_days", "minute_days", "hour_days")):
         if (getattr(store, finer) or inf) > (getattr(store, coarser) or inf):
             yield f"store.{coarser}: must not be less than store.{finer}"
+
+
+def _people(alerts: Alerts) -> Iterator[str]:
+    """Say which names, time zones and times of those who are told cannot be."""
+    names = [person.name for person in alerts.people]
+    if len(set(names)) < len(names) or HOUSE in names:
+        yield f"alerts.people: each name is there once, and nobody is called {HOUSE}"
+    for place, person in enumerate(alerts.people):
+        if not _zone_known(person.time_zone):
+            yield f"alerts.people[{place}].time_zone: {person.time_zone} is unknown"
+    on_call = [shift.person for shift in alerts.shifts]
+    yield from _unknown("alerts.shifts", on_call, names)
+    if not alerts.repeat_s.high:
+        yield "alerts.repeat_s.high: what is urgent is repeated until it is seen"
+
+
+def _zone_known(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def _unknown(path: str, keys: Iterable[str], known: Sequence[str]) -> Iterator[str]:

@@ -26,7 +26,14 @@ _ROWS: dict[str, tuple[str, str]] = {
     "condition.oxygen_saturation_low": ("Oxygen low", "血氧偏低"),
     "condition.irregular_rhythm": ("Irregular rhythm", "心律不规则"),
     "condition.decline": ("Getting worse", "病情恶化"),
+    "condition.device_clock_off": ("Device clock wrong", "设备时钟错误"),
     "condition.gateway_offline": ("Gateway offline", "网关离线"),
+    "condition.gateway_clock_off": ("Gateway clock wrong", "网关时钟错误"),
+    "condition.gateway_queue_growing": ("Readings pile up", "网关数据积压"),
+    "condition.gateway_disk": ("Gateway cannot store", "网关无法存储"),
+    "condition.gateway_radio": ("Gateway hears nobody", "网关无法接收"),
+    "condition.stage_silent": ("A part of vitals is silent", "系统组件无响应"),
+    "condition.test_alarm": ("Test alarm", "测试警报"),
     "condition.delivery_failing": ("Messages do not arrive", "消息无法送达"),
     # signs
     "sign.heart_rate": ("heart rate", "心率"),
@@ -129,6 +136,14 @@ _ROWS: dict[str, tuple[str, str]] = {
         "Messages on this way do not reach people: tell whoever runs it.",
         "该通道的消息无法送达:请通知管理员。",
     ),
+    "act.house": (
+        "Tell whoever runs vitals: patients may not be watched meanwhile.",
+        "请通知系统管理员:在此期间可能无法监测患者。",
+    ),
+    "act.test": (
+        "Only a test: acknowledge it, to show that it has reached you.",
+        "这只是测试:请确认,以表明已收到。",
+    ),
     "act.other": ("Look at the patient's page.", "请查看患者页面。"),
     "act.over": (
         "It is over. Nothing has to be done in a hurry.",
@@ -150,7 +165,9 @@ _ACTS: tuple[tuple[str, str], ...] = (
     ("decline", "act.decline"),
     ("device_battery", "act.battery"),
     ("device", "act.device"),
-    ("gateway", "act.device"),
+    ("gateway", "act.house"),
+    ("stage", "act.house"),
+    ("test_alarm", "act.test"),
     ("delivery", "act.delivery"),
 )
 _SIDES = ("high", "low", "unusual", "silent", "off_body", "battery")

@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 from alerts.channels import Webhook
 from alerts.database import Database
 from alerts.outbox import Outbox, Sender
+from alerts.post import Post
 from alerts.register import Register
 from alerts.service import Office
 from vitals import clock, wire
@@ -93,7 +94,7 @@ async def main(folder, url, order):
     database, metrics = Database(folder), Metrics()
     make = HastyRegister if order == "tell_first" else SlowRegister
     make.url, hook = url, Webhook(url)
-    register = make(database, {hook.name: hook.hears})
+    register = make(database, Post({hook.name: hook.hears}))
     sender = Sender(hook, Outbox(database), metrics, clock.now)
     bus = FileBus(folder, order)
     await Office(bus, register, [sender], metrics, clock.now).run(Alerts())

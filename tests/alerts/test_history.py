@@ -2,6 +2,7 @@ import pytest
 
 from alerts.desk import Desk
 from alerts.history import AlertHistory, page_query
+from alerts.post import Post
 from alerts.register import Register
 from vitals.errors import MalformedData
 
@@ -18,7 +19,7 @@ def history(tmp_path):
 @pytest.fixture
 def told(database, racing, says):
     """Nine alerts of three subjects, two begun each second; those of p-0 are closed."""
-    desk, register = Desk({}), Register(database, {})
+    desk, register = Desk({}), Register(database, Post({}))
     for n in range(9):
         subject = f"p-{n % 3}"
         episode = {"id": f"a-{n}", "subject": subject, "begin": n // 2}

@@ -153,6 +153,13 @@ def test_a_last_reading_that_nobody_knows_is_said_to_be_unknown():
     assert "How sure" not in text
 
 
+def test_alerts_that_are_told_together_are_named():
+    others = [{"id": "e2", "condition": "oxygen_saturation_low", "priority": "high"}]
+    found = ALERT.evidence | {"together": [*others, "?", {}]}
+    _, text = written(replace(ALERT, evidence=found))
+    assert "At the same time: Oxygen low" in text
+
+
 def test_an_old_reading_is_said_to_be_old():
     old = ALERT.evidence | {"values": [[NOW - 3 * 86_400_000, 150.0]]}
     _, text = written(replace(ALERT, evidence=old))
@@ -231,7 +238,7 @@ scalars = st.one_of(
 evidence = st.dictionaries(
     st.sampled_from(
         ["text", "text_zh", "values", "quality", "confidence", "limit", "baseline",
-         "received", "device", "late"]
+         "received", "device", "late", "together"]
     ),
     st.one_of(scalars, st.lists(st.one_of(scalars, st.lists(scalars)))),
 )  # fmt: skip

@@ -14,6 +14,13 @@ CONDITIONS = [f"{m.value}_{side}" for m in Metric for side in ("high", "low")] +
     "device_battery_low",
     "device_battery_critical",
     "gateway_offline",
+    "gateway_clock_off",
+    "gateway_queue_growing",
+    "gateway_disk",
+    "gateway_radio",
+    "device_clock_off",
+    "stage_silent",
+    "test_alarm",
     "delivery_failing",
 ]
 
