@@ -7,6 +7,7 @@ from portal.house import House
 from portal.pages import assets, clinician, common, fleet, link, log_in, patient
 from portal.routes import (
     alerts,
+    deliveries,
     events,
     gateways,
     health,
@@ -18,7 +19,7 @@ from portal.routes import (
 from portal.shield import Shield
 from vitals import __version__
 
-API = (token, patients, trends, limits, alerts, gateways, events, health)
+API = (token, patients, trends, limits, alerts, deliveries, gateways, events, health)
 PAGES = (assets, log_in, patient, clinician, fleet, link)
 
 
