@@ -12,6 +12,8 @@ _COLOURS: dict[Priority, str] = {
     "medium": "#8a5a00",
     "low": "#3f6212",
 }
+_COLON: dict[Language, str] = {"en": ":", "zh": ":"}
+_NAMES = "116px"  # a fact's name, and the space behind it
 _FONT = "font-family:system-ui,'PingFang SC','Microsoft YaHei',Arial,sans-serif"
 
 
@@ -31,7 +33,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
 
 def text(sheet: Sheet) -> str:
     """Write everything below the title as plain text."""
-    colon = ": " if sheet.language == "en" else ":"
+    colon = _COLON[sheet.language] + (" " if sheet.language == "en" else "")
     facts = [f"{label}{colon}{value}" for label, value in sheet.facts]
     advice = colon.join(filter(None, (sheet.advice_label, sheet.advice)))
     links = [f"{label}{colon}{address}" for label, address in sheet.links]
@@ -41,13 +43,18 @@ def text(sheet: Sheet) -> str:
 
 
 def html(sheet: Sheet) -> str:
-    """Write everything as HTML that loads nothing from elsewhere."""
+    """Write everything as HTML that loads nothing from elsewhere.
+
+    Each thing stands in a block of its own, and each address is written out, so that
+    it also reads well where the tags are taken away.
+    """
     parts = (
         _open(sheet),
         _paragraph(sheet.lead, "margin:0 0 16px;font-size:17px"),
-        _table(sheet.facts),
+        *(_fact(fact, sheet.language) for fact in sheet.facts),
         _advice(sheet),
-        "".join(map(_button, sheet.links)),
+        *map(_button, sheet.links),
+        *(_address(link, sheet.language) for link in sheet.links),
         _paragraph(sheet.footer, "margin:20px 0 0;color:#5f6368;font-size:13px"),
         "</div></body></html>",
     )
@@ -73,32 +80,40 @@ def _paragraph(words: str, style: str) -> str:
     return f'<p style="{style}">{escape(words)}</p>' if words else ""
 
 
-def _table(facts: tuple[tuple[str, str], ...]) -> str:
+def _fact(fact: tuple[str, str], language: Language) -> str:
     """Give name and value side by side."""
-    name = "padding:4px 16px 4px 0;color:#5f6368;white-space:nowrap;vertical-align:top"
-    rows = (
-        f'<tr><td style="{name}">{escape(label)}</td>'
-        f'<td style="padding:4px 0"><b>{escape(value)}</b></td></tr>'
-        for label, value in facts
+    label, value = (escape(part) for part in fact)
+    name = f"display:inline-block;width:112px;text-indent:0;color:#5f6368"
+    row = f"padding:3px 0 3px {_NAMES};text-indent:-{_NAMES};font-size:15px"
+    colon = _COLON[language]
+    return (
+        f'<div style="{row}"><span style="{name}">{label}{colon}</span> '
+        f"<b>{value}</b></div>"
     )
-    table = '<table style="border-collapse:collapse;font-size:15px">'
-    return f"{table}\n{chr(10).join(rows)}\n</table>" if facts else ""
 
 
 def _advice(sheet: Sheet) -> str:
     """Give what to do, set apart."""
     if not sheet.advice:
         return ""
-    label = f"<b>{escape(sheet.advice_label)}</b><br>" if sheet.advice_label else ""
+    label = sheet.advice_label and sheet.advice_label + _COLON[sheet.language]
     style = "margin:16px 0;padding:12px;background:#f4f5f7;border-radius:6px"
-    return f'<p style="{style}">{label}{escape(sheet.advice)}</p>'
+    return f'<p style="{style}"><b>{escape(label)}</b> {escape(sheet.advice)}</p>'
 
 
 def _button(link: tuple[str, str]) -> str:
     """Give an address as something that a thumb can hit."""
     label, address = link
     style = (
-        "display:inline-block;margin:4px 8px 4px 0;padding:12px 18px;color:#fff;"
-        "background:#0b57d0;border-radius:6px;text-decoration:none"
+        "display:block;padding:14px 18px;color:#fff;background:#0b57d0;"
+        "border-radius:6px;text-align:center;text-decoration:none"
     )
-    return f'<a href="{escape(address)}" style="{style}">{escape(label)}</a>'
+    anchor = f'<a href="{escape(address)}" style="{style}">{escape(label)}</a>'
+    return f'<div style="margin:0 0 8px">{anchor}</div>'
+
+
+def _address(link: tuple[str, str], language: Language) -> str:
+    """Write an address out, for readers that show no buttons."""
+    label, address = link
+    style = "margin:8px 0 0;color:#5f6368;font-size:12px;word-break:break-all"
+    return _paragraph(f"{label}{_COLON[language]} {address}", style)

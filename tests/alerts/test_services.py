@@ -104,7 +104,8 @@ def test_a_real_mail_server_receives_the_letter_as_text_and_as_html(post_office)
     html = mail.get_body(["html"]).get_content()
     assert html.strip() == sheets.html(SHEET)
     text = mail.get_body(["plain"]).get_content()
-    for said in (SHEET.lead, "可信度", "高(98%)", SHEET.advice, "确认"):
+    address = SHEET.links[0][1]
+    for said in (SHEET.lead, "可信度: 高(98%)", SHEET.advice, f"确认: {address}"):
         assert said in text
     assert "<" not in text
 
