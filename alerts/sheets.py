@@ -83,7 +83,7 @@ def _paragraph(words: str, style: str) -> str:
 def _fact(fact: tuple[str, str], language: Language) -> str:
     """Give name and value side by side."""
     label, value = (escape(part) for part in fact)
-    name = f"display:inline-block;width:112px;text-indent:0;color:#5f6368"
+    name = "display:inline-block;width:112px;text-indent:0;color:#5f6368"
     row = f"padding:3px 0 3px {_NAMES};text-indent:-{_NAMES};font-size:15px"
     colon = _COLON[language]
     return (
