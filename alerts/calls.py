@@ -57,14 +57,18 @@ def _seen(
     case: Case, why: str, roster: Roster, now: Instant
 ) -> tuple[Case, People | None]:
     """End the call; who has heard of it hears of this, and nobody else."""
+    if why == "opened":  # it was over before we heard of it
+        chain = escalation.begun(now)
+        chain, to = escalation.advanced(chain, case.alert, roster, now)
+        return _with(case, escalation.ended(chain)), to
     if case.chain is None:
         return case, NOBODY
     chain = escalation.ended(case.chain)
     if why != "handover":
         return _with(case, chain), escalation.heard(chain)
-    to = str(case.alert.escalation["to"])
-    told = tuple(dict.fromkeys((*chain.told, to)))
-    return _with(case, replace(chain, told=told)), (to,)
+    name = str(case.alert.escalation["to"])
+    told = tuple(dict.fromkeys((*chain.told, name)))
+    return _with(case, replace(chain, told=told)), (name,)
 
 
 def _handed(

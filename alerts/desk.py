@@ -90,8 +90,7 @@ class Desk:
         if case and anomaly.id == case.live.get(cases.lane(anomaly)):
             return [self._continue(case, anomaly, late, now)]
         if anomaly.over and (heard or not late):
-            self._past.settle([anomaly.id])
-            return []  # of an alert that is closed, or was taken over
+            return self._end(case, anomaly, now, heard is not None)
         if not late:
             return self._begin(case, anomaly, now)
         if not anomaly.over and self._past.lasts(anomaly.id, now):
@@ -149,6 +148,22 @@ class Desk:
         if current and anomaly.t < case.heard[current].t <= now:
             return []
         return [self._continue(case, anomaly, late=False, now=now)]
+
+    def _end(
+        self, case: Case | None, anomaly: Anomaly, now: Instant, known: bool
+    ) -> list[Change]:
+        """Take the end of an episode that no open alert is about.
+
+        Its alert is closed, or was taken over by another episode; or the end has come
+        before the beginning, and what latches must be seen although it is over.
+        """
+        self._past.settle([anomaly.id])
+        self._past.keep({anomaly.id: Episode(Instant(anomaly.t), over=True)}, now)
+        if known or case:
+            return []
+        priority = rules.priority(anomaly, self._priorities)
+        over = cases.moved(cases.alarm(anomaly, priority, now), Event.RETURNED)
+        return [] if over.alert.state == "normal" else [self._put(over, "opened", now)]
 
     def _record(self, anomaly: Anomaly, now: Instant, *, new: bool) -> list[Change]:
         """Make an alert that was closed before anybody could have been told."""

@@ -40,7 +40,9 @@ class Equipment:
         self._worn: dict[tuple[str, str], str] = {}  # the gateway, by whose and which
         self._shared: dict[str, str] = {}
         self._stages: dict[str, Instant] = {}  # when they last said that they work
-        self._down: frozenset[str] = frozenset()
+        self._down = frozenset(f.thing for f in facts.wrong("gateway_offline"))
+        self._start: Instant | None = None  # when this was first asked
+        self._settled = False  # whether we have been told how all are
 
     def take(self, message: Message, now: Instant) -> list[Anomaly]:
         """Learn from a status.
@@ -71,11 +73,19 @@ class Equipment:
         return [*self._offline(now), *self._silent(now)]
 
     def moved(self, now: Instant) -> bool:
-        """Tell whether other gateways are down than when this was last asked."""
-        before = self._down
-        down = (n for n, g in self._gateways.items() if _down(g, n in before, now))
-        self._down = frozenset(down)
-        return self._down != before
+        """Tell whether other gateways are down than when this was last asked.
+
+        Those that were down when we last worked are, until they say something else, or
+        for a moment: what their alerts muted must not stay so for want of news.
+        """
+        before, known = self._down, self._gateways
+        self._start = now if self._start is None else self._start
+        unheard = before - known.keys() if now - self._start < rules.BACK_MS else ()
+        down = (n for n, g in known.items() if _down(g, n in before, now))
+        self._down = frozenset([*down, *unheard])
+        settled = not self._settled and now - self._start >= rules.BACK_MS
+        self._settled = self._settled or settled
+        return settled or self._down != before
 
     def unreachable(self, subject: str, device: str) -> bool:
         """Tell whether a wearable is on a gateway that is down."""

@@ -9,13 +9,18 @@ class Together:
 
     def __init__(self) -> None:
         self._called: dict[str, tuple[Instant, int]] = {}
+        self._forgot = Instant(0)  # when what is old was last forgotten
 
     def note(self, alert: Alert, now: Instant) -> None:
         """Note that people are called for an alert."""
-        self._called = {s: c for s, c in self._called.items() if _fresh(c[0], now)}
-        _, rank = self._called.get(alert.subject, (now, 0))
+        if not _fresh(self._forgot, now):
+            self._forgot = now
+            self._called = {s: c for s, c in self._called.items() if _fresh(c[0], now)}
+        since, rank = self._called.get(alert.subject, (now, 0))
+        if not _fresh(since, now):
+            since, rank = now, 0
         highest = max(rank, rules.RANK[alert.priority])
-        self._called.setdefault(alert.subject, (now, highest))
+        self._called[alert.subject] = since, highest
 
     def base(self, alert: Alert, now: Instant) -> Instant:
         """Give when a call may begin: at once, or with the others of these seconds.

@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from vitals.model import Name
 from vitals.phrases import Language
+from vitals.sections import Section, zone_known
 
 Heard = Literal["calls", "all_clear", "seen"]
 RESERVED = ("log", "webhook")  # which are there without being named
 
 
-class Channel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Channel(Section, frozen=True):
     """One way to reach people, beside the log and the webhook."""
 
     name: Name
@@ -36,22 +37,12 @@ def complaints(channels: Sequence[Channel]) -> Iterator[str]:
         where = f"alerts.channels[{place}]"
         if channel.name in RESERVED or channel.name in names[:place]:
             yield f"{where}.name: {channel.name} is there already"
-        if not _is_zone(channel.time_zone):
+        if not zone_known(channel.time_zone):
             yield f"{where}.time_zone: {channel.time_zone} is unknown"
         if channel.next and channel.next not in names:
             yield f"{where}.next: there is no channel {channel.next}"
         elif _is_circle(channel, channels):
             yield f"{where}.next: it leads back to {channel.name}"
-
-
-def _is_zone(name: str) -> bool:
-    """Tell whether a time zone is known here."""
-    from zoneinfo import ZoneInfo  # 0.2 MB
-
-    try:
-        return bool(ZoneInfo(name))
-    except (ValueError, OSError, KeyError):
-        return False
 
 
 def _is_circle(channel: Channel, channels: Sequence[Channel]) -> bool:
