@@ -42,27 +42,20 @@ ORDER BY due LIMIT ?
 """
 ROW = " WHERE alert = ? AND version = ? AND channel = ? AND recipient = ?"
 # What was said lives on in the events; the outbox need not grow for ever.
-DELIVERED = (
-    """
-UPDATE deliveries SET state = 'delivered', body = x'', tried = ?, error = ''
+DELIVERED = f"""
+UPDATE deliveries SET state = 'delivered', body = x'', tried = ?, error = ''{ROW}
 """
-    + ROW
-)
-POSTPONED = (
-    """
-UPDATE deliveries SET attempts = ?, due = ?, state = ?, tried = ?, error = ?
+# Another channel may have told it while this one was trying.
+WAITING = f"{ROW} AND state = 'pending'"
+POSTPONED = f"""
+UPDATE deliveries SET attempts = ?, due = ?, state = ?, tried = ?, error = ?{WAITING}
 """
-    + ROW
-)
 # Another channel tells it as well; this one goes on trying until one of them has.
-PASS_ON = (
-    """
+PASS_ON = f"""
 INSERT OR IGNORE INTO deliveries
     (alert, version, channel, recipient, why, body, created, due)
-SELECT alert, version, ?, recipient, why, body, created, ? FROM deliveries
+SELECT alert, version, ?, recipient, why, body, created, ? FROM deliveries{WAITING}
 """
-    + ROW
-)
 PASSED = """
 UPDATE deliveries SET state = 'passed', body = x'' WHERE alert = ? AND version = ?
     AND recipient = ? AND state = 'pending' AND attempts >= ?

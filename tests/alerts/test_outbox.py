@@ -260,6 +260,19 @@ def test_what_the_next_has_told_the_others_no_longer_tell(alone, chain, history)
     assert states == {"a": "passed", "b": "passed", "c": "delivered"}
 
 
+def test_a_failure_that_ends_after_another_channel_has_told_changes_nothing(
+    alone, chain, history
+):
+    alone()
+    fail(chain, "a", 2)
+    [trying] = chain.due("a", NOW + 3_600_000, 1)
+    [notice] = chain.due("b", NOW, 9)
+    chain.delivered(notice, NOW)
+    chain.postpone(trying, NOW, "ill")
+    assert chain.due("a", NOW + 3_600_000, 9) == []
+    assert history.deliveries("a-1")[0].state == "passed"
+
+
 def test_a_channel_that_has_not_failed_tells_its_own_notice(office, chain):
     office()  # a and b hear of it
     [mine] = chain.due("b", NOW, 9)
