@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from alerts.roster import Roster
-from vitals.config import Step
 from vitals.model import HOUSE, Alert, Instant
+from vitals.staff import Step
 
 People = tuple[str, ...]
 

@@ -11,8 +11,8 @@ from alerts.messages import Audience, Offer, Reader, message
 from alerts.sheets import Sheet
 from vitals.channels import Channel
 from vitals.clock import Clock
-from vitals.config import Person
 from vitals.model import Alert
+from vitals.staff import Person
 
 
 class Letter(Struct, frozen=True, kw_only=True):

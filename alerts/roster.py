@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from alerts import shifts
-from vitals.config import Alerts, Person, Shift, Step
+from vitals.config import Alerts
 from vitals.model import HOUSE, Alert, Instant, Priority
+from vitals.staff import Person, Shift, Step
 
 EVERYBODY = ""  # a recipient: the whole house, by the ways that are nobody's own
 

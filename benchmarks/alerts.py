@@ -26,9 +26,10 @@ from benchmarks import results
 from benchmarks.gateway import rss_mb
 from vitals import clock, wire
 from vitals.bus import MemoryBus
-from vitals.config import Alerts, Person
+from vitals.config import Alerts
 from vitals.metrics import Metrics
 from vitals.model import Anomaly
+from vitals.staff import Person
 from vitals.wire import Message
 
 RATE = 100  # /s

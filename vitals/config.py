@@ -14,29 +14,26 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
-from vitals import channels
+from vitals import channels, staff
 from vitals.channels import Channel
 from vitals.codes import Kind, Metric
 from vitals.errors import ConfigError
-from vitals.model import HOUSE, Limit, MinuteOfDay, Minutes, Name
+from vitals.model import HOUSE, Limit, Minutes, Name
 from vitals.sections import (
     Address,
     Days,
     Irk,
-    Login,
     Passkey,
     Percent,
     Port,
     Positive,
-    Role,
-    Seconds,
     Section,
     Slot,
     Url,
     plain,
-    zone_known,
 )
 from vitals.simulation import Sim
+from vitals.staff import STEPS, Person, Shift, Step, Times
 
 CREDENTIALS = "/etc/credstore"
 
@@ -136,54 +133,6 @@ class Dsp(Section, frozen=True):
     decline_score: Positive = 6.0  # of all signs together, that counts
 
 
-class Person(Section, frozen=True):
-    """Somebody who can be told of an alert."""
-
-    name: Login  # as they log in at the portal, and as a plan's team has it
-    role: Role = "nurse"
-    channels: tuple[str, ...] = ()  # ways to reach them alone; (): the house's
-    time_zone: str = "UTC"
-    # Minutes of their day, from and to; only high priority is told in between.
-    quiet: tuple[MinuteOfDay, MinuteOfDay] | None = None
-    language: Literal["en", "zh"] = "en"
-
-
-class Shift(Section, frozen=True):
-    """When somebody is on call, week by week; who has no shift always is."""
-
-    person: Login
-    begin: MinuteOfDay  # on their own clock
-    end: MinuteOfDay  # exclusive; through midnight when it is not after `begin`
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
-        *("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
-    )  # on which it begins
-
-
-class Step(Section, frozen=True):
-    """Whom an alert reaches that nobody has acknowledged for so long."""
-
-    priority: Literal["high", "medium", "low"]
-    roles: tuple[Role, ...]
-    after_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
-
-
-STEPS = (
-    Step(priority="high", roles=("nurse",)),
-    Step(priority="high", roles=("doctor",), after_s=300.0),
-    Step(priority="medium", roles=("nurse",)),
-    Step(priority="medium", roles=("doctor",), after_s=1800.0),
-    Step(priority="low", roles=("nurse",)),
-)
-
-
-class Times(Section, frozen=True):
-    """A time in seconds for each priority; 0 is never."""
-
-    high: Seconds = 0.0
-    medium: Seconds = 0.0
-    low: Seconds = 0.0
-
-
 class Alerts(Section, frozen=True):
     """Whom to tell."""
 
@@ -280,7 +229,8 @@ def _complaints(found: Config) -> Iterator[str]:
     yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
     yield from _ladder(found.store)
     yield from channels.complaints(found.alerts.channels)
-    yield from _people(found.alerts)
+    alerts = found.alerts
+    yield from staff.complaints(alerts.people, alerts.shifts, alerts.repeat_s)
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
         yield "mqtt.ca: a certificate without it would be sent in plain text"
 
@@ -313,20 +263,6 @@ def _ladder(store: Store) -> Iterator[str]:
     for finer, coarser in pairwise(("raw_days", "minute_days", "hour_days")):
         if (getattr(store, finer) or inf) > (getattr(store, coarser) or inf):
             yield f"store.{coarser}: must not be less than store.{finer}"
-
-
-def _people(alerts: Alerts) -> Iterator[str]:
-    """Say which names, time zones and times of those who are told cannot be."""
-    names = [person.name for person in alerts.people]
-    if len(set(names)) < len(names) or HOUSE in names:
-        yield f"alerts.people: each name is there once, and nobody is called {HOUSE}"
-    for place, person in enumerate(alerts.people):
-        if not zone_known(person.time_zone):
-            yield f"alerts.people[{place}].time_zone: {person.time_zone} is unknown"
-    on_call = [shift.person for shift in alerts.shifts]
-    yield from _unknown("alerts.shifts", on_call, names)
-    if not alerts.repeat_s.high:
-        yield "alerts.repeat_s.high: what is urgent is repeated until it is seen"
 
 
 def _unknown(path: str, keys: Iterable[str], known: Sequence[str]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What the tables of the configuration are made of."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
@@ -12,9 +12,6 @@ Slot = Annotated[int, Meta(ge=0, le=254)]  # 255: the device does not know who i
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Url = Annotated[str, Meta(pattern=r"^(https?://[^\s?#]*[^\s?#/])?$")]
 Passkey = Annotated[str, Meta(pattern=r"^([0-9]{6})?$")]
-Seconds = Annotated[float, Meta(ge=0, le=1e7)]
-Login = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@-]{1,64}\Z")]
-Role = Literal["nurse", "doctor", "family", "administrator"]
 Irk = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{32})?$")]
 
 

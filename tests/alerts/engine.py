@@ -23,8 +23,9 @@ from alerts.register import Register
 from alerts.service import Office
 from vitals import clock, wire
 from vitals.bus import Delivery, Inbox
-from vitals.config import Alerts, Person, Step, Times
+from vitals.config import Alerts
 from vitals.metrics import Metrics
+from vitals.staff import Person, Step, Times
 from vitals.wire import Message
 
 SETTINGS = Alerts(

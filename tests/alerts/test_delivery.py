@@ -14,10 +14,11 @@ from vitals import clock as clocks
 from vitals import links, wire
 from vitals.bus import MemoryBus
 from vitals.channels import Channel
-from vitals.config import Alerts, Person
+from vitals.config import Alerts
 from vitals.errors import ConfigError
 from vitals.metrics import Metrics
 from vitals.model import HOUSE
+from vitals.staff import Person
 from vitals.wire import Message
 
 URL = "https://v.example"

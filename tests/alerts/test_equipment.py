@@ -3,7 +3,7 @@ import pytest
 from alerts import service
 from alerts.cases import Change
 from vitals import wire
-from vitals.config import Alerts, Person
+from vitals.config import Alerts
 from vitals.errors import MalformedData
 from vitals.model import (
     HOUSE,
@@ -13,6 +13,7 @@ from vitals.model import (
     Plan,
     StageStatus,
 )
+from vitals.staff import Person
 from vitals.wire import Message
 
 NOW = 1_700_000_000_000

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 from alerts import roster
 from alerts.cases import Case
 from alerts.desk import Desk
-from vitals.config import Alerts, Person, Shift, Step, Times
+from vitals.config import Alerts
+from vitals.staff import Person, Shift, Step, Times
 
 NOW = 1_700_000_000_000  # Tuesday 2023-11-14 22:13:20 UTC
 MINUTE = 60_000

@@ -7,7 +7,8 @@ from alerts import ledger
 from alerts.database import Database
 from alerts.post import Post
 from alerts.register import Register
-from vitals.config import Alerts, Person, Shift
+from vitals.config import Alerts
+from vitals.staff import Person, Shift
 
 NOW = 1_700_000_000_000
 ANNA = Alerts(people=(Person(name="anna"),))

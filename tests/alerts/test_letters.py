@@ -11,8 +11,8 @@ from alerts.letters import Writer
 from alerts.links import Links
 from vitals import links, wire
 from vitals.channels import Channel
-from vitals.config import Person
 from vitals.model import Alert
+from vitals.staff import Person
 
 NOW = 1_795_300_000_000
 KEY = bytes(range(32))

@@ -18,8 +18,9 @@ from alerts.cases import Case
 from alerts.desk import Desk
 from alerts.muting import Muting
 from alerts.states import MUTED, Event
-from vitals.config import Alerts, Person, Shift
+from vitals.config import Alerts
 from vitals.model import AlertCommand, Anomaly
+from vitals.staff import Person, Shift
 
 NOW = 1_700_000_000_000
 LANES = [

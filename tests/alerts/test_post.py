@@ -7,8 +7,9 @@ from alerts.desk import Desk
 from alerts.outbox import Outbox
 from alerts.post import Post
 from alerts.register import Register
-from vitals.config import Alerts, Person
+from vitals.config import Alerts
 from vitals.model import Alert
+from vitals.staff import Person
 
 NOW = 1_700_000_000_000
 ALL = CALLS | ALL_CLEAR | SEEN
