@@ -8,6 +8,7 @@ from vitals.cli.parsing import Parsers, data_folder, later
 def add(commands: Parsers) -> None:
     """Add the commands that ask the past."""
     _whatif(commands)
+    _report(commands)
 
 
 def _whatif(commands: Parsers) -> None:
@@ -26,6 +27,22 @@ def _whatif(commands: Parsers) -> None:
     whatif.add_argument("--json", action="store_true", help="for programs")
     data_folder(whatif, "of a demo or an SQLite store")
     whatif.set_defaults(command=later("whatif"))
+
+
+def _report(commands: Parsers) -> None:
+    report = commands.add_parser("report", help="how we do, in figures")
+    subjects = report.add_subparsers(metavar="SUBJECT", required=True)
+    alerts = subjects.add_parser(
+        "alerts",
+        help="how many alerts there were, and what became of them",
+        description="Sum up the alerts of the last days: how many a patient and day, by"
+        " kind and condition; how many people have seen, how many ended by themselves,"
+        " how many were false; how long people took.",
+    )
+    alerts.add_argument("--days", type=_days, default=30.0, help="default: 30")
+    alerts.add_argument("--json", action="store_true", help="for programs")
+    data_folder(alerts, "of a demo or an SQLite store")
+    alerts.set_defaults(command=later("report"))
 
 
 def _days(text: str) -> float:
