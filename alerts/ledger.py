@@ -6,7 +6,9 @@ each change is a row, and what holds at present is what the rows say together.
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 from msgspec import Struct, convert, json, to_builtins
 
@@ -20,6 +22,7 @@ from vitals.model import Instant
 SETTINGS = "people", "shifts", "escalation", "repeat_s", "acknowledged_s", "priorities"
 ADD = "INSERT INTO ledger VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
 LAST = "SELECT digest FROM ledger ORDER BY n DESC LIMIT 1"
+THERE = "SELECT 1 FROM sqlite_master WHERE name = 'ledger'"
 ALL = "SELECT t, by, what, about, old, new, why, digest FROM ledger ORDER BY n"
 
 
@@ -54,13 +57,20 @@ def entries(database: Database) -> list[Entry]:
 
 
 def verify(data: Path) -> str:
-    """Say what is wrong with the ledger of a folder; "" when it is whole."""
-    database = Database(data)
-    try:
-        rows = database.rows(ALL)
-    finally:
-        database.close()
-    place = chain.broken((row[:-1], str(row[-1])) for row in rows)  # type: ignore[misc]
+    """Say what is wrong with the ledger of a folder; "" when it is whole.
+
+    Nothing is changed; a file that is older than the ledger has nothing wrong.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        There is no file, or it cannot be read.
+    """
+    path = quote(str(data / "alerts.db"))
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        if not db.execute(THERE).fetchone():
+            return ""
+        place = chain.broken((row[:-1], row[-1]) for row in db.execute(ALL))
     return "" if place is None else f"row {place} is not what was written"
 
 

@@ -7,6 +7,7 @@ from alerts import ledger
 from alerts.database import Database
 from alerts.post import Post
 from alerts.register import Register
+from vitals.cli.doctor import machine
 from vitals.config import Alerts
 from vitals.staff import Person, Shift
 
@@ -76,6 +77,21 @@ def test_who_forges_a_row_with_the_file_in_hand_is_found_out(
     assert "row 2" in ledger.verify(tmp_path)
 
 
-def test_a_folder_without_alerts_has_nothing_wrong(tmp_path):
+def test_a_new_file_and_one_older_than_the_ledger_have_nothing_wrong(tmp_path):
     Database(tmp_path).close()
     assert ledger.verify(tmp_path) == ""
+    with sqlite3.connect(tmp_path / "alerts.db") as db:
+        db.execute("DROP TABLE ledger")
+    db.close()
+    assert ledger.verify(tmp_path) == ""
+
+
+def test_the_doctor_names_a_forged_ledger(register, tmp_path):
+    register.commit([entry(n) for n in range(3)], NOW)
+    assert list(machine.ledger(tmp_path)) == []
+    with sqlite3.connect(tmp_path / "alerts.db") as db:
+        db.execute("DROP TRIGGER ledger_stays")
+        db.execute("UPDATE ledger SET by = 'me' WHERE n = 3")
+    db.close()
+    [found] = machine.ledger(tmp_path)
+    assert (found.level, "row 3" in found.text) == ("PROBLEM", True)
