@@ -48,8 +48,10 @@ class Writer:
     def write(self, notice: Notice) -> Letter:
         """Put a notice into words, as of now."""
         alert = json.decode(notice.body, type=Alert)
-        offer = self._links.offer(notice, alert, shared=self._shared)
         reader = self._reader(notice.to)
+        # Only who cares for the patient decides, and only where it is known who did.
+        looks = self._shared or reader.audience != "clinician"
+        offer = self._links.offer(notice, alert, shared=looks)
         sheet = message(alert, notice.why, reader, offer, self._clock())
         return Letter(sheet=sheet, offer=offer, key=notice.key)
 

@@ -227,4 +227,5 @@ def _post(settings: config.Alerts, channels: Sequence[Channel]) -> Post:
             raise ConfigError(
                 f"alerts.people: {name} has no such channel: {unknown[0]}"
             )
-    return Post(hears, own)
+    about = {c.name: c.subject for c in settings.channels if c.subject}
+    return Post(hears, own, about)

@@ -27,6 +27,7 @@ class Channel(Section, frozen=True):
     # Several people read it: its links open vitals and decide nothing.  None: only the
     # robots of WeCom, DingTalk and Feishu, which write to groups.
     shared: bool | None = None
+    subject: Name | None = None  # only this patient's alerts; None: everybody's
     next: str = ""  # the channel that takes over what this one cannot tell
 
 
@@ -41,8 +42,18 @@ def complaints(channels: Sequence[Channel]) -> Iterator[str]:
             yield f"{where}.time_zone: {channel.time_zone} is unknown"
         if channel.next and channel.next not in names:
             yield f"{where}.next: there is no channel {channel.next}"
+        if channel.audience == "patient" and channel.subject is None:
+            yield f"{where}.subject: say whose alerts this patient may read"
+        if _leaks(channel, channels):
+            yield f"{where}.next: {channel.next} may read of another patient only"
         elif _is_circle(channel, channels):
             yield f"{where}.next: it leads back to {channel.name}"
+
+
+def _leaks(channel: Channel, channels: Sequence[Channel]) -> bool:
+    """Tell whether what a channel cannot tell would reach another patient's."""
+    following = (found for found in channels if found.name == channel.next)
+    return any(f.subject not in (None, channel.subject) for f in following)
 
 
 def _is_circle(channel: Channel, channels: Sequence[Channel]) -> bool:

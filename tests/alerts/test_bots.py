@@ -78,7 +78,7 @@ def bot(kind, group, account="tok-EN1", **answer):
     return Bot(f"{kind}://{account}?base={group.url}", lambda: NOW)
 
 
-def test_wecom_gets_text_by_its_key(group):
+def test_c17_wecom_gets_text_by_its_key(group):
     bot("wecombot", group).send(LETTER)
     [(path, headers, body)] = group.got
     assert path == "/cgi-bin/webhook/send?key=tok-EN1"
@@ -86,7 +86,7 @@ def test_wecom_gets_text_by_its_key(group):
     assert headers["Content-Type"] == "application/json; charset=utf-8"
 
 
-def test_dingtalk_gets_text_signed_as_clinical_7_says(group):
+def test_c17_dingtalk_gets_text_signed_as_clinical_7_says(group):
     bot("dingtalk", group, "SECab%2Bcd@TokEN1").send(LETTER)
     [(path, _, body)] = group.got
     assert urlsplit(path).path == "/robot/send"
@@ -106,7 +106,7 @@ def test_dingtalk_without_a_secret_is_not_signed(group):
     assert group.got[0][0] == "/robot/send?access_token=tok-EN1"
 
 
-def test_feishu_gets_text_and_a_signature_of_its_own_kind(group):
+def test_c17_feishu_gets_text_and_a_signature_of_its_own_kind(group):
     bot("feishu", group, "s3cret@tok-EN1").send(LETTER)
     [(path, _, body)] = group.got
     assert path == "/open-apis/bot/v2/hook/tok-EN1"

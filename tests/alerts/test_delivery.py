@@ -142,6 +142,26 @@ def test_a_channel_hears_what_it_is_told_to_hear(ntfy):
         found.close()
 
 
+def test_a_channel_of_one_patient_hears_of_no_other(
+    ntfy, tmp_path, clock, racing, run, beside, until, history
+):
+    server, channel = ntfy(
+        "anna", audience="patient", content="full", subject="p-7", language="zh"
+    )
+    house = House(tmp_path, clock, Alerts(channels=(channel,)))
+
+    async def main():
+        async with beside(house.run()):
+            await house.ready()
+            await house.say(racing(1, id="a-8", subject="p-8"))
+            await house.say(racing(1))
+            await until(lambda: server.got)
+
+    run(main())
+    assert said(server) == ["心率偏高"]
+    assert [d.channel for d in history.deliveries("a-8")] == ["log"]
+
+
 BAD = {
     "not there": None,
     "empty": "",

@@ -81,7 +81,7 @@ def test_the_links_are_signed_for_whom_was_told_and_end():
 def test_a_repeated_notice_gives_nobody_more_to_do_and_another_does():
     first = written(notice()).offer
     assert written(notice(attempts=7)).offer == first
-    for other in (notice(version=2), notice(to="ann"), notice(channel="sms")):
+    for other in (notice(version=2), notice(to="dr-wu"), notice(channel="sms")):
         assert deed(written(other).offer.acknowledge) != deed(first.acknowledge)
 
 
@@ -113,6 +113,16 @@ def test_without_the_portals_address_there_are_no_links():
 
 def test_family_is_told_as_family_on_any_channel():
     assert "Please see how they are." in sheets.text(written(notice(to="ann")).sheet)
+
+
+@pytest.mark.parametrize("content", ["link", "full"])
+def test_families_and_patients_decide_nothing(content):
+    for letter in (
+        written(notice(to="ann"), content=content),
+        written(notice(), audience="patient", content=content, subject="p-7"),
+    ):
+        assert (letter.offer.acknowledge, letter.offer.snooze) == ("", "")
+        assert "/l/" not in sheets.text(letter.sheet)
 
 
 @pytest.mark.parametrize("to", ["", "dr-li", "ann"])

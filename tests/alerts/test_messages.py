@@ -50,7 +50,7 @@ def written(alert=ALERT, why="opened", offer=OFFER, **reader):
     return sheet, f"{sheet.title}\n{sheets.text(sheet)}"
 
 
-def test_a_clinician_reads_everything_that_a_decision_needs():
+def test_c24_a_clinician_reads_everything_that_a_decision_needs():
     sheet, text = written()
     assert sheet.title == ("New alert, high priority · p-7 · Heart rate high 152 /min")
     for line in (
@@ -113,7 +113,7 @@ def test_without_an_address_a_link_message_says_where_to_look():
     assert "Look for the case in vitals." in text
 
 
-def test_a_patient_reads_what_it_means_and_what_to_do_and_decides_nothing():
+def test_c23_a_patient_reads_what_it_means_and_what_to_do_and_decides_nothing():
     pressure = replace(
         ALERT, condition="systolic_high", value=182.0, unit="mm[Hg]", evidence={}
     )
@@ -136,7 +136,7 @@ def test_a_family_reads_of_whom_and_is_not_told_that_it_is_they():
     assert "Please see how they are." in text
 
 
-def test_the_all_clear_asks_for_nothing_in_a_hurry():
+def test_c16_the_all_clear_asks_for_nothing_in_a_hurry():
     over = replace(ALERT, state="normal", acknowledged_by="dr-li")
     sheet, text = written(over, why="returned", offer=Offer(open=OFFER.open))
     assert sheet.title.startswith("Over, ")

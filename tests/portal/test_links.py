@@ -74,7 +74,7 @@ def test_the_page_says_neither_of_whom_nor_what_and_runs_no_script(place):
     told(place, main)
 
 
-def test_post_acts_once_in_the_name_of_whom_it_was_sent_to(place):
+def test_c18_post_acts_once_in_the_name_of_whom_it_was_sent_to(place):
     async def main(client):
         found = address(place, deed(place))
         page = await client.post(found)

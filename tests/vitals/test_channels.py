@@ -18,6 +18,11 @@ ONE = '[[alerts.channels]]\nname = "{}"\nurl_file = "x"\n'
             "it leads back to a",
         ),
         (ONE.format("a") + 'time_zone = "Mars"\n', "time_zone: Mars is unknown"),
+        (ONE.format("a") + 'audience = "patient"\n', "channels[0].subject: say whose"),
+        (
+            ONE.format("a") + 'next = "b"\n' + ONE.format("b") + 'subject = "p-1"\n',
+            "channels[0].next: b may read of another patient only",
+        ),
         (ONE.format("a") + 'content = "all"\n', "alerts.channels[0].content"),
         ('[[alerts.channels]]\nname = "a"\n', "url_file"),
         ('[portal]\npublic_url = "ftp://x"\n', "portal.public_url"),
