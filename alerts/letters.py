@@ -29,7 +29,8 @@ class Writer:
     Parameters
     ----------
     shared
-        Whether several people read what it sends.
+        Whether several people read what it sends; None: who names it as their own
+        reads it alone.
     people
         Those who can be told, by name.
     """
@@ -37,7 +38,7 @@ class Writer:
     def __init__(
         self,
         channel: Channel,
-        shared: bool,
+        shared: bool | None,
         people: Mapping[str, Person],
         links: Links,
         clock: Clock,
@@ -50,10 +51,17 @@ class Writer:
         alert = json.decode(notice.body, type=Alert)
         reader = self._reader(notice.to)
         # Only who cares for the patient decides, and only where it is known who did.
-        looks = self._shared or reader.audience != "clinician"
+        looks = self._is_shared(notice.to) or reader.audience != "clinician"
         offer = self._links.offer(notice, alert, shared=looks)
         sheet = message(alert, notice.why, reader, offer, self._clock())
         return Letter(sheet=sheet, offer=offer, key=notice.key)
+
+    def _is_shared(self, name: str) -> bool:
+        """Tell whether others than this person may read it."""
+        if self._shared is not None:
+            return self._shared
+        person = self._people.get(name)
+        return person is None or self._channel.name not in person.channels
 
     def _reader(self, name: str) -> Reader:
         """Say who reads it: the person it is for, or whoever reads the channel."""
@@ -61,7 +69,7 @@ class Writer:
         audience: Audience = channel.audience
         if person is not None and person.role == "family":
             audience = "family"
-        own = None if self._shared else person
+        own = None if self._is_shared(name) else person
         return Reader(
             language=(own or channel).language,
             audience=audience,

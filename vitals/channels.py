@@ -24,8 +24,8 @@ class Channel(Section, frozen=True):
     audience: Literal["clinician", "patient", "family"] = "clinician"
     language: Language = "en"  # of whom it reaches, unless alerts.people says otherwise
     time_zone: str = "UTC"  # likewise
-    # Several people read it: its links open vitals and decide nothing.  None: only the
-    # robots of WeCom, DingTalk and Feishu, which write to groups.
+    # Several people read it: its links open vitals and decide nothing.  None: all but
+    # who names it as their own; with robots, which write to groups, these too.
     shared: bool | None = None
     subject: Name | None = None  # only this patient's alerts; None: everybody's
     next: str = ""  # the channel that takes over what this one cannot tell

@@ -44,7 +44,7 @@ def messenger(
 ) -> Messenger:
     """Open one channel that is named."""
     way = _way(channel, clock)
-    shared = way.shared if channel.shared is None else channel.shared
+    shared = True if channel.shared is None and way.shared else channel.shared
     people = {person.name: person for person in settings.people}
     return Messenger(channel, way, Writer(channel, shared, people, links, clock))
 

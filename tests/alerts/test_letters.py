@@ -32,7 +32,13 @@ ALERT = Alert(
 PEOPLE = {
     person.name: person
     for person in (
-        Person(name="dr-li", language="zh", time_zone="Asia/Shanghai"),
+        Person(
+            name="dr-li",
+            language="zh",
+            time_zone="Asia/Shanghai",
+            channels=("mail", "sms"),
+        ),
+        Person(name="dr-wu", channels=("mail",)),
         Person(name="ann", role="family"),
     )
 }
@@ -43,8 +49,9 @@ def notice(to="dr-li", alert=ALERT, **more):
     return Notice(alert=alert.id, body=wire.encode(alert), created=NOW, to=to, **fields)
 
 
-def written(found, shared=False, url="https://v.example", **channel):
-    settings = Channel(**{"name": "mail", "url_file": "x", "content": "full"} | channel)
+def written(found, shared=None, url="https://v.example", **channel):
+    fields = {"name": found.channel, "url_file": "x", "content": "full"} | channel
+    settings = Channel(**fields)
     writer = Writer(settings, shared, PEOPLE, Links(KEY, url, 12), lambda: NOW)
     return writer.write(found)
 
@@ -89,6 +96,14 @@ def test_a_group_and_the_whole_house_get_a_link_that_decides_nothing():
     for letter in (written(notice(), shared=True), written(notice(to=""))):
         assert letter.offer.open
         assert (letter.offer.acknowledge, letter.offer.snooze) == ("", "")
+
+
+def test_a_channel_that_is_not_the_persons_own_offers_them_nothing_unless_it_says():
+    """What another channel could not tell may come to a tablet on the ward."""
+    ward = notice(channel="ward-tablet")
+    assert written(ward).offer.acknowledge == ""
+    assert "Heart rate" in written(ward).sheet.title
+    assert deed(written(ward, shared=False).offer.acknowledge).by == "dr-li"
 
 
 @pytest.mark.parametrize(
