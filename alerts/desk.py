@@ -125,10 +125,10 @@ class Desk:
         """Follow another roster from the next step of each call."""
         self._roster = roster
 
-    def relieve(self, name: str, to: str, by: str, now: Instant) -> list[Change]:
-        """Hand all over that somebody was told of or has taken."""
-        word = AlertCommand(action="handover", by=by, t=now, to=to)
-        theirs = [c for c in self._cases.values() if _is_with(c, name)]
+    def relieve(self, command: AlertCommand, now: Instant) -> list[Change]:
+        """Hand all over that whoever says so was told of or has taken."""
+        word = replace(command, action="handover", until=None)
+        theirs = [c for c in self._cases.values() if _is_with(c, command.by)]
         ids = [case.alert.id for case in theirs]
         return [change for i in ids for change in self.command(i, word, now)]
 

@@ -23,6 +23,15 @@ TOPICS = (
 )
 
 
+GATEWAY = (
+    "gateway_offline",
+    "gateway_clock_off",
+    "gateway_queue_growing",
+    "gateway_disk",
+    "gateway_radio",
+)  # what can be wrong with one
+
+
 class Gateway(Struct, frozen=True):
     """What we know of a gateway; all times by our own clock."""
 
@@ -53,8 +62,8 @@ class Equipment:
             It is none.
         """
         match wire.levels(message.topic):
-            case [_, _, "status"] if not message.payload:
-                return []
+            case ["gateway" | "stage" as what, name, "status"] if not message.payload:
+                return self._forget(what, name, now)
             case ["gateway", name, "status"]:
                 status = wire.read(GatewayStatus, message.payload)
                 return self._gateway(name, status, message.retain, now)
@@ -91,6 +100,15 @@ class Equipment:
         """Tell whether a wearable is on a gateway that is down."""
         gateway = self._worn.get((subject, device)) or self._shared.get(device)
         return gateway in self._down
+
+    def _forget(self, what: str, name: str, now: Instant) -> list[Anomaly]:
+        """Forget what was taken out of the house for good, and cleared on the bus."""
+        if what == "stage":
+            self._stages.pop(name, None)
+            return self._facts.judge(Fact("stage_silent", name), False, now)
+        self._gateways.pop(name, None)
+        facts = [Fact(condition, name) for condition in GATEWAY]
+        return [a for fact in facts for a in self._facts.judge(fact, False, now)]
 
     def _gateway(
         self, name: str, status: GatewayStatus, retained: bool, now: Instant

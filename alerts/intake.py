@@ -121,7 +121,7 @@ class Intake:
         self._roster = replace(self._roster, reliefs=reliefs)
         self._desk.staff(self._roster)
         entry = _entry(command, command.by, wire.encode(relief).decode(), now)
-        return [entry, *self._desk.relieve(command.by, to, command.by, now)]
+        return [entry, *self._desk.relieve(command, now)]
 
     def _test(self, subject: str, command: AlertCommand, now: Instant) -> list[News]:
         """Raise a test alarm, which goes the way of all alarms."""

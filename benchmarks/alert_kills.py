@@ -40,7 +40,8 @@ def night(house, kills):
     begun = time.monotonic()
     while house.kills < kills:
         house.keep_busy()
-        house.kill(most_s=0.4)
+        # One life in two begins with what is new, the other with what was not told.
+        house.kill(most_s=0.4, patient=house.kills % 2 == 0)
     house.finish(600)
     keys = [key for key, _ in house.told()]
     return {

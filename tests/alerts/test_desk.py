@@ -141,7 +141,7 @@ def test_a_priority_that_is_raised_alarms_and_while_open_never_sinks(racing, say
     assert desk.observe(racing(80), at(80))[0].alert.priority == "high"
 
 
-def test_a_snooze_holds_its_time_and_then_alarms(racing, says):
+def test_c7_a_snooze_holds_its_time_and_then_alarms(racing, says):
     desk = desk_with(racing(60))
     [shelved] = desk.command("a-1", says("snooze", 60, minutes=20), at(60))
     until = shelved.alert.escalation["until"]
@@ -154,7 +154,7 @@ def test_a_snooze_holds_its_time_and_then_alarms(racing, says):
     assert desk.tick(until + 1) == []
 
 
-def test_a_rise_breaks_a_snooze(racing, says):
+def test_c7_a_rise_breaks_a_snooze(racing, says):
     desk = desk_with(racing(60))
     desk.command("a-1", says("snooze", 60, minutes=20), at(60))
     [risen] = desk.observe(racing(70, value=190), at(70))

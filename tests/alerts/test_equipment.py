@@ -126,7 +126,7 @@ def test_a_silence_that_was_told_is_muted_when_its_gateway_proves_to_be_down(
     assert house.later(2) == [("device_silent", "suppress")]
 
 
-def test_what_is_measured_of_a_person_is_never_muted(house, racing):
+def test_c8_what_is_measured_of_a_person_is_never_muted(house, racing):
     house.gateway(online=False)
     house.wearable()
     house.command("out_of_service", device="strap-1", until=NOW + 60 * MINUTE)
@@ -225,6 +225,19 @@ def test_what_a_gateway_says_of_itself_is_an_alert_until_it_is_over(house, condi
     assert house.gateway(**bad) == [(condition, "opened")]
     assert house.gateway(**bad) == []
     assert house.gateway(**good) == [(condition, "returned")]
+
+
+def test_what_is_taken_out_of_the_house_for_good_is_forgotten(house):
+    house.gateway(online=True, disk="full")
+    house.gateway(online=False)
+    house.says(wire.stage_topic("dsp"), StageStatus(online=True, t=NOW))
+    assert {c for c, _ in house.later(95)} == {"gateway_offline", "stage_silent"}
+    over = []
+    for topic in (wire.gateway_topic("gw-1", "status"), wire.stage_topic("dsp")):
+        over += house.keep(house.intake.take(Message(topic, b"", True), house.now))
+    assert {why for _, why in over} == {"returned"}
+    assert house.states() == {}
+    assert house.later(300) == []
 
 
 def test_a_queue_that_shrinks_is_over_when_it_is_half(house):

@@ -58,7 +58,7 @@ def test_open_alerts_and_those_of_some_subjects_can_be_asked_for(history):
 
 
 @pytest.mark.usefixtures("told")
-def test_an_alert_tells_its_story(history):
+def test_c4_an_alert_tells_its_story_with_who_has_seen_it_and_what_they_said(history):
     assert history.alert("a-99") is None
     alert = history.alert("a-3")
     assert (alert.state, alert.acknowledged_by) == ("normal", "dr-li")
@@ -88,3 +88,14 @@ def test_a_cursor_that_is_not_ours_is_malformed(history, cursor):
 
 def test_the_portal_may_start_first(history):
     assert history.alerts("all", None) == ([], None)
+
+
+def test_the_burden_is_of_patients_and_not_of_the_house_nor_of_tests(
+    database, history, racing
+):
+    desk, register = Desk({}), Register(database, Post({}))
+    for n, about in enumerate(
+        ({}, {"subject": "house"}, {"condition": "test_alarm", "kind": "technical"})
+    ):
+        register.commit(desk.observe(racing(id=f"a-{n}", **about), NOW), NOW)
+    assert [one.alert for one in history.happenings(NOW, NOW + 1)] == ["a-0"]

@@ -109,7 +109,7 @@ def test_an_alert_is_retained_while_open_and_then_closed(
     assert house.metrics.gauges["alerts_open"] == 0
 
 
-def test_a_restart_forgets_nothing(house, racing, says, clock, run, beside):
+def test_c2_a_restart_forgets_nothing(house, racing, says, clock, run, beside):
     async def main():
         async with beside(house.run()):
             await settled(house)
@@ -194,7 +194,7 @@ def test_people_are_told_while_the_broker_is_away(
     run(main())
 
 
-def test_the_webhook_is_told_of_openings_rises_sight_and_the_end(
+def test_c16_the_webhook_is_told_of_openings_rises_sight_and_the_end(
     tmp_path, clock, receiver, racing, says, run, beside, until
 ):
     server, secret = receiver(), tmp_path / "secret"

@@ -19,7 +19,7 @@ def test_what_is_ignored_changes_nothing(state, event, latching):
     assert after(state, event, latching=latching) == state
 
 
-def test_an_alert_that_latches_stays_until_it_is_seen():
+def test_c3_an_alert_that_latches_stays_until_it_is_seen():
     returned = after("unacknowledged", Event.RETURNED, latching=True)
     assert returned == "returned_unacknowledged"
     assert after(returned, Event.ACKNOWLEDGE, latching=True) == "normal"

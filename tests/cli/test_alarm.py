@@ -18,6 +18,7 @@ from vitals.metrics import Metrics
 from vitals.mqtt import MqttBus
 from vitals.staff import Person
 
+NAMED = '[[alerts.people]]\nname = "anna"\n[[alerts.people]]\nname = "ben"\n'
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -41,7 +42,7 @@ def test_c22_a_test_alarm_says_whom_it_reached_and_duty_is_changed_by_hand(
     async def main():
         async with broker.embedded(tmp_path / "broker") as (mqtt, _):
             toml = tmp_path / "vitals.toml"
-            toml.write_text(f"[mqtt]\nport = {mqtt.port}\n")
+            toml.write_text(f"[mqtt]\nport = {mqtt.port}\n" + NAMED)
             last = "--by", "anna", "--config", toml
             async with MqttBus(mqtt, "alerts") as bus:
                 engine = service.run(bus, settings, tmp_path, Metrics(), now)
@@ -54,6 +55,8 @@ def test_c22_a_test_alarm_says_whom_it_reached_and_duty_is_changed_by_hand(
                     done = await vitals("out", *strap, "--hours", 2, *last)
                     assert "strap-1 of p-7 is out of service" in done.stdout
                     await vitals("in", *strap, *last)
+                    done = await vitals("relieve", "bob", *last)
+                    assert "nobody in alerts.people is called bob" in done.stderr
                     done = await vitals("relieve", "ben", "--why", "dentist", *last)
                     assert done.stdout == "ben stands in for anna\n"
                     database = Database(tmp_path)

@@ -6,7 +6,7 @@ import getpass
 from pathlib import Path
 from typing import Any
 
-from vitals import Unavailable, clock, config, wire
+from vitals import ConfigError, Unavailable, clock, config, wire
 from vitals.bus import Inbox
 from vitals.model import Alert, AlertCommand, Instant
 from vitals.mqtt import MqttBus
@@ -40,7 +40,16 @@ def in_(chosen: argparse.Namespace) -> None:
 
 
 def relieve(chosen: argparse.Namespace) -> None:
-    """Let somebody stand in."""
+    """Let somebody stand in.
+
+    Raises
+    ------
+    ConfigError
+        The engine would refuse it: one of the two is nobody.
+    """
+    named = {p.name for p in config.load(Path(chosen.config)).alerts.people}
+    if unknown := {chosen.to, _by(chosen)} - named:
+        raise ConfigError(f"nobody in alerts.people is called {min(unknown)}")
     asyncio.run(_say(chosen, "relieve", to=chosen.to, until=_end(chosen)))
     print(f"{chosen.to} stands in for {_by(chosen)}")
 
