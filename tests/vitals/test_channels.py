@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from vitals import config
@@ -49,3 +51,12 @@ def test_a_chain_of_channels_may_end():
 def test_the_portals_address_may_have_a_path():
     text = '[portal]\npublic_url = "https://clinic.example/vitals"\n'
     assert config.parse(text).portal.public_url.endswith("/vitals")
+
+
+def test_the_channels_of_the_sample_are_channels():
+    """They are comments there: nobody has their secrets."""
+    text = (Path(__file__).parents[2] / "deploy" / "vitals.toml").read_text()
+    begin = text.index("#[[alerts.channels]]")
+    block = text[begin : text.index("# Who is told")].replace("\n#", "\n").lstrip("#")
+    mail, sms = config.parse(block).alerts.channels
+    assert (mail.next, mail.content) == (sms.name, "link")
