@@ -67,7 +67,8 @@ async def poured(url, data, seconds):
     """Let anomalies pour in; give when each was published, µs."""
     bus, sent = MemoryBus(), {}
     settings = Alerts(webhook=url, people=PEOPLE)
-    stage = asyncio.create_task(service.run(bus, settings, data, Metrics(), clock.now))
+    metrics = Metrics()
+    stage = asyncio.create_task(service.run(bus, settings, data, metrics, clock.now))
     await asyncio.sleep(1)
     begun = time.monotonic()
     for n in range(RATE * seconds):
@@ -76,7 +77,11 @@ async def poured(url, data, seconds):
         sent[anomaly.id] = time.time_ns() // 1000
         topic = wire.of(anomaly.subject, "anomaly")
         await bus.publish(Message(topic, wire.encode(anomaly)))
-    await asyncio.sleep(3)
+    async with asyncio.timeout(60):
+        while metrics.counters["alerts_told_total"] < 2 * len(
+            sent
+        ):  # the log hears too
+            await asyncio.sleep(0.1)
     stage.cancel()
     await asyncio.gather(stage, return_exceptions=True)
     return sent
