@@ -173,6 +173,7 @@ class Portal(Section, frozen=True):
     host: str = "127.0.0.1"
     port: Port = 8000
     public_url: Url = ""  # by which people reach it: what links in messages begin with
+    hooks: tuple[str, ...] = ()  # addresses that FHIR subscriptions may call
 
 
 class Config(Section, frozen=True):

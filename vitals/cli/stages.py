@@ -163,8 +163,9 @@ async def portal(house: House) -> None:
 
     people = People(house.data / "people.db")
     history = open_history(house.config.store, house.data)
-    told, deeds = partial(streams, house.data), Deeds(house.data)
-    sources = Sources(history, AlertHistory(house.data), people, told, deeds)
+    told, hooks = partial(streams, house.data), house.config.portal.hooks
+    alerts, deeds = AlertHistory(house.data), Deeds(house.data)
+    sources = Sources(history, alerts, people, told, house.data, hooks, deeds)
     async with MqttBus(house.config.mqtt) as bus:
         work = portal.service.run(
             bus,
