@@ -78,6 +78,7 @@ class PatientWatch:
             found = bounds(signal, self._defaults.get(name), limits.get(name))
             rules[column]["bound"] = found.bound
             rules[column]["hold"] = found.hold
+            rules[column]["night"] = found.night
         self._plans[subject] = rules
         for row in self._own.get(subject, ()):
             self._rules[row, 0] = rules[self._columns[row]]
@@ -146,6 +147,7 @@ def default_rules(limits: Mapping[str, Limit], rows: int) -> Records:
     rule = np.zeros(len(SIGNALS), RULE)
     rule["bound"] = [f.bound for f in found]
     rule["hold"] = [f.hold for f in found]
+    rule["night"] = [f.night for f in found]
     rule["margin"] = [signal.margin for signal in SIGNALS]
     rule["gap"] = [int(signal.gap_s * 1000) for signal in SIGNALS]
     rule["spread"] = [nan if s.spread is None else s.spread for s in SIGNALS]
