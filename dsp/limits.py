@@ -95,15 +95,21 @@ def bounds(signal: Signal, *said: Limit | None) -> Bounds:
     >>> bounds(SIGNALS[0], Limit(high=120, hold_s=10), Limit(low=45, night_low=38))
     Bounds(bound=(45, 120), hold=(60000, 60000), night=(38, 120))
     """
-    low, high, hold = (signal.low, None), (signal.high, None), signal.hold_s
+    low: Turn = (signal.low, None)
+    high: Turn = (signal.high, None)
+    hold = signal.hold_s
     for limit in said:
         if limit is not None:
             low = _over(low, limit.low, limit.night_low)
             high = _over(high, limit.high, limit.night_high)
             hold = (0.0, 0.0) if signal.spot else (limit.hold_s, limit.hold_s)
     bound = _number(low[0]), _number(high[0])
-    night = [d if n is None else n for d, n in zip(bound, (low[1], high[1]), strict=True)]
-    return Bounds(bound, (int(hold[0] * 1000), int(hold[1] * 1000)), (night[0], night[1]))
+    night = [
+        d if n is None else n for d, n in zip(bound, (low[1], high[1]), strict=True)
+    ]
+    return Bounds(
+        bound, (int(hold[0] * 1000), int(hold[1] * 1000)), (night[0], night[1])
+    )
 
 
 Turn = tuple[float | None, float | None]  # by day, by night; None by night: as by day

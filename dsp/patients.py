@@ -6,7 +6,7 @@ from math import nan
 import numpy as np
 
 from dsp import arrays, kernels
-from dsp.arrays import EVENT, HIGH, I1, I8, RULE, Block, One, Records, Settings
+from dsp.arrays import CALM, EVENT, HIGH, I1, I8, RULE, Block, One, Records, Settings
 from dsp.block import BAD, Rows, samples
 from dsp.episodes import vital
 from dsp.limits import (
@@ -82,6 +82,13 @@ class PatientWatch:
         self._plans[subject] = rules
         for row in self._own.get(subject, ()):
             self._rules[row, 0] = rules[self._columns[row]]
+
+    def forget(self, subject: str) -> None:
+        """Forget what is usual for a patient."""
+        for row in self._own.get(subject, ()):
+            s = self._state[row, 0]
+            s["mean"], s["var"], s["learned"], s["span"] = nan, 0.0, 0, 0
+            s["phase"][HIGH + 1 :] = CALM
 
     def save(self) -> tuple[list[str], Records]:
         """Give the rows' names, and a copy of their state."""

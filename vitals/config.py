@@ -231,6 +231,11 @@ class Dsp(Section, frozen=True):
     baseline_z: Positive = 6.0  # deviations that count as unusual
     irregular_hold_s: Positive = 300.0  # of irregular rhythm, before it counts
     decline_score: Positive = 6.0  # of all signs together, that counts
+    session_recovery_s: Positive = 300.0  # after exercise: not at rest yet
+    session_keeps_limits: bool = False  # True: ordinary ones hold in exercise, too
+    session_hold_s: Positive = 10.0  # at or above a session's limit, before it counts
+    session_signal_s: Positive = 30.0  # without a heart rate in a session: it is lost
+    session_drop: Positive = 12.0  # /min in 60 s after a session; no more is slow
 
 
 class Alerts(Section, frozen=True):

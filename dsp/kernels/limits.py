@@ -255,10 +255,9 @@ def _glide(s: One, rule: One, settings: Settings, now: Sample) -> None:
         if now.silence <= rule.gap:
             s.span += now.silence
         learned = s.learned + 1.0
-        if learned >= settings.memory:
-            weight = 1.0 / settings.memory
-        else:
-            weight = 1.0 / learned
+        # Of two divisions the usual one is by a constant.
+        full = learned >= settings.memory
+        weight = 1.0 / settings.memory if full else 1.0 / learned
         delta = now.x - s.mean
         s.mean += weight * delta
         s.var = (1.0 - weight) * (s.var + weight * (delta * delta))
