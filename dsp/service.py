@@ -86,7 +86,7 @@ class Service:
             await asyncio.sleep(every_s)
             async with self._one_at_a_time:
                 self._settled = False
-                await self._say(self._ward.tick(self._passed()))
+                await self._say(self._ward.tick(self._passed(), self._clock()))
 
     async def keep(self) -> None:
         """Save what has changed, for ever."""

