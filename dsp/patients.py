@@ -90,6 +90,11 @@ class PatientWatch:
             s["mean"], s["var"], s["learned"], s["span"] = nan, 0.0, 0, 0
             s["phase"][HIGH + 1 :] = CALM
 
+    @property
+    def rules(self) -> Records:
+        """What each row is held to, (R, 1)."""
+        return self._rules
+
     def save(self) -> tuple[list[str], Records]:
         """Give the rows' names, and a copy of their state."""
         return list(self._rows.names), self._state[: len(self._rows)].copy()

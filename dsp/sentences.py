@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from math import isnan
 
+from vitals.codes import Metric
+
 
 def irregular(lasted_s: float, rate: float, over: bool) -> tuple[str, str]:
     """Say that a rhythm is irregular, or no longer.
@@ -102,3 +104,43 @@ def recovering(drop: float, least: float, over: bool) -> tuple[str, str]:
         f"{english}; {least:.0f} or less is slow.",
         f"{chinese},不超过 {least:.0f} 次/分为恢复缓慢。",
     )
+
+
+SPOKEN = {
+    Metric.HEART_RATE: ("Heart rate", "心率", "/min", "次/分"),
+    Metric.BODY_TEMPERATURE: ("Temperature", "体温", "°C", "°C"),
+    Metric.SYSTOLIC: ("Systolic pressure", "收缩压", "mmHg", "mmHg"),
+}
+
+
+def foreseen(
+    metric: Metric, way: tuple[float, float], in_s: int | None, over: bool
+) -> tuple[str, str]:
+    """Say that a limit is going to be reached, or no longer; `way` is from and to.
+
+    >>> foreseen(Metric.HEART_RATE, (112, 131), 420, False)[0]
+    'Heart rate is 112 /min and will be at 131 in about 7 min if it goes on like this.'
+    """
+    name, name_zh, unit, unit_zh = SPOKEN[metric]
+    now, then = f"{way[0]:.4g}", f"{way[1]:.4g}"
+    if over:
+        english = f"{name} is no longer on its way to {then} {unit}."
+        return english, f"{name_zh}不再趋向 {then} {unit_zh}。"
+    minutes = f"{(in_s or 0) / 60:.0f}"
+    english = f"{name} is {now} {unit} and will be at {then} in about {minutes} min"
+    chinese = f"{name_zh} {now} {unit_zh},按此趋势约 {minutes} 分钟后将达到 {then}。"
+    return f"{english} if it goes on like this.", chinese
+
+
+def changing(metric: Metric, by: float, within_s: float, over: bool) -> tuple[str, str]:
+    """Say that a signal changes fast, or no longer.
+
+    >>> changing(Metric.HEART_RATE, 45, 300, False)[0]
+    'Heart rate has risen by 45 /min within 300 s.'
+    """
+    name, name_zh, unit, unit_zh = SPOKEN[metric]
+    if over:
+        return f"{name} no longer changes fast.", f"{name_zh}不再快速变化。"
+    way, way_zh = ("risen", "上升") if by > 0 else ("fallen", "下降")
+    english = f"{name} has {way} by {abs(by):.4g} {unit} within {within_s:.0f} s."
+    return english, f"{name_zh}在 {within_s:.0f} 秒内{way_zh} {abs(by):.4g} {unit_zh}。"

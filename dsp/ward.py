@@ -20,6 +20,7 @@ from dsp.calendars import Calendar
 from dsp.decline import declines
 from dsp.declines import DeclineWatch, gathers
 from dsp.devices import DeviceWatch
+from dsp.forecasts import ForecastWatch
 from dsp.heart import hearts
 from dsp.hearts import HeartWatch
 from dsp.limits import COLUMN
@@ -29,6 +30,7 @@ from dsp.seats import Kept
 from dsp.session import CONTACT, LOG
 from dsp.sessions import SessionWatch
 from dsp.standing import Standing
+from dsp.trend import trends
 from vitals.config import Dsp
 from vitals.model import Anomaly, HeartRate, Instant, Plan, Reading
 
@@ -70,6 +72,7 @@ class Ward:
         self._hearts = HeartWatch(settings, saved.hearts)
         self._declines = DeclineWatch(settings, saved.declines)
         self._calendar = Calendar(settings)
+        self._forecasts = ForecastWatch(settings)
         self._sessions = SessionWatch(settings, saved.sessions)
         self._standing = Standing(saved.standing)
         self._since, self._due = dict(saved.since), dict(saved.due)
@@ -140,12 +143,14 @@ class Ward:
         block, place = self._calendar.marked(readings, block, source, column)
         physiological = self._patients.observe(readings, block, source)
         physiological += self._hearts.observe(readings, fresh)
-        physiological += self._declines.observe(
-            readings, block._replace(signal=column), source
+        block = block._replace(signal=column)
+        physiological += self._declines.observe(readings, block, source)
+        physiological += self._forecasts.observe(
+            readings, block, source, self._patients.rules
         )
         physiological += self._sessions.observe(
             readings,
-            (block._replace(signal=column), source, place),
+            (block, source, place),
             self._calendar.tables.terms,
             now[1],
         )
@@ -201,6 +206,7 @@ class Ward:
             "hearts": beats,
             "declines": judged,
             "hours": gathered,
+            "trends": self._forecasts.save(len(patients)),
             **{f"session_{name}": array for name, array in exercise.items()},
         }
 
@@ -228,6 +234,9 @@ class Ward:
         ward = cls(settings, saved)
         if "hearts" in arrays:
             ward._recall(saved, arrays)
+        if "trends" in arrays:
+            fresh = trends(len(saved.patients))
+            ward._forecasts.load(_onto(arrays["trends"], fresh))
         if "session_log" in arrays:
             ward._rejoin(saved.sessions, arrays)
         ward._patients.load(_onto(arrays["state"], state(len(saved.patients), 1)))

@@ -11,6 +11,7 @@ from dsp.kernels.devices import AHEAD, attend
 from dsp.kernels.hrv import lomb, sample_entropy, variability
 from dsp.kernels.limits import step
 from dsp.kernels.sessions import contact, exercise
+from dsp.kernels.trends import trends
 
 __all__ = [
     "AHEAD",
@@ -24,5 +25,6 @@ __all__ = [
     "lomb",
     "sample_entropy",
     "step",
+    "trends",
     "variability",
 ]
