@@ -23,6 +23,7 @@ PRIORITIES: tuple[tuple[str, Priority, str], ...] = (
     ("body_temperature_low", "medium", "NEWS2: 35.0 and below scores 3 (SEEN); OURS"),
     ("session_limit", "high", "beyond it exercise is to be stopped, ACSM (SEEN)"),
     ("session_signal_lost", "medium", "who cannot be heard should stop, ACSM (SEEN)"),
+    ("session_summary", "low", "a notice, over when it is told (OURS)"),
     ("heart_rate_recovery_slow", "low", "12 and less in a minute is abnormal (MEM)"),
     ("*_forecast_*", "low", "nothing has happened yet (OURS)"),
     ("*ing_fast", "low", "within the limits (OURS)"),
