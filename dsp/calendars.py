@@ -67,8 +67,13 @@ class Calendar:
 
     def terms(self, now: int) -> list[Term]:
         """Give the sessions that are on at a moment, ms."""
-        found = self.tables.terms if self._plans else []
-        return [t for t in found if t.session.begin <= now < t.session.end]
+        if not self._plans:
+            return []
+        tables = self.tables
+        begin = tables.key & ((1 << BITS) - 1)
+        end = tables.until[:-1] - self._recovery
+        on = np.flatnonzero((begin <= now) & (now < end))
+        return [tables.terms[place] for place in on.tolist()]
 
     def marked(
         self, readings: Sequence[Reading], block: Block, source: I8, column: I8

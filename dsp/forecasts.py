@@ -51,7 +51,7 @@ class ForecastWatch:
             return []
         who, of, t, value, marks = block
         part = Block(who[mine], of[mine], t[mine], value[mine], marks[mine])
-        turns = np.zeros(4 * mine.size + 1, TURN)
+        turns = np.empty(4 * mine.size + 1, TURN)
         n = kernels.trends(self._state, self._held, rules, part, BAD, turns)
         found = []
         for e in turns[:n]:

@@ -12,6 +12,8 @@ from vitals.codes import Metric
 from vitals.config import Dsp, Forecast, Rate
 
 POINTS = 16  # latest means that a line is laid through
+LATELY = 5  # latest of them, that must go on like this: a leap is no trend
+GOES_ON = 0.5  # share of the slope that these must have
 FORECAST_LOW, FORECAST_HIGH, FALLING, RISING = range(4)  # sides
 
 TREND = np.dtype(
@@ -61,6 +63,7 @@ TURN = np.dtype(
         ("bound", "f8"),
         ("level", "f8"),  # of the line, now; per ms; deviation about it
         ("slope", "f8"),
+        ("lately", "f8"),  # the slope through the latest LATELY means
         ("spread", "f8"),
         ("middle", "f8"),  # mean of the times, ms from now; their squares' sum about it
         ("sxx", "f8"),

@@ -2,8 +2,9 @@
 
 A block of readings gives the same anomalies as the same readings one by one, and a
 replay the same as the first time: what an anomaly says comes from the records alone.
-The one exception is a silence by `tick` that the records do not show, because they were
-held up on their way: whoever replays them was never kept waiting.
+The one exception is a silence by `tick`, in a session too, that the records do not
+show, because they were held up on their way or never came: whoever replays them was
+never kept waiting.
 """
 
 from collections.abc import Mapping, Sequence

@@ -116,7 +116,7 @@ class Forecast(Section, frozen=True):
     """How far ahead a signal's trend is followed, and how sure it must be."""
 
     horizon_s: Annotated[float, Meta(ge=0, le=30 * 86_400)] = 0.0  # 0: not at all
-    z: Positive = 3.0  # deviations that the whole band has on either side
+    z: Positive = 2.0  # deviations that the whole band has on either side
     confirm: Annotated[int, Meta(ge=1, le=100)] = 2  # forecasts in a row that count
 
 

@@ -22,12 +22,15 @@ from dsp.arrays import (
     Records,
 )
 from dsp.kernels.compiled import inner, kernel
-from dsp.trend import COURSE, FALLING, POINTS, TREND, TURN
+from dsp.trend import COURSE, FALLING, GOES_ON, LATELY, POINTS, TREND, TURN
 
 
 @inner
-def _fit(s: One, n: int, out: One, noise: float) -> None:
-    """Lay a line through the latest `n` means, times counted from the newest."""
+def _slope(s: One, n: int) -> tuple[float, float, float, float]:
+    """Give slope, mean time, mean value and squares of times of the latest `n` means.
+
+    Times count from the newest.
+    """
     now = s.t[(s.count - 1) % POINTS]
     sx = sy = 0.0
     for k in range(s.count - n, s.count):
@@ -39,12 +42,20 @@ def _fit(s: One, n: int, out: One, noise: float) -> None:
         dx = s.t[k % POINTS] - now - mx
         sxx += dx * dx
         sxy += dx * (s.x[k % POINTS] - my)
-    slope = sxy / sxx
+    return sxy / sxx, mx, my, sxx
+
+
+@inner
+def _fit(s: One, n: int, out: One, noise: float) -> None:
+    """Lay a line through the latest `n` means."""
+    now = s.t[(s.count - 1) % POINTS]
+    slope, mx, my, sxx = _slope(s, n)
     rest = 0.0
     for k in range(s.count - n, s.count):
         away = s.x[k % POINTS] - my - slope * (s.t[k % POINTS] - now - mx)
         rest += away * away
     out.level, out.slope = my - slope * mx, slope
+    out.lately = _slope(s, LATELY)[0]
     out.spread = max(np.sqrt(rest / (n - 2)), noise)
     out.middle, out.sxx, out.points = mx, sxx, n
 
@@ -73,7 +84,8 @@ def _ahead(s: One, c: One, side: int, bound: float, t: int, e: One) -> int:
     e.value, e.bound = expected, bound
     # Who is there already is the limit's; NaN, no bound, is never reached.
     short = sign * (bound - s.x[(s.count - 1) % POINTS]) > 0.0
-    says = short and sign * (expected - bound) - band >= 0.0
+    goes_on = sign * (e.lately - GOES_ON * e.slope) >= 0.0
+    says = short and goes_on and sign * (expected - bound) - band >= 0.0
     stays = short and sign * (expected - bound) >= 0.0
     return _turn(s, side, says, stays, t, c.confirm)
 

@@ -50,13 +50,18 @@ class Trend:
                 said += self.turn(i, t, side, *self.pace(latest, side))
         return said
 
-    def ahead(self, latest, side, bound):
-        n, (now, newest) = len(latest), latest[-1]
+    def line(self, latest):
+        n, (now, _) = len(latest), latest[-1]
         times = [float(t - now) for t, _ in latest]
         mx, my = sum(times) / n, sum(x for _, x in latest) / n
         sxx = sum((t - mx) * (t - mx) for t in times)
-        sxy = sum((t - mx) * (x - my) for t, (_, x) in zip(times, latest, strict=True))
-        slope = sxy / sxx
+        pairs = zip(times, latest, strict=True)
+        sxy = sum((t - mx) * (x - my) for t, (_, x) in pairs)
+        return sxy / sxx, mx, my, sxx, times
+
+    def ahead(self, latest, side, bound):
+        n, newest = len(latest), latest[-1][1]
+        slope, mx, my, sxx, times = self.line(latest)
         rest = [
             x - my - slope * (t - mx) for t, (_, x) in zip(times, latest, strict=True)
         ]
@@ -67,7 +72,8 @@ class Trend:
         expected = my - slope * mx + slope * h
         sign = 1.0 if side else -1.0
         short = sign * (bound - newest) > 0
-        says = short and sign * (expected - bound) - band >= 0
+        goes_on = sign * (self.line(latest[-5:])[0] - 0.5 * slope) >= 0
+        says = short and goes_on and sign * (expected - bound) - band >= 0
         stays = short and sign * (expected - bound) >= 0
         return says, stays, expected, self.held["confirm"]
 

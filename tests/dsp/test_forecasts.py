@@ -107,6 +107,12 @@ def test_a_wide_scatter_is_no_forecast():  # the same slope, and the band is wid
     assert ahead(play(Ward(Dsp()), calm)) != []  # negative control
 
 
+@pytest.mark.parametrize("height", [30, 45, 55, 60])
+def test_a_leap_is_no_trend(height):
+    leap = climb(70, 0, 600) + climb(70 + height, 0, 900, first=600)
+    assert ahead(play(Ward(Dsp()), leap)) == []
+
+
 def test_a_bradycardia_is_foretold_too():
     (begin, *_) = ahead(play(Ward(Dsp()), climb(80, -3, 700)))
     assert (begin.condition, begin.evidence["limit"]) == ("heart_rate_forecast_low", 40)
@@ -191,7 +197,7 @@ def test_what_cannot_be_followed_is_refused():
 
 
 HELD = np.zeros(1, trend.COURSE)
-HELD[0] = (5000, 12_000, 30_000, 4, 2, 0.5, 1.5, 20.0, 20_000)
+HELD[0] = (5000, 12_000, 30_000, 5, 2, 0.5, 1.5, 20.0, 20_000)
 SPOT = HELD.copy()
 SPOT["width"] = 0
 SPOT["gap"] = 60_000
