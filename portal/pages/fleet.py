@@ -14,5 +14,5 @@ router = APIRouter()
 async def fleet(request: Request, house: InHouse, reader: Reader) -> Response:
     """Show how the gateways are."""
     check_fleet(reader)
-    found = boxes(house.board, visible(reader), TEXTS)
+    found = boxes(house.board, visible(reader), await house.streams(), TEXTS)
     return page(request, "fleet.html", reader, boxes=found)

@@ -13,6 +13,7 @@ from portal.views import (
     of_alert,
     of_device,
     of_reading,
+    of_streams,
     when,
 )
 
@@ -36,6 +37,7 @@ async def patients(
 async def patient(house: InHouse, caller: Caller, subject: Subject) -> Response:
     """Show a patient: newest record per device and kind, wearables, open alerts."""
     check(caller, "read", subject)
+    theirs = (s for s in await house.streams() if subject in s.subjects)
     view = PatientView(
         subject=subject,
         latest=[of_reading(reading) for reading in await house.latest(subject)],
@@ -43,6 +45,7 @@ async def patient(house: InHouse, caller: Caller, subject: Subject) -> Response:
             of_device(subject, *item) for item in house.board.devices(subject).items()
         ],
         adherence=None,
+        completeness=of_streams(theirs),
         alerts=[of_alert(alert) for alert in house.board.open_alerts([subject])],
     )
     return answer(view)
