@@ -89,7 +89,7 @@ class DeclineWatch:
         good = ~np.isnan(block.value[mine]) & (block.quality[mine] & BAD == 0)
         again = good & (block.quality[mine] & REWIND != 0)
         odd = good & ((hour != self._hours["hour"][row]) & at_rest | again)
-        turn = np.isin(row, row[odd])
+        turn = np.isin(row, row[odd]) if odd.any() else odd
         still = ~turn & at_rest & (hour == self._hours["hour"][row])
         sign, value = SIGN_OF[block.signal[mine]], block.value[mine]
         np.add.at(self._hours["seen"], row[still], 1)
