@@ -126,6 +126,24 @@ def _number(value: float | None) -> float:
     return nan if value is None else value
 
 
+def spared(found: Bounds, own: Limit | None, steps: float | None) -> Bounds:
+    """Leave a high bound to the two steps of a crisis, if it is at theirs or beyond.
+
+    One that the patient's `own` plan names is never left: whoever set it wants to know.
+
+    >>> spared(Bounds((90, 180), (0, 0), (90, 180)), Limit(low=85), 180).bound
+    (90, nan)
+    """
+    if steps is None or not found.bound[1] >= steps:
+        return found
+    if own is not None and own.high is not None:
+        return found
+    low, high = found.night
+    named = own is not None and own.night_high is not None
+    night = high if named or not high >= steps else nan
+    return Bounds((found.bound[0], nan), found.hold, (low, night))
+
+
 def check(limits: Mapping[str, Limit]) -> Mapping[str, Limit]:
     """Give the limits back if every one names a signal.
 

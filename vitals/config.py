@@ -14,9 +14,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
-from vitals.codes import Kind, Metric
+from vitals import staff
+from vitals.codes import SITES, Kind, Metric
 from vitals.errors import ConfigError
-from vitals.model import Limit, Minutes, Name
+from vitals.model import HOUSE, Limit, Minutes, Name
 from vitals.sections import (
     Address,
     Days,
@@ -29,9 +30,12 @@ from vitals.sections import (
     Slot,
 )
 from vitals.simulation import Sim
+from vitals.staff import STEPS, Person, Shift, Step, Times
 
 CREDENTIALS = "/etc/credstore"
 TRENDS = "heart_rate", "body_temperature", "systolic"  # that can be followed
+
+Mmhg = tuple[Positive, Positive]
 
 
 class Mqtt(Section, frozen=True):
@@ -127,6 +131,20 @@ class Rate(Section, frozen=True):
     within_s: Positive = 300.0
 
 
+class Pressure(Section, frozen=True):
+    """What the detectors of blood pressure go by; pairs are systolic, diastolic."""
+
+    crisis: Mmhg = (180, 120)  # at or above either: measure again
+    again_s: Positive = 60.0  # a second such reading counts from then on
+    wait_s: Positive = 600.0  # without a second reading for so long, the first counts
+    start: Mmhg = (180, 100)  # at rest above either: do not start a session
+    before_s: Positive = 1800.0  # so long before a session it is rest
+    stop: Mmhg = (250, 115)  # in a session at or above either: stop it
+    exercise_fall: Positive = 10.0  # mmHg: more, while the pulse rises: stop it
+    pulse_rise: Positive = 5.0  # /min at least, for the workload to have risen
+    standing_fall: Mmhg = (20, 10)  # at or above either, after standing up
+
+
 class Dsp(Section, frozen=True):
     """What the detectors hold a patient to who has no plan of their own."""
 
@@ -149,6 +167,11 @@ class Dsp(Section, frozen=True):
     session_hold_s: Positive = 10.0  # at or above a session's limit, before it counts
     session_signal_s: Positive = 30.0  # without a heart rate in a session: it is lost
     session_drop: Positive = 12.0  # /min in 60 s after a session; no more is slow
+    pressure: Pressure = Pressure()
+    fever: dict[str, Positive] = field(default_factory=dict)  # Cel by site
+    fever_margin: Positive = 0.3  # so far below, it is over
+    fever_settle_s: Positive = 900.0  # a patch on the skin is not believed before
+    fever_hold_s: Positive = 600.0  # and its fever must last
 
 
 class Alerts(Section, frozen=True):
@@ -159,6 +182,17 @@ class Alerts(Section, frozen=True):
     priorities: dict[str, Literal["high", "medium", "low"]] = field(
         default_factory=dict
     )  # by condition, over the defaults
+    people: tuple[Person, ...] = ()
+    shifts: tuple[Shift, ...] = ()
+    escalation: tuple[Step, ...] = STEPS
+    # After the last step, until somebody acknowledges, it begins again.
+    repeat_s: Times = Times(high=300.0, medium=3600.0)
+    # What was acknowledged and is not over is told anew.
+    acknowledged_s: Times = Times(high=3600.0, medium=28_800.0)
+    gateway_offline_s: Positive = 90.0
+    stage_silent_s: Positive = 90.0  # without an engine's word that it works
+    clock_off_s: Positive = 60.0  # of a gateway or a wearable
+    queued: Positive = 5000.0  # records that wait on a gateway
 
 
 class Watchdog(Section, frozen=True):
@@ -177,6 +211,7 @@ class Portal(Section, frozen=True):
 
     host: str = "127.0.0.1"
     port: Port = 8000
+    hooks: tuple[str, ...] = ()  # addresses that FHIR subscriptions may call
 
 
 class Config(Section, frozen=True):
@@ -226,7 +261,20 @@ def parse(text: str, name: str = "configuration") -> Config:
 
 def _complaints(found: Config) -> Iterator[str]:
     """Say what a type cannot: names that must differ, keys that must be known."""
-    worn = found.gateway.wearables
+    yield from _worn(found.gateway.wearables)
+    if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
+        yield "gateway.adapter: one is there twice"
+    yield from _tables(found.dsp)
+    yield from _unknown("dsp.fever", found.dsp.fever, SITES)
+    yield from _ladder(found.store)
+    alerts = found.alerts
+    yield from staff.complaints(alerts.people, alerts.shifts, alerts.repeat_s)
+    if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
+        yield "mqtt.ca: a certificate without it would be sent in plain text"
+
+
+def _worn(worn: Sequence[Wearable]) -> Iterator[str]:
+    """Say what is wrong with the list of wearables."""
     for what in ("device", "address"):
         seen: set[str] = set()
         for place, wearable in enumerate(worn):
@@ -235,6 +283,8 @@ def _complaints(found: Config) -> Iterator[str]:
                 yield f"gateway.wearables[{place}].{what}: {value} is there already"
             seen.add(value)
     for place, wearable in enumerate(worn):
+        if HOUSE in wearable.subjects:
+            yield f"gateway.wearables[{place}]: no subject may be called {HOUSE}"
         if wearable.device == "alert":
             yield f"gateway.wearables[{place}].device: no device may be called alert"
         if sum(map(bool, (wearable.subject, wearable.users, wearable.shared))) != 1:
@@ -244,12 +294,6 @@ def _complaints(found: Config) -> Iterator[str]:
             )
         if wearable.passkey and wearable.passkey_file:
             yield f"gateway.wearables[{place}].passkey: there is a passkey_file too"
-    if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
-        yield "gateway.adapter: one is there twice"
-    yield from _tables(found.dsp)
-    yield from _ladder(found.store)
-    if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
-        yield "mqtt.ca: a certificate without it would be sent in plain text"
 
 
 def _tables(dsp: Dsp) -> Iterator[str]:

@@ -157,8 +157,10 @@ async def portal(house: House) -> None:
 
     people = People(house.data / "people.db")
     history = open_history(house.config.store, house.data)
-    told = partial(streams, house.data)
-    sources = Sources(history, AlertHistory(house.data), people, told)
+    told, hooks = partial(streams, house.data), house.config.portal.hooks
+    sources = Sources(
+        history, AlertHistory(house.data), people, told, house.data, hooks
+    )
     async with MqttBus(house.config.mqtt) as bus:
         work = portal.service.run(
             bus,
