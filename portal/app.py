@@ -16,6 +16,7 @@ from portal.routes import (
     trends,
 )
 from portal.shield import Shield
+from portal.witness import Witness
 from vitals import __version__
 
 API = (token, patients, trends, limits, alerts, gateways, events, health)
@@ -37,6 +38,9 @@ def create_app(house: House) -> FastAPI:
         app.include_router(routes.router)
     for pages in PAGES:
         app.include_router(pages.router, include_in_schema=False)
+    app.add_middleware(
+        Witness, audit=house.people.audit, metrics=house.metrics, clock=house.clock
+    )
     app.add_middleware(Shield, metrics=house.metrics)
     problems.install(app, common.error_page)
     openapi.install(app)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
-from portal.authorisation import Deed, Person, decide, sees_fleet
+from portal.authorisation import Deed, Person, decide, may, scope
 from portal.board import Board
 from portal.people import People
 from portal.problems import Problem
 from portal.queue import Queue, network
+from portal.sharing import Scope
+from portal.witness import looked
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.metrics import Metrics
@@ -44,6 +46,7 @@ class House:
         self.history, self.alerts = sources.history, sources.alerts
         self.people = sources.people
         self.logins = Queue()
+        self.planning = asyncio.Lock()  # one change of a plan after the other
         self._seeded: set[str] = set()
 
     def blind(self) -> str:
@@ -133,11 +136,24 @@ def check(person: Person, deed: Deed, subject: str, what: str = "patient") -> No
         raise Problem(404, f"There is no such {what}.")
     if verdict == "forbidden":
         raise Problem(403, f"A {person.role} may not do this.")
+    looked(person, deed, [subject])
 
 
-def check_fleet(person: Person) -> None:
-    """Refuse who may not see the gateways."""
-    if not sees_fleet(person):
+def check_view(person: Person, subject: str, *parts: str) -> Scope:
+    """Give what the person may see of a patient: all of it, or what is shared.
+
+    Refuses who may see nothing of them, or not one of `parts`.
+    """
+    seen = scope(person, subject)
+    if seen is not None and (not seen or not seen.issuperset(parts)):
+        raise Problem(404, "There is no such patient.")
+    check(person, "view" if seen is not None else "read", subject)
+    return seen
+
+
+def check_house(person: Person, deed: Deed) -> None:
+    """Refuse who may not do what is about no patient."""
+    if not may(person, deed):
         raise Problem(404, "There is no such page.")
 
 

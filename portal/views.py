@@ -108,6 +108,7 @@ class PatientSummary(Struct, frozen=True, kw_only=True):
     latest: str | None  # time of the newest record
     open_alerts: int
     priority: str | None  # of the most urgent open alert
+    name: str | None = None  # as it is kept in the portal alone
 
 
 class PatientView(Struct, frozen=True, kw_only=True):
@@ -118,6 +119,7 @@ class PatientView(Struct, frozen=True, kw_only=True):
     devices: list[DeviceView]
     adherence: None  # no schedules yet
     alerts: list[AlertView]
+    name: str | None = None  # as it is kept in the portal alone
 
 
 class PointView(Struct, frozen=True):
@@ -162,11 +164,12 @@ class LimitsView(Struct, frozen=True, kw_only=True):
 
 
 class Token(Struct, frozen=True, kw_only=True):
-    """An access token."""
+    """An access token, and what gives the next one."""
 
     access_token: str
     expires_in: int  # s
     token_type: str = "bearer"
+    refresh_token: str = ""  # once; the answer has another
 
 
 class PatientList(Struct, frozen=True):

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from portal.authorisation import visible
 from portal.fleet import boxes
-from portal.house import InHouse, check_fleet
+from portal.house import InHouse, check_house
 from portal.pages.common import TEXTS, Reader, page
 
 router = APIRouter()
@@ -13,6 +13,6 @@ router = APIRouter()
 @router.get("/fleet")
 async def fleet(request: Request, house: InHouse, reader: Reader) -> Response:
     """Show how the gateways are."""
-    check_fleet(reader)
+    check_house(reader, "fleet")
     found = boxes(house.board, visible(reader), TEXTS)
     return page(request, "fleet.html", reader, boxes=found)

@@ -80,6 +80,7 @@ PATIENTS = {
             "latest": "2026-11-21T07:30:00.120Z",
             "open_alerts": 1,
             "priority": "high",
+            "name": "Wang Min",
         }
     ],
     "next": None,
@@ -115,5 +116,10 @@ LIMITS = {
         }
     ],
 }
-TOKEN = {"access_token": "kX3…", "expires_in": 3600, "token_type": "bearer"}
+TOKEN = {
+    "access_token": "kX3…",
+    "expires_in": 600,
+    "token_type": "bearer",
+    "refresh_token": "v9Q…",
+}
 HEALTH = {"status": "ready", "checks": {"broker": "ok", "store": "ok"}}

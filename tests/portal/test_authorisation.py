@@ -7,20 +7,56 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.authorisation import DEEDS, ROLES, Person, decide, visible
+from portal.authorisation import ROLES, TABLE, Person, decide, scope, visible
 
 PUBLIC = {"/healthz", "/readyz", "/metrics"}
 OWN = {"wang": "p-1", "dr.chen": "p-1", "root": "p-1"}
 
 
+SEES_ALL = {"patient", "nurse", "doctor", "clinician"}
+SHARED = frozenset({"heart_rate"})
+
+
 @given(st.sampled_from(ROLES), st.sets(st.sampled_from("abc")), st.sampled_from("abcd"))
 def test_what_is_not_in_the_table_is_denied(role, subjects, subject):
-    person = Person("x", role, frozenset(subjects))
+    person = Person("x", role, frozenset(subjects), {"c": SHARED})
     for deed in ("read", "act", "plan", "something else"):
         verdict = decide(person, deed, subject)
-        assert (verdict == "allowed") == (subject in subjects and deed in DEEDS[role])
-        if subject not in subjects:
+        if subject not in subjects or role not in SEES_ALL:
             assert verdict == "hidden"
+        else:
+            mine = "own" if role == "patient" else "assigned"
+            assert (verdict == "allowed") == (deed in TABLE[role, mine])
+
+
+@pytest.mark.parametrize(
+    ("role", "deeds"),
+    [
+        ("patient", {"read", "view", "share"}),
+        ("family", set()),
+        ("nurse", {"read", "view", "act"}),
+        ("doctor", {"read", "view", "act", "plan"}),
+        ("clinician", {"read", "view", "act", "plan"}),
+        ("admin", set()),
+    ],
+)
+def test_each_role_may_do_this_with_its_own_patients_and_no_more(role, deeds):
+    every = ("read", "view", "act", "plan", "share", "keep", "fleet", "people")
+    person = Person("x", role, frozenset({"p-1"}))
+    done = {deed for deed in every if decide(person, deed, "p-1") == "allowed"}
+    assert done == deeds
+    keeper = decide(person, "keep", "p-2") == "allowed"
+    assert keeper == (role == "admin")
+    assert all(decide(person, d, "p-2") == "hidden" for d in every if d != "keep")
+
+
+def test_what_is_shared_is_a_part_and_never_everything():
+    for role in ROLES:
+        person = Person("x", role, frozenset(), {"p-1": SHARED})
+        assert decide(person, "read", "p-1") == "hidden"
+        assert visible(person) == frozenset()
+        seen = scope(person, "p-1")
+        assert seen == (SHARED if role in ("family", "patient") else frozenset())
 
 
 def test_an_administrator_sees_nobody():
