@@ -4,7 +4,18 @@ from fastapi import FastAPI
 
 from portal import openapi, problems
 from portal.house import House
-from portal.pages import assets, clinician, common, fleet, log_in, patient
+from portal.pages import (
+    account,
+    assets,
+    clinician,
+    common,
+    fleet,
+    log_in,
+    patient,
+    people,
+    setup,
+    sharing,
+)
 from portal.routes import (
     alerts,
     events,
@@ -20,7 +31,9 @@ from portal.witness import Witness
 from vitals import __version__
 
 API = (token, patients, trends, limits, alerts, gateways, events, health)
-PAGES = (assets, log_in, patient, clinician, fleet)
+PAGES = (
+    assets, log_in, setup, account, sharing, patient, clinician, fleet, people,
+)  # fmt: skip
 
 
 def create_app(house: House) -> FastAPI:

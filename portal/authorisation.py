@@ -31,7 +31,7 @@ NOBODYS: frozenset[Deed] = frozenset({"fleet", "people"})
 ALERTS = "alerts"  # may be granted beside metrics
 
 _NURSE: frozenset[Deed] = frozenset({"read", "view", "act"})
-_DOCTOR = _NURSE | {"plan"}
+_DOCTOR: frozenset[Deed] = frozenset({*_NURSE, "plan"})
 
 TABLE: dict[tuple[Role, Relation], frozenset[Deed]] = {
     ("patient", "own"): frozenset({"read", "view", "share"}),

@@ -99,10 +99,7 @@ class Grants:
 
     def of(self, subject: str) -> Sequence[Grant]:
         """Give a patient's grants, the newest first."""
-        query = (
-            f"SELECT {_COLUMNS} FROM grants WHERE subject=?"  # noqa: S608
-            " ORDER BY began DESC, id"
-        )
+        query = f"SELECT {_COLUMNS} FROM grants WHERE subject=? ORDER BY began DESC, id"
         with self._database.reading() as db:
             return _grants(db.execute(query, [subject]))
 
@@ -111,7 +108,7 @@ class Grants:
         return found if found and found.live(self._clock()) else None
 
     def _find(self, name: str) -> Grant | None:
-        query = f"SELECT {_COLUMNS} FROM grants WHERE id=?"  # noqa: S608
+        query = f"SELECT {_COLUMNS} FROM grants WHERE id=?"
         with self._database.reading() as db:
             return next(iter(_grants(db.execute(query, [name]))), None)
 
@@ -121,8 +118,13 @@ def _grants(rows: sqlite3.Cursor) -> list[Grant]:
     return [_grant(*row) for row in rows]
 
 
-def _grant(  # noqa: PLR0913
-    name: str, subject: str, holder: str | None, label: str, metrics: str, *times: Any
+def _grant(
+    name: str,
+    subject: str,
+    holder: str | None,
+    label: str,
+    metrics: str,
+    *times: Any,  # noqa: ANN401
 ) -> Grant:
     """Read a row."""
     return Grant(name, subject, holder, label, tuple(json.loads(metrics)), *times)

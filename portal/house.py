@@ -46,6 +46,8 @@ class House:
         self.history, self.alerts = sources.history, sources.alerts
         self.people = sources.people
         self.logins = Queue()
+        self.emergency = ""  # whom to call, in the operator's words; "": the usual
+        self.admitting = asyncio.Lock()  # one new name after the other
         self.planning = asyncio.Lock()  # one change of a plan after the other
         self._seeded: set[str] = set()
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from portal.plan_log import Change
 from vitals import wire
-from vitals.model import Plan
+from vitals.model import Instant, Plan
 from vitals.wire import Message
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ async def change_plan(
     """
     async with house.planning:
         old = await plan_of(house, subject)
-        now = max(house.clock(), old.t + 1)  # the newest wins, also within one ms
+        now = Instant(
+            max(house.clock(), old.t + 1)
+        )  # the newest wins, also within one ms
         new = replace(old, **fields, by=who, t=now)
         if replace(new, by=old.by, t=old.t) == old:
             return old

@@ -1,5 +1,4 @@
-"""Tokens: opaque, short-lived, revocable; kept as SHA-256, so that the file lets
-nobody in.
+"""Tokens: opaque, short-lived, revocable; the file keeps their SHA-256 alone.
 
 A session is what one log-in opened.  A program's session has a refresh token that is
 spent when it is used and gives the next one: a spent one that comes again has been

@@ -1,5 +1,4 @@
-"""Who looked at what: every allowed look or change is in the audit log before its
-answer leaves.
+"""Who looked at what: it is in the audit log before the answer leaves.
 
 `house.check` says what it allowed; nobody has to remember the log.  A log that cannot
 be written must not keep a clinician from an alert: it is counted and said aloud.

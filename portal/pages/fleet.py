@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from portal.authorisation import visible
 from portal.fleet import boxes
 from portal.house import InHouse, check_house
-from portal.pages.common import TEXTS, Reader, page
+from portal.pages.common import Reader, page, words
 
 router = APIRouter()
 
@@ -14,5 +14,5 @@ router = APIRouter()
 async def fleet(request: Request, house: InHouse, reader: Reader) -> Response:
     """Show how the gateways are."""
     check_house(reader, "fleet")
-    found = boxes(house.board, visible(reader), TEXTS)
+    found = boxes(house.board, visible(reader), words(request))
     return page(request, "fleet.html", reader, boxes=found)
