@@ -20,17 +20,23 @@ from portal.routes import (
     alerts,
     events,
     gateways,
+    grants,
     health,
     limits,
     patients,
+    sessions,
     token,
     trends,
 )
+from portal.routes import people as registry
 from portal.shield import Shield
 from portal.witness import Witness
 from vitals import __version__
 
-API = (token, patients, trends, limits, alerts, gateways, events, health)
+API = (
+    token, sessions, patients, trends, limits, alerts, grants, gateways, events,
+    registry, health,
+)  # fmt: skip
 PAGES = (
     assets, log_in, setup, account, sharing, patient, clinician, fleet, people,
 )  # fmt: skip

@@ -100,7 +100,7 @@ def page(
         blind=here.blind(),
         emergency=here.emergency or say("emergency.call"),
         menu=MENUS[person.role] if person else (),
-        here=request.url.path,
+        here=request.url.path if request.method == "GET" and status < 400 else "/",
         **values,
     )
     return HTMLResponse(text, status)
