@@ -27,7 +27,7 @@ from vitals.errors import ConfigError
 router = APIRouter()
 
 CHOICES = {
-    Kind.HEART_RATE: (Metric.HEART_RATE, Metric.RR_INTERVAL),
+    Kind.HEART_RATE: (Metric.HEART_RATE,),
     Kind.BLOOD_PRESSURE: (
         Metric.SYSTOLIC,
         Metric.DIASTOLIC,
@@ -201,7 +201,7 @@ def _offer(  # noqa: PLR0913
     shown = {
         "code": code,
         "of": house.people.names.of(grant.subject) or say("invited.somebody"),
-        "parts": _summary(grant, say),
+        "offered": _summary(grant, say),
         "until": day(grant.expires),
         "wrong": wrong,
         "name": name,
