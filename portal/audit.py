@@ -136,7 +136,7 @@ class Repeats:
 
     def _first(self, entry: Entry, now: Instant) -> bool:
         """Tell whether an entry is more than a look again."""
-        if entry.deed not in ("read", "view", "log_in_failed"):
+        if not (entry.what.startswith("GET ") or entry.deed == "log_in_failed"):
             return True
         key = Entry(Instant(0), *astuple(entry)[1:])
         if now - self._noted.get(key, Instant(now - AGAIN_MS - 1)) <= AGAIN_MS:

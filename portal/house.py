@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
+from portal.audit import Entry, Repeats
 from portal.authorisation import Deed, Person, decide, may, scope
 from portal.board import Board
 from portal.people import People
@@ -17,7 +18,7 @@ from portal.witness import looked
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.metrics import Metrics
-from vitals.model import Alert, Reading
+from vitals.model import Alert, Instant, Reading
 
 if TYPE_CHECKING:
     from alerts.history import AlertHistory
@@ -50,6 +51,7 @@ class House:
         self.admitting = asyncio.Lock()  # one new name after the other
         self.planning = asyncio.Lock()  # one change of a plan after the other
         self._seeded: set[str] = set()
+        self._repeats = Repeats()
 
     def blind(self) -> str:
         """Say why open alerts may be missing here; "" when nothing speaks for it."""
@@ -90,11 +92,24 @@ class House:
         async with self.logins.place(here):
             who = self.people.authenticate
             person = await asyncio.to_thread(who, name, password, here)
+        await asyncio.to_thread(self._note_log_in, name, person)
         if person is None:
             self.metrics.count("portal_login_failed_total")
             headers = {"WWW-Authenticate": "Bearer"}
             raise Problem(401, "The name or the password is wrong.", headers)
         return person
+
+    def _note_log_in(self, name: str, person: Person | None) -> None:
+        """Write into the audit log who came, or at whose name somebody guesses.
+
+        A name that nobody has is not written: it may be a password in the wrong field.
+        """
+        known = person or self.people.accounts.find(name)
+        who, role = (known.name, known.role) if known else ("?", "")
+        deed = "log_in" if person else "log_in_failed"
+        entry = Entry(Instant(self.clock()), who, role, deed, "", "")
+        if fresh := self._repeats.fresh([entry], entry.t):
+            self.people.audit.append(*fresh)
 
 
 def host_of(request: Request) -> str:

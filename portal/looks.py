@@ -26,11 +26,17 @@ def looks(entries: Iterable[Entry], texts: Texts) -> list[Seen]:
             t=entry.t,
             who=entry.who,
             role=texts.get(f"role.{entry.role}", entry.role),
-            deed=texts.get(f"deed.{entry.deed}", entry.deed),
+            deed=texts.get(f"deed.{_deed(entry)}", entry.deed),
             what=what(entry, texts),
         )
         for entry in entries
     ]
+
+
+def _deed(entry: Entry) -> str:
+    """Name what was done; to look at what one may change is a look."""
+    look = entry.what.startswith("GET ") and entry.deed in ("keep", "share")
+    return "read" if look else entry.deed
 
 
 def what(entry: Entry, texts: Texts) -> str:
@@ -53,6 +59,8 @@ def _part(parts: list[str]) -> str:
     for word in ("records", "limits", "alerts", "events", "fhir"):
         if word in (first, last):
             return word
+    if first == "admin":
+        return "name"
     if first in ("sharing", "grants") or last in ("grants", "access"):
         return "share"
     if first in ("", "patients"):

@@ -70,7 +70,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "此人将无法再登录。其操作记录会保留。",
     ),
     "people.remove.sure": ("Yes, remove {name}", "确认删除 {name}"),
-    "people.count": ("{n} patients", "{n} 位患者"),
+    "people.count": ("patients: {n}", "{n} 位患者"),
     # patients
     "patients.new": ("New patient", "新增患者"),
     "patients.add": ("Add the patient", "添加患者"),
@@ -122,6 +122,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "deed.share": ("sharing", "共享"),
     "deed.keep": ("kept the record", "维护档案"),
     "deed.people": ("accounts", "账户"),
+    "deed.fleet": ("gateways", "网关"),
     "deed.log_in": ("logged in", "登录"),
     "deed.log_in_failed": ("could not log in", "登录失败"),
     # what was looked at, for the patient
@@ -133,6 +134,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "looked.fhir": ("data for another system", "供其他系统使用的数据"),
     "looked.list": ("the newest values", "最新数值"),
     "looked.patient": ("the whole page", "整个页面"),
+    "looked.name": ("the name and the care team", "姓名和照护团队"),
     "looked.share": ("sharing", "共享设置"),
     "looked.other": ("data", "数据"),
     # sharing

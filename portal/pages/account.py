@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from portal.administration import note
+from portal.agents import plainly
 from portal.authorisation import Person
 from portal.house import COOKIE, House, InHouse, host_of
 from portal.pages import common
@@ -81,5 +82,5 @@ async def _show(request: Request, house: House, reader: Person, wrong: str) -> R
     mine = request.cookies.get(COOKIE, "")
     tokens = house.people.tokens
     sessions = await asyncio.to_thread(tokens.sessions, reader.name, mine)
-    shown = {"sessions": sessions, "wrong": wrong, "day": day}
+    shown = {"sessions": sessions, "wrong": wrong, "day": day, "plainly": plainly}
     return page(request, "account.html", reader, 422 if wrong else 200, **shown)

@@ -98,7 +98,8 @@ def test_pages_of_the_log_miss_nothing(audit):
 
 def test_looking_again_is_one_look_for_a_while_and_a_change_always_counts():
     repeats = Repeats()
-    look, change = entry(1), entry(1, "act")
+    look = entry(1)
+    change = Entry(1, "dr.1", "doctor", "act", "p-1", "POST /1")
     assert repeats.fresh([look, change], 0) == [look, change]
     assert repeats.fresh([look, change], AGAIN_MS) == [change]
     assert repeats.fresh([look], AGAIN_MS + 1) == [look]
