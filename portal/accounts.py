@@ -137,17 +137,6 @@ class Accounts:
         with self._database.reading() as db:
             return [subject for (subject,) in db.execute(query)]
 
-    def forget(self, subject: str) -> None:
-        """Forget a patient: their account, their team, whom they shared with."""
-        own = (
-            "DELETE FROM users WHERE role='patient' AND name IN"
-            " (SELECT name FROM assignments WHERE subject=?)"
-        )
-        with self._database.writing() as db:
-            db.execute(own, [subject])
-            for table in ("assignments", "grants"):
-                db.execute(f"DELETE FROM {table} WHERE subject=?", [subject])
-
     # -- logging in ----------------------------------------------------------------
 
     def authenticate(
