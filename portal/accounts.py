@@ -99,6 +99,25 @@ class Accounts:
                 db.execute("DELETE FROM assignments WHERE name=?", [name])
                 _assign(db, name, everybody)
 
+    def vouch(self, issuer: str, sub: str, name: str, role: str) -> None:
+        """Let in whom a provider vouches for, with the role that it gives today.
+
+        Raises
+        ------
+        ConfigError
+            The name is somebody else's here, or the provider calls them else now.
+        """
+        query = "SELECT name FROM identities WHERE issuer=? AND sub=?"
+        with self._database.writing() as db:
+            row = db.execute(query, (issuer, sub)).fetchone()
+            if row is None:
+                self.add(name, None, role)
+                db.execute("INSERT INTO identities VALUES (?,?,?)", (issuer, sub, name))
+            elif row[0] != name:
+                raise ConfigError(f"the provider calls {row[0]} {name} now")
+            else:
+                self.change_role(name, role)
+
     def assign(self, name: str, subjects: Iterable[str]) -> None:
         """Let a carer see these patients too."""
         everybody = [checked_subject(subject) for subject in subjects]

@@ -10,6 +10,7 @@ from portal.pages import (
     clinician,
     common,
     fleet,
+    hospital,
     log_in,
     patient,
     people,
@@ -38,7 +39,8 @@ API = (
     registry, health,
 )  # fmt: skip
 PAGES = (
-    assets, log_in, setup, account, sharing, patient, clinician, fleet, people,
+    assets, log_in, hospital, setup, account, sharing, patient, clinician, fleet,
+    people,
 )  # fmt: skip
 
 

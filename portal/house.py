@@ -10,6 +10,7 @@ from fastapi.security import OAuth2PasswordBearer
 from portal.audit import Entry, Repeats
 from portal.authorisation import Deed, Person, decide, may, scope
 from portal.board import Board
+from portal.oidc import Provider
 from portal.people import People
 from portal.problems import Problem
 from portal.queue import Queue, network
@@ -48,6 +49,7 @@ class House:
         self.people = sources.people
         self.logins = Queue()
         self.emergency = ""  # whom to call, in the operator's words; "": the usual
+        self.provider: Provider | None = None  # where else one may log in
         self.admitting = asyncio.Lock()  # one new name after the other
         self.planning = asyncio.Lock()  # one change of a plan after the other
         self._seeded: set[str] = set()

@@ -98,6 +98,7 @@ def page(
         ago=age,
         called=called,
         blind=here.blind(),
+        provider=here.provider,
         emergency=here.emergency or say("emergency.call"),
         menu=MENUS[person.role] if person else (),
         here=request.url.path if request.method == "GET" and status < 400 else "/",
