@@ -15,7 +15,7 @@ from portal.people import People
 from portal.problems import Problem
 from portal.queue import Queue, network
 from portal.sharing import Scope
-from portal.witness import looked
+from portal.witness import keep, looked
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.metrics import Metrics
@@ -111,7 +111,7 @@ class House:
         deed = "log_in" if person else "log_in_failed"
         entry = Entry(Instant(self.clock()), who, role, deed, "", "")
         if fresh := self._repeats.fresh([entry], entry.t):
-            self.people.audit.append(*fresh)
+            keep(self.people.audit, fresh, self.metrics)
 
 
 def host_of(request: Request) -> str:
