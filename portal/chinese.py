@@ -59,6 +59,8 @@ CHINESE = {
     "fleet.no_reading": "暂无读数",
     "fleet.signal": "信号",
     "fleet.waiting": "{n} 条读数归属不明",
+    "fleet.complete": "丢失",
+    "fleet.complete.of": "{lost} / {given}",
     "fleet.reconnects": "重连 {n} 次",
     "fleet.malformed": "{n} 条格式错误",
     "fleet.lost_frames": "空中丢失 {n} 帧",

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from portal import people_views, views
 from portal.problems import MEDIA_TYPE
 from portal.routes.answers import WHY
-from portal.views import NOUNS
 
 DESCRIPTION = """
 Vital signs of patients at home: newest values, trends, raw records, alerts.
@@ -20,6 +20,7 @@ share with you; everybody else does not exist (404).
 """
 
 
+NOUNS = (*views.NOUNS, *people_views.NOUNS)
 UNREADABLE = "The body is not what its content type says"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from ingest.completeness import Stream
 from ingest.store import Point
 from portal.people import Change
 from portal.times import rfc3339, said
@@ -83,6 +84,13 @@ class DeviceView(Struct, frozen=True, kw_only=True):
     clock_ahead_ms: int | None  # of the gateway's; None: it shows none
 
 
+class CompletenessView(Struct, frozen=True, kw_only=True):
+    """Lost 0 of n: the numbers that records were given, and those that never came."""
+
+    lost: int
+    given: int
+
+
 class GatewayView(Struct, frozen=True, kw_only=True):
     """A gateway's last word on itself, and those of its wearables that you may see."""
 
@@ -98,6 +106,7 @@ class GatewayView(Struct, frozen=True, kw_only=True):
     disk: str  # what keeps it from storing; "" nothing
     problem: str  # what keeps its radio from hearing anybody; "" nothing
     adapter_resets: int
+    completeness: CompletenessView | None  # None: nothing of it came, or not known here
     devices: list[DeviceView]
 
 
@@ -118,6 +127,7 @@ class PatientView(Struct, frozen=True, kw_only=True):
     latest: list[RecordView]
     devices: list[DeviceView]
     adherence: None  # no schedules yet
+    completeness: CompletenessView | None  # of the devices that measured them
     alerts: list[AlertView]
     name: str | None = None  # as it is kept in the portal alone
 
@@ -200,84 +210,6 @@ class AlertList(Struct, frozen=True):
     next: str | None = None
 
 
-class SessionView(Struct, frozen=True, kw_only=True):
-    """One log-in of yours that is still open."""
-
-    id: str
-    began: str
-    expires: str
-    agent: str  # the program, by its own word
-    current: bool  # the one that asks
-
-
-class GrantView(Struct, frozen=True, kw_only=True):
-    """What a patient shares with somebody."""
-
-    id: str
-    subject: str
-    label: str
-    holder: str | None  # None: nobody has accepted yet
-    metrics: tuple[str, ...]  # wire names, and "alerts"
-    began: str
-    expires: str
-    revoked: str | None
-    link: str | None = None  # once, in the answer to the invitation
-
-
-class EntryView(Struct, frozen=True):
-    """One line of the audit log: who did what with whose data."""
-
-    t: str
-    who: str
-    role: str
-    deed: str
-    subject: str  # "": nobody's
-    what: str
-
-
-class PersonView(Struct, frozen=True):
-    """Somebody who may log in."""
-
-    name: str
-    role: str
-    subjects: list[str]
-
-
-class MadeView(Struct, frozen=True):
-    """A patient who was just made."""
-
-    subject: str
-    name: str
-
-
-class SessionList(Struct, frozen=True):
-    """A page of sessions."""
-
-    items: list[SessionView]
-    next: str | None = None
-
-
-class GrantList(Struct, frozen=True):
-    """A page of grants."""
-
-    items: list[GrantView]
-    next: str | None = None
-
-
-class EntryList(Struct, frozen=True):
-    """A page of the audit log."""
-
-    items: list[EntryView]
-    next: str | None = None
-
-
-class PersonList(Struct, frozen=True):
-    """A page of people."""
-
-    items: list[PersonView]
-    next: str | None = None
-
-
 class Health(Struct, frozen=True):
     """How we are."""
 
@@ -295,7 +227,6 @@ class ProblemDetails(Struct, frozen=True):
 
 
 NOUNS = (
-    EntryList, GrantList, GrantView, MadeView, PersonList, SessionList,
     AlertList, AlertView, GatewayList, Health, LimitsView, PatientList, PatientView,
     ProblemDetails, RecordList, Token, Trend,
 )  # fmt: skip
@@ -357,15 +288,28 @@ def dropped(status: DeviceStatus) -> int:
     return sum(last - first + 1 for first, last in status.dropped)
 
 
+def of_streams(streams: Iterable[Stream]) -> CompletenessView | None:
+    """Show how much of some streams is there."""
+    counts = [(stream.lost, stream.given) for stream in streams]
+    lost, given = (sum(column) for column in zip((0, 0), *counts, strict=True))
+    return CompletenessView(lost=lost, given=given) if given else None
+
+
 def of_gateway(
-    name: str, status: GatewayStatus, worn: Iterable[tuple[str, str, DeviceStatus]]
+    name: str,
+    status: GatewayStatus,
+    worn: Iterable[tuple[str, str, DeviceStatus]],
+    streams: Iterable[Stream],
 ) -> GatewayView:
     """Show one gateway with some of its wearables."""
     shown = GatewayView.__struct_fields__
     fields = {k: v for k, v in msgspec.structs.asdict(status).items() if k in shown}
     fields |= {"t": rfc3339(status.t), "since": when(status.since)}
     return GatewayView(
-        gateway=name, devices=[of_device(*one) for one in worn], **fields
+        gateway=name,
+        completeness=of_streams(s for s in streams if s.gateway == name),
+        devices=[of_device(*one) for one in worn],
+        **fields,
     )
 
 

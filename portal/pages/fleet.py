@@ -14,5 +14,6 @@ router = APIRouter()
 async def fleet(request: Request, house: InHouse, reader: Reader) -> Response:
     """Show how the gateways are."""
     check_house(reader, "fleet")
-    found = boxes(house.board, visible(reader), words(request))
+    streams = await house.streams()
+    found = boxes(house.board, visible(reader), streams, words(request))
     return page(request, "fleet.html", reader, boxes=found)

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from portal.administration import note
 from portal.grants import GRANTABLE, LONGEST_DAYS, Grant
 from portal.house import Caller, InHouse, check
+from portal.people_views import EntryList, EntryView, GrantList, GrantView
 from portal.problems import Invalid, Problem
 from portal.routes.answers import Cursor, Limit, Subject, answer, fails, says
 from portal.routes.examples import ENTRY, GRANT, INVITATION
 from portal.times import rfc3339
-from portal.views import EntryList, EntryView, GrantList, GrantView, when
+from portal.views import when
 from vitals.errors import ConfigError
 
 router = APIRouter(prefix="/api/v1", tags=["sharing"])

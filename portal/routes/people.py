@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from portal import administration
 from portal.house import Caller, InHouse, check_house
+from portal.people_views import EntryList, MadeView, PersonList, PersonView
 from portal.problems import Invalid
 from portal.routes.answers import Cursor, Limit, answer, fails, says
 from portal.routes.examples import ENTRY, MADE, PERSON
 from portal.routes.grants import lines
-from portal.views import EntryList, MadeView, PersonList, PersonView
 from vitals.errors import ConfigError
 
 router = APIRouter(prefix="/api/v1", tags=["people"])

@@ -5,6 +5,7 @@ import contextlib
 import math
 import random
 import shutil
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 
 from alerts import service as alert_engine
 from alerts.history import AlertHistory
+from ingest.completeness import streams
 from ingest.sqlite import SqliteStore
 from portal.app import create_app
 from portal.board import Board, follow
@@ -127,7 +129,9 @@ class Place:
         self.people = People(folder / "people.db", self.clock)
         self.history = AlertHistory(folder)
         self.board = Board(EventLog(self.clock()), self.clock)
-        self.sources = Sources(self.store, self.history, self.people)
+        self.sources = Sources(
+            self.store, self.history, self.people, partial(streams, folder)
+        )
         self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
         self.app = create_app(self.house)
 
