@@ -39,7 +39,7 @@ def hand_over(  # noqa: PLR0913
     link = f"{str(request.base_url).rstrip('/')}{path}"
     return page(
         request,
-        "link.html",
+        "one_time_link.html",
         reader,
         link=link,
         qr=svg(link, say("link.qr")),
