@@ -171,6 +171,7 @@ class Portal(Section, frozen=True):
     port: Port = 8000
     emergency: Annotated[str, Meta(max_length=300)] = ""  # whom to call; "": 120, 112…
     oidc: Oidc = Oidc()
+    hooks: tuple[str, ...] = ()  # addresses that FHIR subscriptions may call
 
 
 class Config(Section, frozen=True):

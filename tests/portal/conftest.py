@@ -121,7 +121,7 @@ class Wire(MemoryBus):
 class Place:
     """Everything behind the portal, and logged-in clients of it."""
 
-    def __init__(self, folder: Path, clock=None):
+    def __init__(self, folder: Path, clock=None, hooks=()):
         self.clock = clock or Clock()
         self.bus, self.metrics = Wire(), Metrics()
         self.folder = folder
@@ -129,8 +129,9 @@ class Place:
         self.people = People(folder / "people.db", self.clock)
         self.history = AlertHistory(folder)
         self.board = Board(EventLog(self.clock()), self.clock)
+        told = partial(streams, folder)
         self.sources = Sources(
-            self.store, self.history, self.people, partial(streams, folder)
+            self.store, self.history, self.people, told, folder, hooks
         )
         self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
         self.app = create_app(self.house)
@@ -219,6 +220,8 @@ class Place:
             await self.say(cuff, wire.of(subject, "cuff-1", "status"), True)
 
     def close(self):
+        if self.house.subscribers:
+            self.house.subscribers.close()
         self.people.close()
         self.history.close()
         self.store.close()
