@@ -1,3 +1,5 @@
+import asyncio
+
 from portal.ages import DAY
 from portal.audit import Entry
 from portal.looks import looks
@@ -49,3 +51,22 @@ def test_to_look_at_what_one_may_change_is_a_look():
     ]
     deeds = [s.deed for s in looks(lines, Texts("en"))]
     assert deeds == ["saw", "kept the record"]
+
+
+def test_who_reads_by_fhir_has_looked_too(place, story):
+    async def main():
+        place.store.write(story.day("p-1", place.clock.now, hours=1))
+        async with place.client("dr.chen") as client:
+            found = await client.get("/fhir/Observation?patient=p-1&code=8867-4")
+            name = found.json()["entry"][0]["resource"]["id"]
+            assert (await client.get(f"/fhir/Observation/{name}")).status_code == 200
+            assert (await client.get("/fhir/Patient/p-1")).status_code == 200
+            assert (await client.get("/fhir/Patient/$export")).status_code in (202, 404)
+
+    asyncio.run(main())
+    seen = {e.what for _, e in place.people.audit.entries("p-1")}
+    assert {
+        "GET /fhir/Observation",
+        "GET /fhir/Observation/{name}",
+        "GET /fhir/Patient/{name}",
+    } <= seen
