@@ -164,6 +164,26 @@ CHINESE = {
     "plain.low.blood pressure": "您的血压低于应有水平。"
     "请坐下或躺下，五分钟后再测一次。",
     "plain.high.temperature": "您可能发烧了。请休息并多喝水。",
+    "condition.measurement_unusable": "读数不可用",
+    "condition.measurement_missed": "未按时测量血压",
+    "condition.exercise_hypotension": "运动时血压下降",
+    "condition.exercise_start_pressure_high": "血压过高，不宜运动",
+    "condition.exercise_pressure_high": "运动时血压过高",
+    "condition.orthostatic_hypotension": "站立时血压下降",
+    "condition.blood_pressure_crisis": "血压极高",
+    "condition.blood_pressure_crisis_pending": "血压：请再测一次",
+    "plain.other.orthostatic hypotension": "您站起时血压下降。请慢慢站起并扶稳。",
+    "plain.other.measurement unusable": "上次读数不可用。请坐好，检查袖带后重测。",
+    "plain.other.measurement missed": "缺少一次血压测量。请在下次约定的时间测量。",
+    "plain.other.exercise hypotension": "您运动时血压下降。请停止运动并坐下。",
+    "plain.high.exercise start pressure": "您的血压过高，不宜运动。请休息后重测。",
+    "plain.high.exercise pressure": "您的血压过高。请停止运动，坐下休息。",
+    "plain.other.blood pressure crisis pending": "您的血压非常高。"
+    "请坐着不动，1 至 5 分钟后再测一次。",
+    "plain.other.blood pressure crisis": "您的血压非常高。"
+    "如有胸痛、呼吸、视力或说话困难、麻木或无力，请立即呼叫救护车；"
+    "否则请致电您的照护团队。",
+    "plain.other.fever": "您可能发烧了。请休息并多喝水。",
     "plain.other": "有一项需要留意：{what}。",
     "evidence.late": "迟到：",
     "evidence.limit": "界限",
