@@ -3,6 +3,8 @@
 A language is complete or it is not offered: a test compares the keys.
 """
 
+from portal.chinese import CHINESE
+from portal.wording import WORDS
 from vitals import phrases
 from vitals.codes import Flag, Kind, Metric
 from vitals.model import Priority, State
@@ -107,9 +109,6 @@ ENGLISH = {
     "error.401": "Please log in",
     "error.other": "That did not work",
     "error.home": "Go to the start page",
-    "admin": "Accounts",
-    "admin.lead": "Accounts are kept on the command line:"
-    " vitals user add, list, passwd.",
     "skip": "Skip to the content",
     # kinds and metrics
     Kind.HEART_RATE: "Heart rate",
@@ -160,7 +159,11 @@ ENGLISH = {
     "evidence.false_alarm": "false alarm, says",
 }
 
-LANGUAGES: dict[str, dict[str, str]] = {"en": {str(k): v for k, v in ENGLISH.items()}}
+LANGUAGES: dict[str, dict[str, str]] = {
+    "en": {str(k): v for k, v in ENGLISH.items()} | {k: v[0] for k, v in WORDS.items()},
+    "zh": {str(k): v for k, v in CHINESE.items()} | {k: v[1] for k, v in WORDS.items()},
+}
+SPOKEN = {"en": "English", "zh": "中文"}
 
 PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low")
 STATES: tuple[State, ...] = State.__args__  # type: ignore[attr-defined]

@@ -117,6 +117,7 @@ class PatientSummary(Struct, frozen=True, kw_only=True):
     latest: str | None  # time of the newest record
     open_alerts: int
     priority: str | None  # of the most urgent open alert
+    name: str | None = None  # as it is kept in the portal alone
 
 
 class PatientView(Struct, frozen=True, kw_only=True):
@@ -128,6 +129,7 @@ class PatientView(Struct, frozen=True, kw_only=True):
     adherence: None  # no schedules yet
     completeness: CompletenessView | None  # of the devices that measured them
     alerts: list[AlertView]
+    name: str | None = None  # as it is kept in the portal alone
 
 
 class PointView(Struct, frozen=True):
@@ -172,11 +174,12 @@ class LimitsView(Struct, frozen=True, kw_only=True):
 
 
 class Token(Struct, frozen=True, kw_only=True):
-    """An access token."""
+    """An access token, and what gives the next one."""
 
     access_token: str
     expires_in: int  # s
     token_type: str = "bearer"
+    refresh_token: str = ""  # once; the answer has another
 
 
 class PatientList(Struct, frozen=True):

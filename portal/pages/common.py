@@ -11,14 +11,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from portal.ages import ago
-from portal.authorisation import Person
+from portal.authorisation import Person, Role
 from portal.house import Visitor, house
 from portal.pages.assets import address
 from portal.problems import Problem
-from portal.texts import Texts
+from portal.texts import LANGUAGES, Texts
 from portal.times import rfc3339
 
+COOKIE = "vitals_language"
 TEXTS = Texts("en")
+_SPOKEN = {language: Texts(language) for language in LANGUAGES}
 _FOLDER = Path(__file__).parent.parent / "templates"
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER),
@@ -28,8 +30,26 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.globals.update(say=TEXTS, asset=address)
+_TEMPLATES.globals.update(asset=address)
 _TEMPLATES.filters.update(rfc3339=rfc3339, svg=Markup)
+
+
+_CARERS = (("/", "worklist"), ("/fleet", "fleet"), ("/account", "account"))
+MENUS: dict[Role, tuple[tuple[str, str], ...]] = {
+    "patient": (("/", "today"), ("/sharing", "sharing"), ("/account", "account")),
+    "family": (("/", "shared"), ("/account", "account")),
+    "nurse": _CARERS,
+    "doctor": _CARERS,
+    "clinician": _CARERS,
+    "admin": (
+        ("/", "people"),
+        ("/admin/patients", "patients"),
+        ("/admin/audit", "audit"),
+        ("/fleet", "fleet"),
+        ("/account", "account"),
+    ),
+}
+"""The pages of each role: address and what it is called."""
 
 
 class LogIn(Problem):
@@ -61,14 +81,29 @@ def page(
     **values: object,
 ) -> Response:
     """Render a page."""
-    here = house(request)
+    here, say = house(request), words(request)
     now = here.clock()
 
     def age(t: int) -> str:
-        return ago(TEXTS, t, now)
+        return ago(say, t, now)
+
+    def called(subject: str) -> str:
+        return here.people.names.of(subject) or subject
 
     found = _TEMPLATES.get_template(template)
-    text = found.render(person=person, now=now, ago=age, blind=here.blind(), **values)
+    text = found.render(
+        person=person,
+        say=say,
+        now=now,
+        ago=age,
+        called=called,
+        blind=here.blind(),
+        provider=here.provider,
+        emergency=here.emergency or say("emergency.call"),
+        menu=MENUS[person.role] if person else (),
+        here=request.url.path if request.method == "GET" and status < 400 else "/",
+        **values,
+    )
     return HTMLResponse(text, status)
 
 
@@ -78,12 +113,20 @@ def bare(template: str, status: int = 200, **values: object) -> Response:
     return HTMLResponse(text, status)
 
 
+def words(request: Request) -> Texts:
+    """Give the words of the language that is chosen, or that the browser prefers."""
+    chosen = request.cookies.get(COOKIE, "")
+    preferred = request.headers.get("accept-language", "")[:2].lower()
+    return _SPOKEN.get(chosen) or _SPOKEN.get(preferred) or TEXTS
+
+
 def error_page(request: Request, status: int, detail: str) -> Response:
     """Say what went wrong to a person."""
     if status == HTTPStatus.SEE_OTHER:
         headers = LogIn(request).headers or {}
         return RedirectResponse(headers["Location"], 303)
-    title = TEXTS.get(f"error.{status}", TEXTS("error.other"))
+    say = words(request)
+    title = say.get(f"error.{status}", say("error.other"))
     return page(request, "error.html", None, status, title=title, detail=detail)
 
 

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from portal.authorisation import visible
 from portal.fleet import boxes
-from portal.house import InHouse, check_fleet
-from portal.pages.common import TEXTS, Reader, page
+from portal.house import InHouse, check_house
+from portal.pages.common import Reader, page, words
 
 router = APIRouter()
 
@@ -13,6 +13,7 @@ router = APIRouter()
 @router.get("/fleet")
 async def fleet(request: Request, house: InHouse, reader: Reader) -> Response:
     """Show how the gateways are."""
-    check_fleet(reader)
-    found = boxes(house.board, visible(reader), await house.streams(), TEXTS)
+    check_house(reader, "fleet")
+    streams = await house.streams()
+    found = boxes(house.board, visible(reader), streams, words(request))
     return page(request, "fleet.html", reader, boxes=found)

@@ -11,8 +11,9 @@ from portal.authorisation import Person
 from portal.cards import cards
 from portal.figures import SPANS, Span, figures, numbers
 from portal.house import House, InHouse, check
-from portal.pages.common import TEXTS, Reader, page
+from portal.pages.common import Reader, page, words
 from portal.routes.answers import Subject
+from portal.texts import Texts
 from vitals.codes import Kind
 
 router = APIRouter()
@@ -40,7 +41,7 @@ async def patient(
     check(reader, "read", subject)
     if reader.role == "patient":
         return await today(request, house, reader, span)
-    values = await _values(house, subject, span)
+    values = await _values(house, subject, span, words(request))
     values["carers"] = await asyncio.to_thread(house.people.carers, [subject])
     return page(request, "patient.html", reader, **values)
 
@@ -48,18 +49,20 @@ async def patient(
 async def today(request: Request, house: House, reader: Person, span: Span) -> Response:
     """Show a patient their own day."""
     subject = next(iter(reader.subjects))
-    values = await _values(house, subject, span)
+    check(reader, "read", subject)
+    say = words(request)
+    values = await _values(house, subject, span, say)
     there = local(house.clock(), zone(values["place"]))
-    return page(request, "today.html", reader, greeting=_greeting(there), **values)
+    return page(request, "today.html", reader, greeting=say(_greeting(there)), **values)
 
 
-async def _values(house: House, subject: str, span: Span) -> dict[str, Any]:
+async def _values(house: House, subject: str, span: Span, say: Texts) -> dict[str, Any]:
     """Gather what both pages show."""
     plan = house.board.plan(subject)
     place = str(zone(plan.time_zone if plan else "UTC"))
     now = house.clock()
     past, _ = await asyncio.to_thread(house.alerts.alerts, "all", [subject], None, 50)
-    found = await numbers(house, subject, TEXTS)
+    found = await numbers(house, subject, say)
     kinds = [
         *ALWAYS,
         *(tile.shown.kind for tile in found if tile.shown.kind not in ALWAYS),
@@ -69,9 +72,9 @@ async def _values(house: House, subject: str, span: Span) -> dict[str, Any]:
         "subject": subject,
         "tiles": found,
         "devices": house.board.devices(subject),
-        "cards": cards(house.board.open_alerts([subject]), TEXTS, now, place),
-        "past": cards(closed[:PAST], TEXTS, now, place),
-        "figures": await figures(house, subject, kinds, span, TEXTS),
+        "cards": cards(house.board.open_alerts([subject]), say, now, place),
+        "past": cards(closed[:PAST], say, now, place),
+        "figures": await figures(house, subject, kinds, span, say),
         "span": span,
         "spans": list(SPANS),
         "place": place,
@@ -81,4 +84,4 @@ async def _values(house: House, subject: str, span: Span) -> dict[str, Any]:
 def _greeting(there: datetime) -> str:
     """Greet by the time of day."""
     part = "morning" if there.hour < 12 else "day" if there.hour < 18 else "evening"
-    return TEXTS(f"hello.{part}")
+    return f"hello.{part}"
