@@ -4,7 +4,15 @@ from fastapi import FastAPI
 
 from portal import openapi, problems
 from portal.house import House
-from portal.pages import assets, clinician, common, fleet, log_in, patient
+from portal.pages import (
+    assets,
+    clinician,
+    common,
+    fleet,
+    log_in,
+    patient,
+    settings,
+)
 from portal.routes import (
     alerts,
     events,
@@ -19,7 +27,7 @@ from portal.shield import Shield
 from vitals import __version__
 
 API = (token, patients, trends, limits, alerts, gateways, events, health)
-PAGES = (assets, log_in, patient, clinician, fleet)
+PAGES = (assets, log_in, settings, patient, clinician, fleet)
 
 
 def create_app(house: House) -> FastAPI:

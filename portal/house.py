@@ -9,6 +9,7 @@ from fastapi.security import OAuth2PasswordBearer
 
 from portal.authorisation import Deed, Person, decide, sees_fleet
 from portal.board import Board
+from portal.notes import Notes
 from portal.people import People
 from portal.problems import Problem
 from portal.queue import Queue, network
@@ -27,11 +28,12 @@ BEARER = OAuth2PasswordBearer("/api/v1/token", auto_error=False)
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the portal reads; all three block and are called in a thread."""
+    """What the portal reads; all four block and are called in a thread."""
 
     history: "History"
     alerts: "AlertHistory"
     people: People
+    notes: Notes
 
 
 class House:
@@ -42,7 +44,7 @@ class House:
     ) -> None:
         self.bus, self.board, self.metrics, self.clock = bus, board, metrics, clock
         self.history, self.alerts = sources.history, sources.alerts
-        self.people = sources.people
+        self.people, self.notes = sources.people, sources.notes
         self.logins = Queue()
         self._seeded: set[str] = set()
 

@@ -3,6 +3,8 @@
 A language is complete or it is not offered: a test compares the keys.
 """
 
+from portal.chinese import CHINESE
+from portal.units import Units
 from vitals.codes import Flag, Kind, Metric
 from vitals.model import Priority, State
 
@@ -92,6 +94,79 @@ ENGLISH = {
     "span.24h": "24 hours",
     "span.7d": "7 days",
     "span.30d": "30 days",
+    "span.1y": "1 year",
+    "trend.compared": "compared with the last {past}",
+    "lasting.s": "{n} s",
+    "lasting.min": "{n} min",
+    "lasting.h": "{n} h",
+    "lasting.h_min": "{n} h {m} min",
+    "lasting.days": "{n} days",
+    "quality.good": "good reading",
+    "trends": "Trends",
+    "trends.all": "All",
+    "trends.open": "Look closer: zoom, a year back, print",
+    "trends.hint": "Drag, or pinch with two fingers, to zoom."
+    " Move along to read values.",
+    "trends.in": "Zoom in",
+    "trends.out": "Zoom out",
+    "trends.whole": "Whole time",
+    "trends.print": "Print or save as PDF",
+    "trends.csv": "Download the readings (CSV)",
+    "chart.target": "target",
+    "chart.target.night": "at night",
+    "chart.usual": "usual for you",
+    "chart.usual.theirs": "usual for this person",
+    "chart.up_to": "up to {high}",
+    "chart.from": "from {low}",
+    "chart.legend": "Line: mean. Band: lowest to highest. Dashed: limits."
+    " ▼ alert, ■ note.",
+    "settings": "Language and units",
+    "settings.lead": "For this browser only.",
+    "settings.language": "Language",
+    "settings.pressure": "Blood pressure in",
+    "settings.temperature": "Temperature in",
+    "settings.save": "Save",
+    "name.high": "{what} high",
+    "name.low": "{what} low",
+    "name.unusual": "{what} unusual",
+    "name.other": "{what}",
+    "what.blood pressure": "blood pressure",
+    "what.temperature": "temperature",
+    "what.oxygen": "oxygen",
+    "what.heart rate": "heart rate",
+    "what.pulse": "pulse",
+    "what.glucose": "glucose",
+    "what.irregular rhythm": "irregular pulse",
+    "my.devices": "My devices",
+    "devices.link": "connection",
+    "devices.last": "last reading",
+    "devices.never": "no reading yet",
+    "devices.low": "change or charge its battery soon",
+    "link.strong": "strong",
+    "link.fair": "fair",
+    "link.weak": "weak: bring it nearer to the gateway",
+    "whose": "Whose reading is this?",
+    "whose.lead": "A shared device has measured somebody, and nobody has said whom.",
+    "whose.mine": "Mine",
+    "whose.theirs": "Of this patient",
+    "whose.slot": "user {n}",
+    "whose.unsure": "its own time is not known",
+    "whose.done": "Done: the reading is assigned.",
+    "whose.sent": "Sent. The gateway has not answered yet; look again in a minute.",
+    "whose.refused": "The gateway will not do this: {why}",
+    "notes": "Notes",
+    "notes.lead": "How do you feel, what have you done or taken?"
+    " You and your care team can read it, on the charts too.",
+    "notes.kind": "What is it about?",
+    "notes.kind.symptom": "How I feel",
+    "notes.kind.medicine": "Medicine",
+    "notes.kind.activity": "Activity",
+    "notes.kind.other": "Something else",
+    "notes.text": "In your words",
+    "notes.when": "When (leave empty for now)",
+    "notes.add": "Save the note",
+    "notes.none": "No notes yet.",
+    "notes.when.wrong": "That is no time of the last year.",
     "trend.rising": "rising",
     "trend.falling": "falling",
     "trend.steady": "steady",
@@ -167,6 +242,11 @@ ENGLISH = {
     "plain.low.blood pressure": "Your blood pressure is lower than it should be."
     " Sit or lie down, and measure again in five minutes.",
     "plain.high.temperature": "You may have a fever. Rest and drink enough.",
+    "condition.irregular_rhythm": "Irregular pulse",
+    "condition.decline": "Declining by all signs together",
+    "plain.other.irregular rhythm": "Your pulse is not regular. Sit down and rest.",
+    "plain.other.decline": "Several of your values have got worse together."
+    " Rest, and expect a call from your care team.",
     "plain.other": "Something needs a look: {what}.",
     # evidence
     "evidence.late": "late:",
@@ -179,20 +259,20 @@ ENGLISH = {
     "evidence.false_alarm": "false alarm, says",
 }
 
-LANGUAGES: dict[str, dict[str, str]] = {"en": {str(k): v for k, v in ENGLISH.items()}}
+LANGUAGES: dict[str, dict[str, str]] = {
+    name: {str(key): text for key, text in words.items()}
+    for name, words in {"en": ENGLISH, "zh": CHINESE}.items()
+}
 
 PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low")
 STATES: tuple[State, ...] = State.__args__  # type: ignore[attr-defined]
 
-UNITS = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "ms": "ms"}
-"""UCUM as people write it; what is not here is written as it is."""
-
 
 class Texts:
-    """The words of one language."""
+    """The words of one language, and the units of one reader."""
 
-    def __init__(self, language: str) -> None:
-        self.language = language
+    def __init__(self, language: str, units: Units | None = None) -> None:
+        self.language, self.units = language, units or Units()
         self._words = LANGUAGES[language]
 
     def __call__(self, key: str, **values: object) -> str:
@@ -202,12 +282,3 @@ class Texts:
     def get(self, key: str, otherwise: str) -> str:
         """Give a text that may be missing, because its key came from outside."""
         return self._words.get(key, otherwise)
-
-
-def unit(ucum: str) -> str:
-    """Write a unit for people.
-
-    >>> unit("mm[Hg]")
-    'mmHg'
-    """
-    return UNITS.get(ucum, ucum)

@@ -14,11 +14,12 @@ from portal.ages import ago
 from portal.authorisation import Person
 from portal.house import Visitor, house
 from portal.pages.assets import address
+from portal.pages.packing import packed
+from portal.pages.wishes import NAMES, wishes
 from portal.problems import Problem
 from portal.texts import Texts
 from portal.times import rfc3339
 
-TEXTS = Texts("en")
 _FOLDER = Path(__file__).parent.parent / "templates"
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER),
@@ -28,7 +29,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.globals.update(say=TEXTS, asset=address)
+_TEMPLATES.globals.update(asset=address)
 _TEMPLATES.filters.update(rfc3339=rfc3339, svg=Markup)
 
 
@@ -53,6 +54,14 @@ def reader(request: Request, person: Visitor) -> Person:
 Reader = Annotated[Person, Depends(reader)]
 
 
+def texts_of(request: Request) -> Texts:
+    """Give the words and units that the browser wants."""
+    return wishes(request).texts()
+
+
+Words = Annotated[Texts, Depends(texts_of)]
+
+
 def page(
     request: Request,
     template: str,
@@ -61,15 +70,26 @@ def page(
     **values: object,
 ) -> Response:
     """Render a page."""
-    here = house(request)
+    here, say = house(request), texts_of(request)
     now = here.clock()
+    common = {
+        "person": person,
+        "now": now,
+        "ago": lambda t: ago(say, t, now),
+        "blind": here.blind(),
+        "say": say,
+        "address": here_of(request),
+        "languages": NAMES,
+    }
+    text = _TEMPLATES.get_template(template).render(**common | values)
+    body, headers = packed(request, text.encode())
+    return HTMLResponse(body, status, headers)
 
-    def age(t: int) -> str:
-        return ago(TEXTS, t, now)
 
-    found = _TEMPLATES.get_template(template)
-    text = found.render(person=person, now=now, ago=age, blind=here.blind(), **values)
-    return HTMLResponse(text, status)
+def here_of(request: Request) -> str:
+    """Give the page's own address, to come back to."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return request.url.path + query
 
 
 def error_page(request: Request, status: int, detail: str) -> Response:
@@ -77,8 +97,11 @@ def error_page(request: Request, status: int, detail: str) -> Response:
     if status == HTTPStatus.SEE_OTHER:
         headers = LogIn(request).headers or {}
         return RedirectResponse(headers["Location"], 303)
-    title = TEXTS.get(f"error.{status}", TEXTS("error.other"))
-    return page(request, "error.html", None, status, title=title, detail=detail)
+    texts = texts_of(request)
+    title = texts.get(f"error.{status}", texts("error.other"))
+    return page(
+        request, "error.html", None, status, title=title, detail=detail, address="/"
+    )
 
 
 def inside(address: str) -> str:

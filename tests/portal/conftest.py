@@ -17,6 +17,7 @@ from portal.app import create_app
 from portal.board import Board, follow
 from portal.events import EventLog
 from portal.house import House, Sources
+from portal.notes import Notes
 from portal.people import People
 from portal.renewal import renew
 from vitals import clock, config, wire
@@ -126,8 +127,9 @@ class Place:
         self.store = SqliteStore(folder / "store.db")
         self.people = People(folder / "people.db", self.clock)
         self.history = AlertHistory(folder)
+        self.notes = Notes(folder / "notes.db")
         self.board = Board(EventLog(self.clock()), self.clock)
-        self.sources = Sources(self.store, self.history, self.people)
+        self.sources = Sources(self.store, self.history, self.people, self.notes)
         self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
         self.app = create_app(self.house)
 
@@ -216,6 +218,7 @@ class Place:
 
     def close(self):
         self.people.close()
+        self.notes.close()
         self.history.close()
         self.store.close()
 

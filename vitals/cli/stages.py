@@ -135,11 +135,13 @@ async def portal(house: House) -> None:
     from alerts.history import AlertHistory
     from ingest.store import open_history
     from portal.house import Sources
+    from portal.notes import Notes
     from portal.people import People
 
     people = People(house.data / "people.db")
+    notes = Notes(house.data / "notes.db")
     history = open_history(house.config.store, house.data)
-    sources = Sources(history, AlertHistory(house.data), people)
+    sources = Sources(history, AlertHistory(house.data), people, notes)
     async with MqttBus(house.config.mqtt) as bus:
         await portal.service.run(
             bus,
