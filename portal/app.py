@@ -8,17 +8,20 @@ from portal.pages import (
     assets,
     clinician,
     common,
+    devices,
     fleet,
     log_in,
     patient,
     settings,
 )
+from portal.pages import notes as note_pages
 from portal.routes import (
     alerts,
     events,
     gateways,
     health,
     limits,
+    notes,
     patients,
     token,
     trends,
@@ -26,8 +29,8 @@ from portal.routes import (
 from portal.shield import Shield
 from vitals import __version__
 
-API = (token, patients, trends, limits, alerts, gateways, events, health)
-PAGES = (assets, log_in, settings, patient, clinician, fleet)
+API = (token, patients, trends, notes, limits, alerts, gateways, events, health)
+PAGES = (assets, log_in, settings, patient, devices, note_pages, clinician, fleet)
 
 
 def create_app(house: House) -> FastAPI:

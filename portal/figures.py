@@ -70,7 +70,7 @@ async def figures(
         start = await _first(house, subject, kinds, start, stop)
     past = await asyncio.to_thread(house.alerts.alerts, "all", [subject], None, 200)
     marked = {a.id: a for a in [*past[0], *house.board.open_alerts([subject])]}
-    written = await asyncio.to_thread(house.notes.of, subject, start, stop)
+    written, _ = await asyncio.to_thread(house.notes.of, subject, start, stop)
     notes = [Mark(note.t, "note", note.text) for note in written]
     plan = house.board.plan(subject) or Plan()
     paper = _Paper(house, subject, plan, (start, stop), texts, points)

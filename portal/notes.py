@@ -78,16 +78,35 @@ class Notes:
                 )
 
     def of(
-        self, subject: str, start: Instant, stop: Instant, limit: int = 200
-    ) -> Sequence[Note]:
-        """Give the notes about [start, stop), the newest first."""
+        self,
+        subject: str,
+        start: Instant,
+        stop: Instant,
+        after: str | None = None,
+        limit: int = 200,
+    ) -> tuple[Sequence[Note], str | None]:
+        """Give notes about [start, stop), the newest first, and the next cursor.
+
+        Raises
+        ------
+        ValueError
+            `after` is not a cursor that this method gave.
+        """
+        t, number = map(int, after.split(".")) if after else (stop, 0)
+        if not 0 <= max(t, number) < 1 << 63:
+            raise ValueError(after)
         query = (
-            "SELECT subject, t, about, text, by, written FROM notes"
-            " WHERE subject=? AND t>=? AND t<? ORDER BY t DESC, id DESC LIMIT ?"
+            "SELECT subject, t, about, text, by, written, id FROM notes"
+            " WHERE subject=? AND t>=? AND t<? AND (t, id) < (?, ?)"
+            " ORDER BY t DESC, id DESC LIMIT ?"
         )
+        values = (subject, start, stop, t, number, limit + 1)
         with self._lock:
-            rows = self._db.execute(query, (subject, start, stop, limit)).fetchall()
-        return [_note(*row) for row in rows]
+            rows = self._db.execute(query, values).fetchall()
+        found = [_note(*row[:6]) for row in rows[:limit]]
+        if len(rows) <= limit:
+            return found, None
+        return found, f"{found[-1].t}.{rows[limit - 1][6]}"
 
 
 def _note(subject: str, t: int, about: About, text: str, by: str, written: int) -> Note:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from ingest.store import Point
+from portal.notes import Note
 from portal.people import Change
 from portal.times import rfc3339, said
 from vitals.codes import Kind, Metric
@@ -197,6 +198,23 @@ class AlertList(Struct, frozen=True):
     next: str | None = None
 
 
+class NoteView(Struct, frozen=True, kw_only=True):
+    """What somebody wrote about a moment."""
+
+    t: str
+    about: str
+    text: str
+    by: str
+    written: str
+
+
+class NoteList(Struct, frozen=True):
+    """Notes, the newest first."""
+
+    items: list[NoteView]
+    next: str | None = None
+
+
 class Health(Struct, frozen=True):
     """How we are."""
 
@@ -214,8 +232,8 @@ class ProblemDetails(Struct, frozen=True):
 
 
 NOUNS = (
-    AlertList, AlertView, GatewayList, Health, LimitsView, PatientList, PatientView,
-    ProblemDetails, RecordList, Token, Trend,
+    AlertList, AlertView, GatewayList, Health, LimitsView, NoteList, NoteView,
+    PatientList, PatientView, ProblemDetails, RecordList, Token, Trend,
 )  # fmt: skip
 _OUR_FIELDS = {"t", "received", "device_t", "gateway", "seq", "q", "link"}
 
@@ -236,6 +254,17 @@ def of_reading(reading: Reading) -> RecordView:
         q=record.q,
         link=record.link,
         values={k: v for k, v in fields.items() if k not in _OUR_FIELDS},
+    )
+
+
+def of_note(note: Note) -> NoteView:
+    """Show one note."""
+    return NoteView(
+        t=rfc3339(note.t),
+        about=note.about,
+        text=note.text,
+        by=note.by,
+        written=rfc3339(note.written),
     )
 
 

@@ -41,6 +41,8 @@ def expected(path, method, who, whose):
         return {404}
     if method == "get":
         return {200}
+    if path.endswith("/notes"):
+        return {201}
     return {403} if who == "wang" else {200, 202}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.notes import Note
 from tests.portal.test_browser import (
     CHROMIUM,
     DESK,
@@ -15,7 +16,7 @@ from tests.portal.test_browser import (
     visit,
 )
 from vitals import clock, wire
-from vitals.model import HeartRate, Reading
+from vitals.model import Assignments, HeartRate, Reading, Unassigned
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,8 +27,15 @@ AXE = Path(__file__).parent / "axe" / "axe.min.js.gz"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 PAGES = {
     None: ["/login", "/settings"],
-    "wang": ["/", TRENDS, f"{TRENDS}?span=30d&only=blood_pressure", "/settings"],
-    "dr.chen": ["/", "/patients/p-1", TRENDS, "/fleet"],
+    "wang": [
+        "/",
+        TRENDS,
+        f"{TRENDS}?span=30d&only=blood_pressure",
+        "/patients/p-1/notes",
+        "/patients/p-1/devices",
+        "/settings",
+    ],
+    "dr.chen": ["/", "/patients/p-1", TRENDS, "/patients/p-1/devices", "/fleet"],
     "root": ["/"],
 }
 READY = "document.querySelector('#stack')?.dataset.ready"
@@ -55,6 +63,7 @@ def test_every_page_is_for_everybody(new_place, story, scheme, size):
             shown = [{"name": "prefers-color-scheme", "value": scheme}]
             await tab.call("Emulation.setEmulatedMedia", features=shown)
             await new_place.raise_alert("p-1", "e1")
+            await busy(new_place)
             for who, paths in PAGES.items():
                 if who:
                     await tab.log_in(url, who)
@@ -79,6 +88,16 @@ def test_the_checker_finds_what_is_wrong(new_place, story):
             assert "label" in [rule for _, rule, _ in await axe(tab)]
 
     asyncio.run(main())
+
+
+async def busy(place):
+    """Let a reading wait for an owner, and a note be written."""
+    now = clock.now()
+    one = Unassigned(device="cuff-1", t=now - 9000, kind="blood_pressure", user=2)
+    said = Assignments(t=now, waiting=[one], trail=[])
+    await place.say(said, wire.gateway_topic("gw-1", "assignments"), True)
+    words = {"about": "symptom", "text": "dizzy", "by": "wang", "written": now}
+    place.notes.add(Note(subject="p-1", t=now - 3_600_000, **words))
 
 
 async def drag(tab, begin, end):
@@ -148,7 +167,7 @@ def test_two_fingers_zoom_on_a_phone_and_one_reads_values(new_place, story):
                     "Input.dispatchTouchEvent", type=kind, touchPoints=points
                 )
 
-            await touch("touchStart", 0.98)
+            await touch("touchStart", 0.88)
             await touch("touchMove", 0.97)
             reads = "document.querySelector('#figure-heart_rate .readout').textContent"
             await tab.until(reads)

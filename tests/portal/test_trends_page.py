@@ -31,6 +31,8 @@ PAGES = (
     "/patients/p-1/trends?span=7d",
     "/patients/p-1/trends?span=30d",
     "/patients/p-1/trends?span=1y",
+    "/patients/p-1/notes",
+    "/patients/p-1/devices",
     "/settings",
 )
 
