@@ -214,7 +214,7 @@ def _time_ticks(frame: Frame) -> Iterator[int]:
     away = local(frame.stop, zone(frame.place)).utcoffset()
     offset = int(away.total_seconds() * 1000) if away else 0
     first = -(-(frame.start + offset) // width) * width - offset
-    yield from range(first, frame.stop + 1, width)
+    yield from range(first, frame.stop - span // 25, width)  # the last must fit
 
 
 def _marks(scale: Scale, marks: Iterable[Mark]) -> str:

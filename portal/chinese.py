@@ -88,7 +88,7 @@ CHINESE: dict[str, str] = {
     "span.7d": "7 天",
     "span.30d": "30 天",
     "span.1y": "1 年",
-    "trend.compared": "与过去 {past}相比",
+    "trend.compared": "过去 {past}",
     "lasting.s": "{n} 秒",
     "lasting.min": "{n} 分钟",
     "lasting.h": "{n} 小时",

@@ -95,7 +95,7 @@ ENGLISH = {
     "span.7d": "7 days",
     "span.30d": "30 days",
     "span.1y": "1 year",
-    "trend.compared": "compared with the last {past}",
+    "trend.compared": "over the last {past}",
     "lasting.s": "{n} s",
     "lasting.min": "{n} min",
     "lasting.h": "{n} h",

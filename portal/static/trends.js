@@ -5,7 +5,8 @@ const stack = document.getElementById("stack");
 const base = `/api/v1/patients/${stack.dataset.subject}/trends/`;
 const place = stack.dataset.place;
 // Odd locales of a browser ("en-US@posix") throw; the page's own language never does.
-const locale = document.documentElement.lang;
+const lang = document.documentElement.lang;
+const locale = lang === "en" ? "en-GB" : lang;
 const POINTS = 400; // that a zoomed chart asks for
 const PATIENCE_MS = 150; // after the last move of a zoom, before finer points are asked for
 const RENEW_MS = 30000; // how often the newest are asked for
