@@ -104,6 +104,21 @@ def bounds(signal: Signal, *said: Limit | None) -> Bounds:
     return Bounds(bound, (int(hold[0] * 1000), int(hold[1] * 1000)))
 
 
+def spared(found: Bounds, own: Limit | None, steps: float | None) -> Bounds:
+    """Leave a high bound to the two steps of a crisis, if it is at theirs or beyond.
+
+    One that the patient's `own` plan names is never left: whoever set it wants to know.
+
+    >>> spared(Bounds((90, 180), (0, 0)), Limit(low=85), 180).bound
+    (90, nan)
+    """
+    if steps is None or not found.bound[1] >= steps:
+        return found
+    if own is not None and own.high is not None:
+        return found
+    return Bounds((found.bound[0], nan), found.hold)
+
+
 def check(limits: Mapping[str, Limit]) -> Mapping[str, Limit]:
     """Give the limits back if every one names a signal.
 

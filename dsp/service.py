@@ -81,12 +81,12 @@ class Service:
                 delivery.ack()
 
     async def tick(self, every_s: float) -> None:
-        """Look for silent devices, for ever."""
+        """Look for what has not come in time, for ever."""
         while True:
             await asyncio.sleep(every_s)
             async with self._one_at_a_time:
                 self._settled = False
-                await self._say(self._ward.tick(self._passed()))
+                await self._say(self._ward.tick(self._passed(), self._clock()))
 
     async def keep(self) -> None:
         """Save what has changed, for ever."""

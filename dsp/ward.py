@@ -2,8 +2,9 @@
 
 A block of readings gives the same anomalies as the same readings one by one, and a
 replay the same as the first time: what an anomaly says comes from the records alone.
-The one exception is a silence by `tick` that the records do not show, because they were
-held up on their way: whoever replays them was never kept waiting.
+The one exception is what a `tick` tells of (a silence, a measurement that did not come)
+and the records do not show, because they were held up on their way: whoever replays
+them was never kept waiting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,19 +15,26 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp import crisis
 from dsp.arrays import DEVICE, STATE
 from dsp.batteries import BatteryWatch, Draining
 from dsp.decline import DECLINE
 from dsp.declines import GATHER, DeclineWatch
 from dsp.devices import DeviceWatch
+from dsp.fevers import FeverWatch
 from dsp.heart import HEART
 from dsp.hearts import HeartWatch
 from dsp.limits import COLUMN
 from dsp.orphans import Orphan, adopt, first_layout, orphans
 from dsp.orphans import devices as newer
 from dsp.patients import PatientWatch
+from dsp.pressures import PressureWatch
+from vitals.codes import Metric
 from vitals.config import Dsp
 from vitals.model import Anomaly, HeartRate, Instant, Plan, Reading
+
+CUFF = COLUMN[Metric.SYSTOLIC.value]
+HEAT = COLUMN[Metric.BODY_TEMPERATURE.value]
 
 LAYOUT = "/".join(("2", *COLUMN))
 """What a saved ward consists of; see `Ward.load` for one of another layout."""
@@ -61,6 +69,8 @@ class Ward:
         self._batteries = BatteryWatch(settings, saved.draining)
         self._hearts = HeartWatch(settings, saved.hearts)
         self._declines = DeclineWatch(settings, saved.declines)
+        self._pressures = PressureWatch(settings)
+        self._fevers = FeverWatch(settings)
         self._plans: dict[str, Plan] = {}
         self._orphans = list(saved.orphans)
         self._late = settings.late_s * 1000
@@ -82,24 +92,31 @@ class Ward:
         """
         if not readings:
             return []
-        fresh, technical = self._devices.observe(
-            readings, arrived, arrived if steady is None else steady
-        )
+        steady = arrived if steady is None else steady
+        fresh, technical = self._devices.observe(readings, arrived, steady)
         block, source = self._patients.samples(readings, fresh)
         physiological = self._patients.observe(readings, block, source)
         physiological += self._hearts.observe(readings, fresh)
+        columns = self._patients.columns(block)
         physiological += self._declines.observe(
-            readings, block._replace(signal=self._patients.columns(block)), source
+            readings, block._replace(signal=columns), source
         )
+        pressures, temperatures = source[columns == CUFF], source[columns == HEAT]
+        rare = self._pressures.observe(readings, pressures, fresh, steady)
+        physiological += rare + self._fevers.observe(readings, temperatures, fresh)
         self.stale += len(readings) - int(np.count_nonzero(fresh))
         technical += self._batteries.observe(readings, fresh)
         ended = list(adopt(readings, fresh, self._orphans, self._late))
         found = sorted(technical + physiological + ended, key=itemgetter(0))
         return [anomaly for _, anomaly in found]
 
-    def tick(self, steady: int) -> list[Anomaly]:
-        """Take that time passes, in ms as `observe`; give the silent devices."""
-        return self._devices.tick(steady)
+    def tick(self, steady: int, now: Instant | None = None) -> list[Anomaly]:
+        """Take that time passes; give the silent devices, and what was not measured.
+
+        `steady` is in ms as of `observe`; `now` is the time, None: the same.
+        """
+        wall = Instant(steady) if now is None else now
+        return self._devices.tick(steady) + self._pressures.tick(steady, wall)
 
     def plan(self, subject: str, plan: Plan | None) -> None:
         """Obey a patient's plan from the next reading on; None: the defaults again."""
@@ -107,7 +124,12 @@ class Ward:
             self._plans.pop(subject, None)
         else:
             self._plans[subject] = plan
-        self._patients.plan(subject, {} if plan is None else plan.limits)
+        held_to = Plan() if plan is None else plan
+        # Switched off, the two steps leave their bounds to the limits.
+        steps = crisis.DETECTOR not in held_to.off
+        self._patients.plan(subject, held_to.limits, steps=steps)
+        self._pressures.plan(subject, plan)
+        self._fevers.plan(subject, plan)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """Give a copy of everything that must survive, as arrays by name."""
@@ -132,6 +154,8 @@ class Ward:
             "hearts": beats,
             "declines": known,
             "hours": gathered,
+            "pressures": np.frombuffer(self._pressures.save(), np.uint8),
+            "fevers": np.frombuffer(self._fevers.save(), np.uint8),
         }
 
     @classmethod
@@ -156,6 +180,9 @@ class Ward:
         ward = cls(settings, saved)
         if "hearts" in arrays:
             ward._recall(saved, arrays)
+        if "pressures" in arrays:
+            ward._pressures.load(arrays["pressures"].tobytes())
+            ward._fevers.load(arrays["fevers"].tobytes())
         shape = len(saved.patients), 1
         ward._patients.load(_checked(arrays["state"], STATE, shape))
         ward._devices.load(_checked(arrays["devices"], DEVICE, (len(saved.streams),)))

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from vitals.codes import Kind, Metric
+from vitals.codes import SITES, Kind, Metric
 from vitals.errors import ConfigError
 from vitals.model import Limit, Minutes, Name
 
@@ -27,6 +27,7 @@ Days = Annotated[float, Meta(ge=0, le=36_500)]
 Slot = Annotated[int, Meta(ge=0, le=254)]  # 255: the device does not know who it was
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Passkey = Annotated[str, Meta(pattern=r"^([0-9]{6})?$")]
+Mmhg = tuple[Positive, Positive]
 Irk = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{32})?$")]
 
 
@@ -216,6 +217,20 @@ class Store(Section, frozen=True):
     hour_days: Days = 0.0  # and by the hour
 
 
+class Pressure(Section, frozen=True):
+    """What the detectors of blood pressure go by; pairs are systolic, diastolic."""
+
+    crisis: Mmhg = (180, 120)  # at or above either: measure again
+    again_s: Positive = 60.0  # a second such reading counts from then on
+    wait_s: Positive = 600.0  # without a second reading for so long, the first counts
+    start: Mmhg = (180, 100)  # at rest above either: do not start a session
+    before_s: Positive = 1800.0  # so long before a session it is rest
+    stop: Mmhg = (250, 115)  # in a session at or above either: stop it
+    exercise_fall: Positive = 10.0  # mmHg: more, while the pulse rises: stop it
+    pulse_rise: Positive = 5.0  # /min at least, for the workload to have risen
+    standing_fall: Mmhg = (20, 10)  # at or above either, after standing up
+
+
 class Dsp(Section, frozen=True):
     """What the detectors hold a patient to who has no plan of their own."""
 
@@ -231,6 +246,10 @@ class Dsp(Section, frozen=True):
     baseline_z: Positive = 6.0  # deviations that count as unusual
     irregular_hold_s: Positive = 300.0  # of irregular rhythm, before it counts
     decline_score: Positive = 6.0  # of all signs together, that counts
+    pressure: Pressure = Pressure()
+    fever: dict[str, Positive] = field(default_factory=dict)  # Cel by site
+    fever_margin: Positive = 0.3  # so far below, it is over
+    fever_settle_s: Positive = 900.0  # a patch on the skin is not believed before
 
 
 class Alerts(Section, frozen=True):
@@ -318,6 +337,7 @@ def _complaints(found: Config) -> Iterator[str]:
         yield "gateway.adapter: one is there twice"
     yield from _unknown("dsp.limits", found.dsp.limits, [m.value for m in Metric])
     yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
+    yield from _unknown("dsp.fever", found.dsp.fever, SITES)
     yield from _ladder(found.store)
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
         yield "mqtt.ca: a certificate without it would be sent in plain text"

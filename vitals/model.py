@@ -203,12 +203,21 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rest: Bound | None = None  # resting heart rate, /min
 
 
+class Standing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A declared standing test: lie and measure, then stand up and measure again."""
+
+    id: Name
+    begin: Time  # lying from then on
+    stand: Time  # standing from then on
+    end: Time  # exclusive
+
+
 class Schedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When blood pressure is to be measured at home: "722" unless said otherwise."""
 
     begin: Time  # within its first day, by the patient's time zone
     days: Annotated[int, Meta(ge=1, le=366)] = 7
-    morning: tuple[MinuteOfDay, MinuteOfDay] = (5 * 60, 11 * 60)  # from, to
+    morning: tuple[MinuteOfDay, MinuteOfDay] = (5 * 60, 11 * 60)  # from, to (inclusive)
     evening: tuple[MinuteOfDay, MinuteOfDay] = (17 * 60, 24 * 60 - 1)
     readings: Annotated[int, Meta(ge=1, le=10)] = 2  # on each occasion
 
@@ -220,6 +229,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     time_zone: str = "UTC"
     night: Night = Night()
     sessions: tuple[Session, ...] = ()
+    standings: tuple[Standing, ...] = ()
     schedule: Schedule | None = None
     expects: dict[str, Annotated[float, Meta(gt=0, le=1e7)]] = field(
         default_factory=dict
