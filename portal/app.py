@@ -12,6 +12,7 @@ from portal.pages import (
     fleet,
     log_in,
     patient,
+    pressure,
     settings,
 )
 from portal.pages import notes as note_pages
@@ -30,7 +31,17 @@ from portal.shield import Shield
 from vitals import __version__
 
 API = (token, patients, trends, notes, limits, alerts, gateways, events, health)
-PAGES = (assets, log_in, settings, patient, devices, note_pages, clinician, fleet)
+PAGES = (
+    assets,
+    log_in,
+    settings,
+    patient,
+    pressure,
+    devices,
+    note_pages,
+    clinician,
+    fleet,
+)
 
 
 def create_app(house: House) -> FastAPI:

@@ -23,6 +23,7 @@ from vitals.model import (
     Plan,
     Reading,
 )
+from vitals.schedule import Adherence
 
 encode = msgspec.json.Encoder().encode
 
@@ -111,13 +112,24 @@ class PatientSummary(Struct, frozen=True, kw_only=True):
     priority: str | None  # of the most urgent open alert
 
 
+class AdherenceView(Struct, frozen=True, kw_only=True):
+    """What came of a schedule of blood pressure so far."""
+
+    done: int  # occasions with all their readings
+    due: int  # occasions of the whole schedule
+    missed: int
+    days: int  # with an occasion done
+    systolic: float | None  # mean without the first day, mmHg; None: too few days
+    diastolic: float | None
+
+
 class PatientView(Struct, frozen=True, kw_only=True):
     """A patient: newest record per device and kind, devices, open alerts."""
 
     subject: str
     latest: list[RecordView]
     devices: list[DeviceView]
-    adherence: None  # no schedules yet
+    adherence: AdherenceView | None  # None: no schedule
     alerts: list[AlertView]
 
 
@@ -265,6 +277,19 @@ def of_note(note: Note) -> NoteView:
         text=note.text,
         by=note.by,
         written=rfc3339(note.written),
+    )
+
+
+def of_adherence(found: Adherence) -> AdherenceView:
+    """Show what came of a schedule."""
+    average = found.average
+    return AdherenceView(
+        done=found.done,
+        due=found.due,
+        missed=found.missed,
+        days=found.days,
+        systolic=average.sys if average else None,
+        diastolic=average.dia if average else None,
     )
 
 

@@ -4,12 +4,14 @@ from fastapi import APIRouter, Response
 
 from portal.authorisation import visible
 from portal.house import Caller, House, InHouse, check
+from portal.pressure import course
 from portal.routes.answers import Cursor, Limit, Subject, answer, fails, says
 from portal.routes.examples import PATIENT, PATIENTS
 from portal.views import (
     PatientList,
     PatientSummary,
     PatientView,
+    of_adherence,
     of_alert,
     of_device,
     of_reading,
@@ -36,13 +38,14 @@ async def patients(
 async def patient(house: InHouse, caller: Caller, subject: Subject) -> Response:
     """Show a patient: newest record per device and kind, wearables, open alerts."""
     check(caller, "read", subject)
+    found = await course(house, subject)
     view = PatientView(
         subject=subject,
         latest=[of_reading(reading) for reading in await house.latest(subject)],
         devices=[
             of_device(subject, *item) for item in house.board.devices(subject).items()
         ],
-        adherence=None,
+        adherence=of_adherence(found.adherence) if found.planned else None,
         alerts=[of_alert(alert) for alert in house.board.open_alerts([subject])],
     )
     return answer(view)

@@ -37,6 +37,7 @@ function grow() {
 }
 
 function show(record) {
+  document.dispatchEvent(new CustomEvent("vitals:record", { detail: record }));
   if (Date.parse(record.t) > Date.now() - skew + AHEAD_MS) return;
   for (const place of document.querySelectorAll(`[data-stream="${record.subject}/${record.kind}"]`)) {
     const time = place.querySelector("time:not(.clock)");

@@ -16,7 +16,7 @@ from tests.portal.test_browser import (
     visit,
 )
 from vitals import clock, wire
-from vitals.model import Assignments, HeartRate, Reading, Unassigned
+from vitals.model import Assignments, BloodPressure, HeartRate, Reading, Unassigned
 
 pytestmark = [
     pytest.mark.slow,
@@ -32,6 +32,7 @@ PAGES = {
         TRENDS,
         f"{TRENDS}?span=30d&only=blood_pressure",
         "/patients/p-1/notes",
+        "/patients/p-1/pressure",
         "/patients/p-1/devices",
         "/settings",
     ],
@@ -204,6 +205,37 @@ def test_a_reading_arrives_live_in_the_readers_language_and_unit(new_place, stor
             assert "刚刚" in await tab.js("document.querySelector('.tile').innerText")
 
     asyncio.run(main())
+
+
+def test_a_guided_reading_counts_down_and_hears_the_cuff(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await tab.size(*PHONE)
+            await tab.log_in(url, "wang")
+            await tab.go(f"{url}/patients/p-1/pressure")
+            said = "document.querySelector('#coach').innerText"
+            button = "document.querySelector('#coach [data-step={}]').click()"
+            await tab.until("!document.querySelector('#coach').hidden")
+            await tab.js(button.format("start"))
+            await tab.until(f"/4:5[0-9]/.test({said})")
+            await tab.js(button.format("next"))  # has rested already
+            assert "reading 1 of 2" in await tab.js(said)
+            await measure(new_place, tab, f"/0:5[0-9]/.test({said})")
+            assert "Got 127/81" in await tab.js(said)
+            await tab.js(button.format("next"))
+            assert "reading 2 of 2" in await tab.js(said)
+            await measure(new_place, tab, f"{said}.includes('That was all')")
+
+    asyncio.run(main())
+
+
+async def measure(place, tab, heard):
+    """Let the cuff measure until the page has heard it."""
+    async with asyncio.timeout(60):
+        while not await tab.js(heard):
+            record = BloodPressure(t=clock.now(), sys=127, dia=81)
+            await place.bus.publish(wire.pack(Reading("p-1", "cuff-1", record)))
+            await asyncio.sleep(0.3)
 
 
 def test_the_trends_are_drawn_without_script(new_place, story):

@@ -32,6 +32,7 @@ PAGES = (
     "/patients/p-1/trends?span=30d",
     "/patients/p-1/trends?span=1y",
     "/patients/p-1/notes",
+    "/patients/p-1/pressure",
     "/patients/p-1/devices",
     "/settings",
 )
