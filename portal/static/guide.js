@@ -27,7 +27,7 @@ function tick() {
 
 function measure() {
   show(words.measure.replace("{k}", taken + 1).replace("{n}", all));
-  navigator.vibrate?.(400);
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(400);
 }
 
 function measured(said) {

@@ -23,6 +23,13 @@ function format(fields) {
   return (seconds) => found.format(seconds * 1000);
 }
 
+// uPlot's own way to another time zone makes a new formatter for every tick.
+const parts = new Intl.DateTimeFormat("en-US", { timeZone: place, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" });
+function wall(seconds) {
+  const [month, day, year, hour, minute, second] = parts.format(seconds * 1000).match(/\d+/g);
+  return new Date(year, month - 1, day, hour, minute, second);
+}
+
 // -- the data -----------------------------------------------------------------------
 
 // Whole numbers by column, times as steps: as `portal/plots.py` packs them.
@@ -204,7 +211,7 @@ function make(figure) {
       width: room.clientWidth,
       height: HEIGHT,
       padding: [14, 8, 0, 0],
-      tzDate: (t) => uPlot.tzDate(new Date(t * 1000), place),
+      tzDate: wall,
       legend: { show: false },
       cursor: { sync: { key: "trends" }, drag: { x: true, y: false, setScale: false }, points: { size: 9 } },
       scales: { x: { time: true, range: (u, low, high) => [low, high] }, y: { range: range(plot) } },
