@@ -6,10 +6,20 @@ from typing import Literal
 
 from msgspec import Struct, convert, json
 
+from alerts.burden import Happening
 from alerts.database import Database
 from alerts.register import read_case
 from vitals.errors import MalformedData
 from vitals.model import Alert, Instant
+
+HAPPENINGS = """
+SELECT e.alert, a."case", e.t, e.what, e.state, e.by
+FROM events e JOIN alerts a ON a.id = e.alert
+WHERE e.alert IN (SELECT alert FROM events WHERE what = 'opened'
+    AND t >= :begin AND t < :end) AND {whose}
+ORDER BY e.n
+"""
+WHOSE = "a.subject IN (SELECT value FROM json_each(:subjects))"
 
 Cursor = str  # opaque: where the next page begins
 
@@ -83,6 +93,28 @@ class AlertHistory:
         rows = self._database.rows(query, (alert_id,))
         names = AlertEvent.__struct_fields__
         return [convert(dict(zip(names, row, strict=True)), AlertEvent) for row in rows]
+
+    def happenings(
+        self, begin: Instant, end: Instant, subjects: Sequence[str] | None = None
+    ) -> list[Happening]:
+        """Give the events of the alerts that began to be told in [begin, end).
+
+        `subjects` are whose; None: everybody's.
+        """
+        values = {
+            "begin": begin,
+            "end": end,
+            "subjects": json.encode(subjects or ()).decode(),
+        }
+        query = HAPPENINGS.format(whose=WHOSE if subjects is not None else "1")
+        found = []
+        for alert, case, t, what, state, by in self._database.rows(query, values):
+            about = read_case(case).alert
+            sort = about.subject, about.condition, about.kind, about.priority
+            row = alert, *sort, t, what, state, by
+            named = dict(zip(Happening.__struct_fields__, row, strict=True))
+            found.append(convert(named, Happening))
+        return found
 
     def close(self) -> None:
         """Let go of the file."""

@@ -33,11 +33,11 @@ from gateway.decode import Circumstance, decode
 from tests.warp import run as warped
 from vitals import wire
 from vitals.bus import MemoryBus
-from vitals.config import Sim, SimFault, SimPerson, SimWearable
 from vitals.errors import MalformedData
 from vitals.gatt import blood_pressure, glucose, health_thermometer, heart_rate
 from vitals.metrics import Metrics
 from vitals.model import KINDS, Committed
+from vitals.simulation import Sim, SimFault, SimPerson, SimWearable
 
 BEGIN = 1_709_280_000_000
 CALM_S = 150.0  # without faults at the end: what was not confirmed comes through

@@ -16,6 +16,8 @@ from ingest.lines import lines
 from vitals import wire
 from vitals.wire import Message
 
+LARGEST = 1 << 20  # octets of payload in one write; influxd refuses 25 MB of lines
+
 
 def main():
     port, url, database = int(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -34,8 +36,10 @@ def main():
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
     while True:
         batch = [arrived.get()]
-        while not arrived.empty() and len(batch) < 5000:
+        octets = len(batch[0].payload)
+        while not arrived.empty() and octets < LARGEST:
             batch.append(arrived.get())
+            octets += len(batch[-1].payload)
         readings = [
             reading
             for message in batch

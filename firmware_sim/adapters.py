@@ -5,8 +5,8 @@ import asyncio
 from firmware_sim.air import Air
 from firmware_sim.faults import Faults
 from firmware_sim.pace import Pace
-from vitals.config import SimFault
 from vitals.errors import ConfigError
+from vitals.simulation import SimFault
 
 NAME = "adapter"  # on the command line, in the place of a device
 KINDS = {

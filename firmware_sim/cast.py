@@ -13,9 +13,9 @@ from firmware_sim.heard import Heard
 from firmware_sim.models import make
 from firmware_sim.physiology import Heart, Person, RecordedHeart, read_intervals
 from vitals.clock import Clock
-from vitals.config import Sim, SimWearable
 from vitals.errors import ConfigError
 from vitals.model import Instant
+from vitals.simulation import Sim, SimWearable
 
 
 class Cast:

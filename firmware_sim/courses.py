@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vitals.config import Course
+from vitals.simulation import Course
 
 HOUR_S = 3600.0
 RAMP_S = 4.0  # how long a state takes to set in, and to wear off

@@ -19,8 +19,8 @@ from typing import Any, TypeAlias
 
 from msgspec import ValidationError, convert
 
-from vitals.config import SimFault
 from vitals.errors import ConfigError
+from vitals.simulation import SimFault
 
 KINDS = {
     "drop": "the link breaks; out of range for so long",

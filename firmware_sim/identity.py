@@ -16,7 +16,7 @@ from bumble.keys import JsonKeyStore, MemoryKeyStore
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from firmware_sim.pace import Pace
-from vitals.config import Sim, SimWearable
+from vitals.simulation import Sim, SimWearable
 
 Permissions = Characteristic.Permissions
 ENCRYPTED = Permissions.READ_REQUIRES_ENCRYPTION | Permissions.WRITE_REQUIRES_ENCRYPTION

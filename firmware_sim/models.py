@@ -11,7 +11,7 @@ from firmware_sim.strap import LyingStrap, Strap
 from firmware_sim.thermometer import Thermometer, patch
 from vitals.clock import Clock
 from vitals.codes import SITES
-from vitals.config import SimWearable
+from vitals.simulation import SimWearable
 
 EVERY_S = {
     "strap": 1.0,

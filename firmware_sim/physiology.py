@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware_sim.courses import CHANGES, HOUR_S, Change, level, swing
-from vitals.config import Course
 from vitals.errors import ConfigError
+from vitals.simulation import Course
 
 SLOW_S = (211.0, 617.0)  # periods of the slow drift; no small common multiple
 JITTER_MS = 6.0  # standard deviation of one beat, beside what breathing does

@@ -22,9 +22,11 @@ from firmware_sim.distortion import Sensor, aired
 from firmware_sim.faults import Faults
 from firmware_sim.firmware import Firmware
 from firmware_sim.physiology import Person
-from vitals.config import Dsp, Gateway, Positive, Section, Sim, Wearable
+from vitals.config import Dsp, Gateway, Wearable
 from vitals.errors import ConfigError
 from vitals.model import Instant, Name
+from vitals.sections import Positive, Section
+from vitals.simulation import Sim
 
 FOLDER = files("firmware_sim") / "scenarios"
 FIRST_S = 1.0  # a value comes at most this long after the link is there

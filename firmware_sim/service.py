@@ -25,9 +25,9 @@ from firmware_sim.ledger import Ledger
 from firmware_sim.pace import Pace
 from firmware_sim.peripheral import Peripheral
 from vitals.clock import Clock
-from vitals.config import Sim
 from vitals.errors import Unavailable
 from vitals.metrics import Metrics
+from vitals.simulation import Sim
 
 LOG = logging.getLogger(__name__)
 ADVERTISE_MS = 100.0, 1000.0  # interval when few advertise, and when very many do

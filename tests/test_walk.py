@@ -31,6 +31,7 @@ from vitals.bus import MemoryBus
 from vitals.clock import now
 from vitals.metrics import Metrics
 from vitals.model import Limit
+from vitals.simulation import Course, SimPerson, SimWearable
 
 STRAP = "C0:00:00:00:00:01"
 HOLD_S = 2
@@ -76,10 +77,10 @@ def test_a_racing_heart_reaches_the_clinician_and_the_chart(
 
     async def main():
         bus, metrics = MemoryBus(), Metrics()
-        course = (config.Course(at_s=1, for_s=60, state="racing"),)
+        course = (Course(at_s=1, for_s=60, state="racing"),)
         sim = config.Sim(
-            people=(config.SimPerson(name="anna", course=course),),
-            wearables=(config.SimWearable(kind="strap", address=STRAP, person="anna"),),
+            people=(SimPerson(name="anna", course=course),),
+            wearables=(SimWearable(kind="strap", address=STRAP, person="anna"),),
         )
         limits = {"heart_rate": Limit(high=120, hold_s=HOLD_S)}
         people = People(tmp_path / "people.db")

@@ -12,27 +12,27 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from vitals.codes import SITES, Kind, Metric
 from vitals.errors import ConfigError
 from vitals.model import Limit, Minutes, Name
+from vitals.sections import (
+    Address,
+    Days,
+    Irk,
+    Passkey,
+    Percent,
+    Port,
+    Positive,
+    Section,
+    Slot,
+)
+from vitals.simulation import Sim
 
 CREDENTIALS = "/etc/credstore"
 
-Positive = Annotated[float, Meta(gt=0, le=1e9)]
-Percent = Annotated[float, Meta(ge=0, le=100)]
-Address = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
-Days = Annotated[float, Meta(ge=0, le=36_500)]
-Slot = Annotated[int, Meta(ge=0, le=254)]  # 255: the device does not know who it was
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Passkey = Annotated[str, Meta(pattern=r"^([0-9]{6})?$")]
 Mmhg = tuple[Positive, Positive]
-Irk = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{32})?$")]
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file."""
 
 
 class Mqtt(Section, frozen=True):
@@ -54,7 +54,9 @@ class Wearable(Section, frozen=True):
     device: Name
     address: Address  # identity address, "C0:00:00:00:00:01"
     subject: Name | None = None  # one person's alone
-    users: dict[Slot, Name] = {}  # by the device's own user slots
+    users: dict[Slot, Name] = field(
+        default_factory=dict
+    )  # by the device's own user slots
     shared: tuple[Name, ...] = ()  # whoever of these has checked in
     minutes: Minutes = 10.0  # that a check-in lasts when it does not say
     passkey: Passkey = ""  # to pair with; then nothing is taken over an open link
@@ -91,112 +93,6 @@ class Gateway(Section, frozen=True):
         """Give the adapters; there is always one."""
         named = (self.adapter,) if isinstance(self.adapter, str) else self.adapter
         return named or ("",)
-
-
-class Course(Section, frozen=True):
-    """Something that happens to a simulated person."""
-
-    at_s: float  # since the start of the simulation
-    for_s: float
-    state: Literal[
-        "activity",
-        "exercise",
-        "racing",
-        "bradycardia",
-        "fibrillation",
-        "hypertension",
-        "fever",
-        "off_body",
-        "gone",
-    ]
-    ramp_s: Positive | None = None  # to set in, and to wear off; None: the state's own
-
-
-class SimPerson(Section, frozen=True):
-    """A simulated person: seeded, resting unless the course says otherwise."""
-
-    name: Name
-    course: tuple[Course, ...] = ()
-
-
-class SimFault(Section, frozen=True):
-    """Something that goes wrong with a simulated wearable: `vitals sim --list`."""
-
-    kind: Literal[
-        "drop", "radio_gone", "weak_signal", "silent", "mute", "hostile", "battery",
-        "lost", "late", "doubled", "garbled", "unconfirmed", "nan", "reserved",
-        "zero", "frozen", "random", "rr_fill", "ectopic", "missed_beat", "clock_off",
-        "clock_reset", "clock_jump",
-    ]  # fmt: skip
-    at_s: float = 0.0  # since the start of the simulation
-    for_s: Positive = inf
-    every_s: Positive | None = None  # it comes again, counted from its beginning
-    probability: Annotated[float, Meta(gt=0, le=1)] = 1.0  # that it strikes a value
-    amount: float | None = None  # s or dB; None: the kind's own
-
-
-class SimWearable(Section, frozen=True):
-    """A simulated wearable on a simulated person."""
-
-    kind: Literal[
-        "strap",
-        "polar",
-        "cuff",
-        "thermometer",
-        "patch",
-        "oximeter",
-        "glucose",
-        "watch",
-    ]
-    address: str
-    person: Name
-    name: str = ""  # in the scan response; "" = made from kind and address
-    every_s: Positive | None = None  # None: its kind's own
-    rr: str = ""  # a file of RR intervals in ms, one a line: the strap beats them
-    contact: bool = True  # strap: it can tell whether it is worn
-    lie: Literal["frozen", "random"] = "frozen"  # polar: what it says off the body
-    kpa: bool = False  # cuff
-    users: tuple[Annotated[int, Meta(ge=0, le=255)], ...] = (1,)  # cuff: slots, in turn
-    status: Annotated[int, Meta(ge=0, le=0xFFFF)] = 0  # cuff: bits it always sets
-    site: Literal[
-        "armpit",
-        "body",
-        "ear",
-        "finger",
-        "gi",
-        "mouth",
-        "rectum",
-        "toe",
-        "tympanum",
-    ] = "armpit"  # thermometer
-    molar: bool = False  # glucose: mol/L; else kg/L
-    stored: Annotated[int, Meta(ge=0, le=65_535)] = (
-        0  # cuff, glucose: readings it holds
-    )
-    window_s: Positive | None = None  # cuff: found only for so long after a reading
-    clock_off_s: Annotated[float, Meta(ge=-4e9, le=4e9)] = 0.0
-    # Its Current Time Service: it lets itself be read, be set, or only pretends to.
-    current_time: Literal["none", "read", "write", "ignore"] = "none"
-    # What its values need: nothing, an encrypted link, or one that a passkey made.
-    security: Literal["open", "encrypted", "passkey"] = "open"
-    passkey: Passkey = ""  # that it shows
-    private_s: Positive | None = None  # it hides, and changes its address so often
-    faults: tuple[SimFault, ...] = ()
-
-
-class Sim(Section, frozen=True):
-    """The simulated radio and what is on it."""
-
-    host: str = "127.0.0.1"  # Host Controller Interface over TCP, for the gateway
-    port: Port = 6402
-    seed: int = 1
-    speed: Positive = 1.0
-    hour: Annotated[float, Meta(ge=0, lt=24)] = 8.0  # of the day when it begins
-    ledger: str = ""  # a file that is told every value handed to the radio
-    bonds: str = ""  # a file that keeps the wearables' bonds; "" forgets them
-    faults: tuple[SimFault, ...] = ()  # of the gateways' adapters: radio_gone, mute
-    people: tuple[SimPerson, ...] = ()
-    wearables: tuple[SimWearable, ...] = ()
 
 
 class Store(Section, frozen=True):
@@ -262,6 +158,17 @@ class Alerts(Section, frozen=True):
     )  # by condition, over the defaults
 
 
+class Watchdog(Section, frozen=True):
+    """Whom gateways and portal tell, by themselves, when a stage falls silent."""
+
+    url_file: str = ""  # a secret: URLs, one a line, that take a POST; "": nobody
+    form: Literal["json", "text"] = "json"  # "text" for ntfy and its like
+    language: Literal["en", "zh"] = "en"  # of "text"
+    stages: tuple[Literal["ingest", "dsp", "alerts"], ...] = ("ingest", "dsp", "alerts")
+    silent_s: Positive = 70.0
+    again_s: Positive = 900.0  # between two words about the same silence
+
+
 class Portal(Section, frozen=True):
     """The API and pages."""
 
@@ -280,6 +187,7 @@ class Config(Section, frozen=True):
     dsp: Dsp = Dsp()
     alerts: Alerts = Alerts()
     portal: Portal = Portal()
+    watchdog: Watchdog = Watchdog()
 
 
 def load(path: Path) -> Config:
@@ -376,6 +284,17 @@ def secret(path: str) -> str:
         return Path(located(path)).read_text().splitlines()[0].strip()
     except (OSError, IndexError) as error:
         raise ConfigError(f"{path}: cannot read the secret in it: {error}") from error
+
+
+def secrets(path: str) -> list[str]:
+    """Read the lines of a secret's file, without empty ones; "" has none."""
+    if not path:
+        return []
+    try:
+        lines = Path(located(path)).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot read the secrets in it: {error}") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def passkey(wearable: Wearable) -> str:

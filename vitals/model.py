@@ -354,6 +354,20 @@ class Answer(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class WhatIf(Struct, frozen=True, kw_only=True):
+    """A question to the detectors: what other limits would have given.
+
+    The answer is an `Answer` whose text is a comparison in JSON, see `vitals whatif`.
+    """
+
+    id: Name
+    subject: Name
+    limits: dict[str, Limit] = field(default_factory=dict)  # over those in force
+    night: Night | None = None
+    off: tuple[str, ...] | None = None
+    days: Annotated[float, Meta(gt=0, le=366)] = 30.0
+
+
 class Unassigned(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A reading that waits for somebody to say whose it is."""
 

@@ -36,6 +36,7 @@ from vitals.model import (
     Reading,
     Record,
     StageStatus,
+    WhatIf,
     Withdrawn,
 )
 
@@ -77,7 +78,7 @@ _NOUNS: tuple[type[Struct], ...] = (
     *RECORDS.values(),
     *(Alert, AlertCommand, Anomaly, Committed, Dead),
     *(DeviceStatus, GatewayCommand, GatewayStatus, Plan, StageStatus),
-    *(Answer, Assign, Assignments, CheckIn, Withdrawn),
+    *(Answer, Assign, Assignments, CheckIn, WhatIf, Withdrawn),
 )
 _DECODERS: dict[type, Decoder[Any]] = {noun: Decoder(noun) for noun in _NOUNS}
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
@@ -116,9 +117,9 @@ def shared_topic(gateway: str, device: str) -> str:
     return gateway_topic(gateway, f"device/{device}/status")
 
 
-def stage_topic(stage: str) -> str:
-    """Give the topic of an engine's word that it works."""
-    return f"{ROOT}/stage/{stage}/status"
+def stage_topic(stage: str, leaf: str = "status") -> str:
+    """Give a stage's topic: `status`, `whatif` (a question) or `answer`."""
+    return f"{ROOT}/stage/{stage}/{leaf}"
 
 
 def pack(reading: Reading) -> Message:

@@ -75,6 +75,7 @@ def _break(s: One, g: Gate, t: float, rr: float) -> None:
     if gap > rr + g.lost:
         _lose(s)
     if gap > g.forget:
+        s.when[:] = t - rr  # no episode began before we listened
         s.words = 0
         s.word[:] = np.uint64(NO_WORD)
         s.weight[:] = 0.0

@@ -22,10 +22,10 @@ from firmware_sim.uart import attach
 from tests.bluez.machine import machine
 from vitals import DeviceStatus, GatewayStatus, broker, config, wire
 from vitals.clock import now
-from vitals.config import Sim, SimPerson, SimWearable
 from vitals.gatt import heart_rate
 from vitals.metrics import Metrics
 from vitals.mqtt import MqttBus
+from vitals.simulation import Sim, SimPerson, SimWearable
 
 SILENCE_S = 4.0
 LATENCY_S = 0.01  # without any, Linux now and then loses an answer after pairing

@@ -15,9 +15,10 @@ from vitals import DeviceStatus, GatewayStatus, Unavailable
 from vitals.cli import scan
 from vitals.cli.doctor import fleet, radio
 from vitals.clock import now
-from vitals.config import Gateway, Sim, SimPerson, SimWearable, Wearable
+from vitals.config import Gateway, Wearable
 from vitals.gatt import heart_rate
 from vitals.metrics import Metrics
+from vitals.simulation import Sim, SimPerson, SimWearable
 
 NOON = 1_763_726_400_000
 STRAP, CUFF, ABSENT = (f"C0:00:00:00:00:0{n}" for n in (1, 2, 9))

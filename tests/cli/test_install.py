@@ -38,7 +38,10 @@ def test_every_command_of_the_page_is_one_of_ours(words):
 def test_every_configuration_of_the_page_loads():
     found = [config.parse(block) for block in blocks("toml")]
     assert found[0].mqtt.port == 8883
-    assert found[1].gateway.wearables[0].device == "strap-1"
+    [watchdog] = [one for one in found if one.watchdog.url_file]
+    assert watchdog.watchdog.form == "text"
+    worn = [one.gateway.wearables for one in found if one.gateway.wearables]
+    assert worn[0][0].device == "strap-1"
 
 
 def test_every_file_that_the_page_installs_is_there():
@@ -51,5 +54,7 @@ def test_every_secret_that_the_page_names_is_handed_over_by_a_unit():
     known = set(
         re.findall(r"LoadCredential=(\S+)", " ".join(u.read_text() for u in units))
     )
-    named = set(re.findall(r"`(vitals-(?:mqtt|store|webhook)-[a-z]+)`", PAGE))
+    named = set(
+        re.findall(r"`(vitals-(?:(?:mqtt|store|webhook)-[a-z]+|watchdog))`", PAGE)
+    )
     assert named == known

@@ -86,6 +86,17 @@ def test_beats_that_come_by_threes_make_the_same_episode():
     assert one == three
 
 
+def test_a_rhythm_is_held_only_while_it_is_heard():
+    wild = readings()[400:500]  # a minute of fibrillation, on each of ten days
+    days = [
+        Reading(r.subject, r.device, replace(r.record, t=r.record.t + day * 86_400_000))
+        for day in range(10)
+        for r in wild
+    ]
+    assert rhythms(play(Ward(Dsp(irregular_hold_s=120)), days)) == []
+    assert rhythms(play(Ward(Dsp(irregular_hold_s=15)), days)) != []
+
+
 def test_a_regular_heart_and_one_off_the_body_are_never_told():
     t, rr = np.arange(1, 1500) * 800, np.full(1499, 800.0)
     calm = [

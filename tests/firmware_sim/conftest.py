@@ -8,8 +8,8 @@ from bleak import BleakClient, BleakScanner
 from firmware_sim.service import simulation
 from gateway.bumble import BumbleClient, BumbleScanner, Central
 from tests import warp
-from vitals.config import Course, Sim, SimPerson, SimWearable
 from vitals.metrics import Metrics
+from vitals.simulation import Course, Sim, SimPerson, SimWearable
 
 BLEAK = {"bluez": {"adapter": "air"}}
 

@@ -13,7 +13,6 @@ from firmware_sim.oximeter import oximeter
 from firmware_sim.physiology import Heart, Person
 from firmware_sim.strap import LyingStrap
 from firmware_sim.thermometer import patch
-from vitals.config import Course, SimWearable
 from vitals.gatt import (
     blood_pressure,
     current_time,
@@ -30,6 +29,7 @@ from vitals.gatt.heart_rate import HeartRateMeasurement
 from vitals.gatt.numbers import Special
 from vitals.gatt.pulse_oximeter import Continuous, SpotCheck
 from vitals.gatt.record_access import CONTROL_POINT, RecordAccess
+from vitals.simulation import Course, SimWearable
 
 NOW = 1_800_000_000_000
 OFF = [Course(at_s=60, for_s=60, state="off_body")]

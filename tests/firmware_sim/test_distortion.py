@@ -9,7 +9,6 @@ from firmware_sim.heard import Heard
 from firmware_sim.physiology import Heart, Person, RecordedHeart
 from gateway.decode import Circumstance, decode
 from vitals.codes import Flag
-from vitals.config import SimFault
 from vitals.errors import MalformedData
 from vitals.gatt import (
     blood_pressure,
@@ -25,6 +24,7 @@ from vitals.gatt.health_thermometer import TemperatureMeasurement
 from vitals.gatt.heart_rate import HeartRateMeasurement
 from vitals.gatt.numbers import Special
 from vitals.gatt.pulse_oximeter import Continuous, SpotCheck
+from vitals.simulation import SimFault
 
 NOON = 1_800_000_000_000
 

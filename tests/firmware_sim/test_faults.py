@@ -4,8 +4,8 @@ from math import inf
 import pytest
 
 from firmware_sim.faults import KINDS, Faults, amount, parse
-from vitals.config import SimFault
 from vitals.errors import ConfigError
+from vitals.simulation import SimFault
 
 
 def fault(kind, **what):

@@ -5,11 +5,11 @@ from firmware_sim.firmware import Refused
 from firmware_sim.physiology import Heart, Person, RecordedHeart
 from firmware_sim.strap import Strap
 from firmware_sim.thermometer import Thermometer
-from vitals.config import Course
 from vitals.gatt import health_thermometer, heart_rate
 from vitals.gatt.blood_pressure import BloodPressureMeasurement
 from vitals.gatt.health_thermometer import TemperatureMeasurement
 from vitals.gatt.heart_rate import HeartRateMeasurement
+from vitals.simulation import Course
 
 OFF = [Course(at_s=10, for_s=10, state="off_body")]
 

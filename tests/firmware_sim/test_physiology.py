@@ -4,8 +4,8 @@ from itertools import pairwise
 import pytest
 
 from firmware_sim.physiology import Heart, Person, RecordedHeart, read_intervals
-from vitals.config import Course
 from vitals.errors import ConfigError
+from vitals.simulation import Course
 
 
 def episode(state, at_s=100, for_s=60):

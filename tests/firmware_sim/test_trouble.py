@@ -8,9 +8,9 @@ from bleak.exc import BleakError
 
 from firmware_sim.ledger import read
 from gateway.bumble import BumbleScanner
-from vitals.config import SimFault
 from vitals.gatt import battery, blood_pressure, health_thermometer, heart_rate
 from vitals.gatt.heart_rate import HeartRateMeasurement
+from vitals.simulation import SimFault
 
 
 @pytest.fixture

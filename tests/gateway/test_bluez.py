@@ -30,10 +30,10 @@ from gateway.roaming import Roaming
 from tests.conftest import background
 from vitals import DeviceStatus, Kind, broker, config, wire
 from vitals.clock import now
-from vitals.config import Sim, SimPerson, SimWearable
 from vitals.gatt import heart_rate
 from vitals.metrics import Metrics
 from vitals.mqtt import MqttBus
+from vitals.simulation import Sim, SimPerson, SimWearable
 
 DAEMON = shutil.which("dbus-daemon")
 MOSQUITTO = broker.find_mosquitto()

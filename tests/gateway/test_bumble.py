@@ -29,7 +29,6 @@ from firmware_sim.service import simulation
 from gateway.bumble import BumbleClient, BumbleScanner, Central
 from gateway.identity import resolvable
 from gateway.pairing import NotPaired, Pairing
-from vitals.config import Sim, SimPerson, SimWearable
 from vitals.gatt import (
     battery,
     blood_pressure,
@@ -39,6 +38,7 @@ from vitals.gatt import (
     uuid,
 )
 from vitals.metrics import Metrics
+from vitals.simulation import Sim, SimPerson, SimWearable
 
 ADAPTER = {"bluez": {"adapter": "air"}}
 SCAN = {"backend": BumbleScanner, **ADAPTER}

@@ -18,15 +18,7 @@ from tests.warp import run as warped
 from vitals import wire
 from vitals.bus import MemoryBus
 from vitals.codes import Flag
-from vitals.config import (
-    Course,
-    Gateway,
-    Sim,
-    SimFault,
-    SimPerson,
-    SimWearable,
-    Wearable,
-)
+from vitals.config import Gateway, Wearable
 from vitals.gatt import blood_pressure, glucose, health_thermometer, pulse_oximeter
 from vitals.gatt.blood_pressure import BloodPressureMeasurement
 from vitals.gatt.glucose import GlucoseMeasurement
@@ -36,6 +28,7 @@ from vitals.gatt.pulse_oximeter import SpotCheck
 from vitals.gatt.record_access import CONTROL_POINT
 from vitals.metrics import Metrics
 from vitals.model import Battery, Committed, DeviceStatus
+from vitals.simulation import Course, Sim, SimFault, SimPerson, SimWearable
 
 BEGIN = 1_800_000_000_000
 ADDRESS = "C0:00:00:00:02:01"

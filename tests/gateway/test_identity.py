@@ -22,8 +22,9 @@ from gateway.identity import Identities, _encrypt, _expand, resolvable
 from tests.warp import run as warped
 from vitals import wire
 from vitals.bus import MemoryBus
-from vitals.config import Gateway, Sim, SimPerson, SimWearable, Wearable
+from vitals.config import Gateway, Wearable
 from vitals.metrics import Metrics
+from vitals.simulation import Sim, SimPerson, SimWearable
 
 BEGIN = 1_800_000_000_000
 ADDRESS, OTHER = "C0:00:00:00:02:01", "C0:00:00:00:02:02"

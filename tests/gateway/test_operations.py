@@ -16,10 +16,10 @@ from paho.mqtt.client import CallbackAPIVersion, Client, MQTTv5
 from firmware_sim.service import simulation
 from vitals import DeviceStatus, GatewayStatus, broker, config, wire
 from vitals.clock import now
-from vitals.config import Sim, SimPerson, SimWearable
 from vitals.metrics import Metrics
 from vitals.model import GatewayCommand
 from vitals.mqtt import MqttBus
+from vitals.simulation import Sim, SimPerson, SimWearable
 from vitals.wire import Message
 
 MOSQUITTO = broker.find_mosquitto()

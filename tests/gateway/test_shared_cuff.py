@@ -20,9 +20,10 @@ from tests.conftest import background
 from tests.warp import run as warped
 from vitals import Kind, config, wire
 from vitals.bus import MemoryBus
-from vitals.config import Gateway, Sim, SimPerson, SimWearable, Wearable
+from vitals.config import Gateway, Wearable
 from vitals.metrics import Metrics
 from vitals.model import Answer, Assign, Assignments, CheckIn, DeviceStatus
+from vitals.simulation import Sim, SimPerson, SimWearable
 
 BEGIN = 1_800_000_000_000
 ADDRESS = "C0:00:00:00:02:01"

@@ -11,9 +11,9 @@ from firmware_sim.scenario import load
 from firmware_sim.service import simulation
 from tests import warp
 from vitals.bus import MemoryBus
-from vitals.config import SimFault
 from vitals.errors import ConfigError
 from vitals.metrics import Metrics
+from vitals.simulation import SimFault
 
 HANGS = 100.0, 160.0
 

@@ -12,7 +12,7 @@ from benchmarks import night
 from firmware_sim.scenario import Scenario
 from gateway.bumble.guard import GuardedDevice
 from tests import warp
-from vitals.config import Sim, SimFault, SimPerson, SimWearable
+from vitals.simulation import Sim, SimFault, SimPerson, SimWearable
 
 UNTIL_S, FOR_S = 240.0, 420.0
 REQUESTS = (  # all that the gateway asks, and what it hears unasked

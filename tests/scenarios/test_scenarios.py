@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from firmware_sim.faults import KINDS
 from firmware_sim.models import EVERY_S
 from firmware_sim.scenario import load, names, play
-from vitals.config import Course
 from vitals.errors import ConfigError
+from vitals.simulation import Course
 
 LONG_S = 20_000  # of life; takes seconds
 

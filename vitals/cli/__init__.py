@@ -5,33 +5,15 @@ Rooms are imported when their command runs, so that a gateway needs no numba and
 """
 
 import argparse
-from collections.abc import Callable
-from importlib import import_module
-from typing import Any, TypeAlias
 
 from vitals import __version__
-
-Parsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+from vitals.cli import looking_back
+from vitals.cli.parsing import Parser, Parsers
+from vitals.cli.parsing import config_file as _config
+from vitals.cli.parsing import data_folder as _data
+from vitals.cli.parsing import later as _later
 
 STAGES = ("sim", "gateway", "ingest", "dsp", "alerts", "portal")
-
-
-class Help(argparse.HelpFormatter):
-    """Help for 80 columns, however wide the terminal.
-
-    To ask it, argparse imports `shutil` and with it the compressors, whether help is
-    wanted or not: 0.5 MB of a gateway's memory.
-    """
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=78)
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser with our help; so are those of its commands."""
-
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's
-        super().__init__(formatter_class=Help, **options)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
         add(commands)
     for add in (_export, _import, _migrate, _backup, _restore):
         add(commands)
+    looking_back.add(commands)
     for add in (_check_in, _assign, _assignments):
         add(commands)
     return top
@@ -347,32 +330,3 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
-
-
-def _data(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("--data", metavar="DIR", help=what)
-    _config(command)
-
-
-def _config(command: "argparse._ActionsContainer") -> None:
-    command.add_argument(
-        "--config",
-        metavar="FILE",
-        default="vitals.toml",
-        help="default: vitals.toml; deploy/vitals.toml is the documented sample",
-    )
-
-
-def _later(module: str, function: str = "main") -> Callable[[argparse.Namespace], int]:
-    """Import a command's module when it runs."""
-
-    def command(chosen: argparse.Namespace) -> int:
-        found = getattr(import_module(f"vitals.cli.{module}"), function)
-        try:
-            return int(found(chosen) or 0)
-        except ImportError as error:
-            from vitals.cli.stages import missing
-
-            raise missing(error) from error
-
-    return command

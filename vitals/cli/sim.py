@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from vitals import ConfigError, config
 from vitals.cli.stages import until_told
 from vitals.clock import now
-from vitals.config import Sim, SimFault, SimWearable
 from vitals.metrics import Metrics
+from vitals.simulation import Sim, SimFault, SimWearable
 
 
 def main(chosen: argparse.Namespace) -> int:

@@ -5,14 +5,17 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct, field
 
 from vitals import Unavailable, VitalsError, config, sdnotify
+from vitals.cli import dry_run
 from vitals.clock import Clock, monotonic, now
+from vitals.heartbeat import beat, look_out
 from vitals.metrics import Metrics
 from vitals.mqtt import MqttBus
 
@@ -72,9 +75,10 @@ async def gateway(house: House) -> None:
     will = gateway.service.will(settings.name, house.clock)
     name = f"vitals-gateway-{settings.name}"
     async with MqttBus(house.config.mqtt, name, will) as bus:
-        await gateway.service.run(
+        work = gateway.service.run(
             bus, settings, house.data, house.metrics, house.clock, roll
         )
+        await beside(work, _look_out(house, bus, settings.name))
 
 
 async def ingest(house: House) -> None:
@@ -98,14 +102,11 @@ async def ingest(house: House) -> None:
         bus = await open_files.enter_async_context(
             MqttBus(house.config.mqtt, "vitals-ingest", room=INGEST_ROOM)
         )
-        group = await open_files.enter_async_context(asyncio.TaskGroup())
-        tending = group.create_task(ingest.upkeep.run(store, house.clock))
-        try:
-            await ingest.service.run(
-                bus, store, ledger, house.metrics, house.clock, pace(settings)
-            )
-        finally:
-            tending.cancel()
+        work = ingest.service.run(
+            bus, store, ledger, house.metrics, house.clock, pace(settings)
+        )
+        tending = ingest.upkeep.run(store, house.clock)
+        await beside(work, tending, beat(bus, "ingest", house.clock))
 
 
 async def dsp(house: House) -> None:
@@ -114,9 +115,11 @@ async def dsp(house: House) -> None:
     import dsp.service
 
     async with MqttBus(house.config.mqtt, "vitals-dsp") as bus:
-        await dsp.service.run(
+        work = dsp.service.run(
             bus, house.config.dsp, house.data, house.metrics, house.clock
         )
+        asked = dry_run.serve(bus, dry_run.place(house.path, house.data))
+        await beside(work, beat(bus, "dsp", house.clock), asked)
 
 
 async def alerts(house: House) -> None:
@@ -143,7 +146,7 @@ async def portal(house: House) -> None:
     history = open_history(house.config.store, house.data)
     sources = Sources(history, AlertHistory(house.data), people, notes)
     async with MqttBus(house.config.mqtt) as bus:
-        await portal.service.run(
+        work = portal.service.run(
             bus,
             house.config.portal,
             sources,
@@ -151,6 +154,26 @@ async def portal(house: House) -> None:
             house.clock,
             house.told_url,
         )
+        await beside(
+            work, beat(bus, "portal", house.clock), _look_out(house, bus, "portal")
+        )
+
+
+async def _look_out(house: House, bus: MqttBus, by: str) -> None:
+    """Watch the stages that run elsewhere."""
+    settings = house.config.watchdog
+    await look_out(bus, by, settings, house.metrics, house.clock)
+
+
+async def beside(work: Awaitable[None], *others: Coroutine[Any, Any, None]) -> None:
+    """Do some work, and others for as long as it lasts."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(other) for other in others]
+        try:
+            await work
+        finally:
+            for task in running:
+                task.cancel()
 
 
 STAGES: dict[str, Callable[[House], Awaitable[None]]] = {

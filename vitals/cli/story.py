@@ -3,21 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from vitals.config import (
-    Alerts,
-    Config,
-    Course,
-    Dsp,
-    Gateway,
-    Mqtt,
-    Portal,
-    Sim,
-    SimPerson,
-    SimWearable,
-    Store,
-    Wearable,
-)
+from vitals.config import Alerts, Config, Dsp, Gateway, Mqtt, Portal, Store, Wearable
 from vitals.model import Limit
+from vitals.simulation import Course, Sim, SimPerson, SimWearable
 
 # Seconds since the start of the simulation.  The story tells itself once.
 ANNA = (Course(at_s=8, for_s=22, state="racing"),)

@@ -44,6 +44,7 @@ def checks(settings: config.Config, path: Path, seconds: float) -> Iterator[Find
     moment, data = now(), Path(settings.data)
     yield ok("configuration", str(path))
     yield from machine.secrets(settings)
+    yield machine.watchdog(settings.watchdog)
     yield machine.data(data)
     yield machine.room(data)
     yield from machine.databases(data)

@@ -58,6 +58,7 @@ def secrets(settings: config.Config) -> Iterator[Finding]:
         "mqtt.key": mqtt.key,
         "store.authorization_file": store.authorization_file,
         "alerts.webhook_secret_file": alerts.webhook_secret_file,
+        "watchdog.url_file": settings.watchdog.url_file,
     }
     for place, worn in enumerate(settings.gateway.wearables):
         named[f"gateway.wearables[{place}].passkey_file"] = worn.passkey_file
@@ -66,6 +67,14 @@ def secrets(settings: config.Config) -> Iterator[Finding]:
     found = [one for one in told if one is not None]
     text = f"{len(used)} files" if used else "none configured"
     yield from found or [ok("secrets", text)]
+
+
+def watchdog(settings: config.Watchdog) -> Finding:
+    """Check that somebody is told when nobody can alert."""
+    if settings.url_file:
+        return ok("watchdog", f"watches {', '.join(settings.stages)}")
+    text = "nobody is told when the alert engine dies; set watchdog.url_file"
+    return warning("watchdog", text)
 
 
 def _secret(key: str, path: Path) -> Finding | None:

@@ -1,0 +1,119 @@
+"""`vitals report alerts`: what our own alerts cost the people whom they call."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from vitals import Instant, Metric
+from vitals.cli.export import place
+from vitals.clock import now
+
+if TYPE_CHECKING:
+    from alerts.burden import Burden, Share
+    from ingest.store import History
+
+DAY = 86_400_000  # ms
+HOUR = 3_600_000
+MEASURED = (
+    *(Metric.HEART_RATE, Metric.SYSTOLIC, Metric.BODY_TEMPERATURE),
+    *(Metric.OXYGEN_SATURATION, Metric.GLUCOSE),
+)
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Print the burden of the last days."""
+    from alerts.burden import report
+    from alerts.history import AlertHistory
+    from ingest.store import open_history
+
+    data, store = place(chosen)
+    end = now()
+    begin = Instant(int(end - chosen.days * DAY))
+    history, alerts = open_history(store, data), AlertHistory(data)
+    try:
+        days = patient_days(history, begin, end)
+        found = report(alerts.happenings(begin, end), begin, end, days)
+    finally:
+        history.close()
+        alerts.close()
+    print(msgspec.json.encode(found).decode() if chosen.json else table(found))
+    return 0
+
+
+def patient_days(history: "History", begin: Instant, end: Instant) -> int:
+    """Give on how many days a patient was measured, summed over patients."""
+    return sum(
+        len({t // DAY for t in _hours(history, subject, begin, end)})
+        for subject in history.subjects()
+    )
+
+
+def _hours(
+    history: "History", subject: str, begin: Instant, end: Instant
+) -> Iterator[int]:
+    """Give hours in which something was measured."""
+    most = (end - begin) // HOUR + 2
+    for metric in MEASURED:
+        for point in history.trend(subject, metric, begin, end, most):
+            yield point.t
+
+
+def table(found: "Burden") -> str:
+    """Lay the report out for a terminal."""
+    days = (found.end - found.begin) / DAY
+    published = found.published
+    head = (
+        f"alerts of {days:g} days, {found.patient_days:g} patient-days",
+        "",
+        f"{'':<28}{'alerts':>7} {'a day':>7} {'seen':>6} {'alone':>6} {'false':>6}"
+        f" {'seen after p50':>15} {'p95':>8}",
+    )
+    foot = (
+        "",
+        "a day: for each patient-day.  seen: acknowledged by a person.  alone: over"
+        " before anybody did anything.",
+        f"A published programme at home: {published['alerts']:.2f} alerts a"
+        f" patient-day, {published['for_people']:.2f} left for people"
+        " (JMIR Med Inform 2025, e66066).",
+    )
+    return "\n".join((*head, *_lines(found), *foot))
+
+
+def _lines(found: "Burden") -> Iterable[str]:
+    yield _line("calls people (high, medium)", found.calls)
+    yield _line("on the list (low)", found.listed)
+    for title, sorts in (("kind", found.by_kind), ("condition", found.by_condition)):
+        if sorts:
+            yield f"by {title}"
+        for name, share in sorts.items():
+            yield _line(f"  {name}", share)
+
+
+def _line(name: str, share: "Share") -> str:
+    rate = "-" if share.per_patient_day is None else f"{share.per_patient_day:.2f}"
+    p50, p95 = map(_duration, share.to_acknowledge_s or (None, None))
+    shares = (share.acknowledged, share.self_cleared, share.false)
+    seen, alone, false = map(_percent, shares)
+    return (
+        f"{name:<28}{share.alerts:>7} {rate:>7} {seen:>6} {alone:>6} {false:>6}"
+        f" {p50:>15} {p95:>8}"
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share * 100:.0f} %"
+
+
+def _duration(seconds: float | None) -> str:
+    """Say how long.
+
+    >>> _duration(42), _duration(600), _duration(9000), _duration(None)
+    ('42 s', '10 min', '2.5 h', '-')
+    """
+    if seconds is None:
+        return "-"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
