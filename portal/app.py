@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from portal import openapi, problems
 from portal.house import House
 from portal.pages import (
+    account,
     assets,
     clinician,
     common,
@@ -12,36 +13,39 @@ from portal.pages import (
     fleet,
     log_in,
     patient,
+    people,
     pressure,
     settings,
+    setup,
+    sharing,
 )
 from portal.pages import notes as note_pages
 from portal.routes import (
     alerts,
     events,
     gateways,
+    grants,
     health,
     limits,
     notes,
     patients,
+    sessions,
     token,
     trends,
 )
+from portal.routes import people as registry
 from portal.shield import Shield
+from portal.witness import Witness
 from vitals import __version__
 
-API = (token, patients, trends, notes, limits, alerts, gateways, events, health)
+API = (
+    token, sessions, patients, trends, notes, limits, alerts, grants, gateways, events,
+    registry, health,
+)  # fmt: skip
 PAGES = (
-    assets,
-    log_in,
-    settings,
-    patient,
-    pressure,
-    devices,
-    note_pages,
-    clinician,
-    fleet,
-)
+    assets, log_in, setup, settings, account, sharing, patient, pressure, devices,
+    note_pages, clinician, fleet, people,
+)  # fmt: skip
 
 
 def create_app(house: House) -> FastAPI:
@@ -59,6 +63,9 @@ def create_app(house: House) -> FastAPI:
         app.include_router(routes.router)
     for pages in PAGES:
         app.include_router(pages.router, include_in_schema=False)
+    app.add_middleware(
+        Witness, audit=house.people.audit, metrics=house.metrics, clock=house.clock
+    )
     app.add_middleware(Shield, metrics=house.metrics)
     problems.install(app, common.error_page)
     openapi.install(app)

@@ -5,6 +5,7 @@ A language is complete or it is not offered: a test compares the keys.
 
 from portal.chinese import CHINESE
 from portal.units import Units
+from portal.wording import WORDS
 from vitals.codes import Flag, Kind, Metric
 from vitals.model import Priority, State
 
@@ -145,15 +146,15 @@ ENGLISH = {
     "link.strong": "strong",
     "link.fair": "fair",
     "link.weak": "weak: bring it nearer to the gateway",
-    "whose": "Whose reading is this?",
-    "whose.lead": "A shared device has measured somebody, and nobody has said whom.",
-    "whose.mine": "Mine",
-    "whose.theirs": "Of this patient",
-    "whose.slot": "user {n}",
-    "whose.unsure": "its own time is not known",
-    "whose.done": "Done: the reading is assigned.",
-    "whose.sent": "Sent. The gateway has not answered yet; look again in a minute.",
-    "whose.refused": "The gateway will not do this: {why}",
+    "claims": "Whose reading is this?",
+    "claims.lead": "A shared device has measured somebody, and nobody has said whom.",
+    "claims.mine": "Mine",
+    "claims.theirs": "Of this patient",
+    "claims.slot": "user {n}",
+    "claims.unsure": "its own time is not known",
+    "claims.done": "Done: the reading is assigned.",
+    "claims.sent": "Sent. The gateway has not answered yet; look again in a minute.",
+    "claims.refused": "The gateway will not do this: {why}",
     "pressure": "Blood pressure",
     "pressure.short": "Pressure",
     "pressure.agreed": "What is agreed",
@@ -219,9 +220,6 @@ ENGLISH = {
     "error.401": "Please log in",
     "error.other": "That did not work",
     "error.home": "Go to the start page",
-    "admin": "Accounts",
-    "admin.lead": "Accounts are kept on the command line:"
-    " vitals user add, list, passwd.",
     "skip": "Skip to the content",
     # kinds and metrics
     Kind.HEART_RATE: "Heart rate",
@@ -311,8 +309,8 @@ ENGLISH = {
 }
 
 LANGUAGES: dict[str, dict[str, str]] = {
-    name: {str(key): text for key, text in words.items()}
-    for name, words in {"en": ENGLISH, "zh": CHINESE}.items()
+    "en": {str(k): v for k, v in ENGLISH.items()} | {k: v[0] for k, v in WORDS.items()},
+    "zh": {str(k): v for k, v in CHINESE.items()} | {k: v[1] for k, v in WORDS.items()},
 }
 
 PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low")

@@ -110,6 +110,7 @@ class PatientSummary(Struct, frozen=True, kw_only=True):
     latest: str | None  # time of the newest record
     open_alerts: int
     priority: str | None  # of the most urgent open alert
+    name: str | None = None  # as it is kept in the portal alone
 
 
 class AdherenceView(Struct, frozen=True, kw_only=True):
@@ -131,6 +132,7 @@ class PatientView(Struct, frozen=True, kw_only=True):
     devices: list[DeviceView]
     adherence: AdherenceView | None  # None: no schedule
     alerts: list[AlertView]
+    name: str | None = None  # as it is kept in the portal alone
 
 
 class PointView(Struct, frozen=True):
@@ -175,11 +177,12 @@ class LimitsView(Struct, frozen=True, kw_only=True):
 
 
 class Token(Struct, frozen=True, kw_only=True):
-    """An access token."""
+    """An access token, and what gives the next one."""
 
     access_token: str
     expires_in: int  # s
     token_type: str = "bearer"
+    refresh_token: str = ""  # once; the answer has another
 
 
 class PatientList(Struct, frozen=True):
@@ -227,6 +230,84 @@ class NoteList(Struct, frozen=True):
     next: str | None = None
 
 
+class SessionView(Struct, frozen=True, kw_only=True):
+    """One log-in of yours that is still open."""
+
+    id: str
+    began: str
+    expires: str
+    agent: str  # the program, by its own word
+    current: bool  # the one that asks
+
+
+class GrantView(Struct, frozen=True, kw_only=True):
+    """What a patient shares with somebody."""
+
+    id: str
+    subject: str
+    label: str
+    holder: str | None  # None: nobody has accepted yet
+    metrics: tuple[str, ...]  # wire names, and "alerts"
+    began: str
+    expires: str
+    revoked: str | None
+    link: str | None = None  # once, in the answer to the invitation
+
+
+class EntryView(Struct, frozen=True):
+    """One line of the audit log: who did what with whose data."""
+
+    t: str
+    who: str
+    role: str
+    deed: str
+    subject: str  # "": nobody's
+    what: str
+
+
+class PersonView(Struct, frozen=True):
+    """Somebody who may log in."""
+
+    name: str
+    role: str
+    subjects: list[str]
+
+
+class MadeView(Struct, frozen=True):
+    """A patient who was just made."""
+
+    subject: str
+    name: str
+
+
+class SessionList(Struct, frozen=True):
+    """A page of sessions."""
+
+    items: list[SessionView]
+    next: str | None = None
+
+
+class GrantList(Struct, frozen=True):
+    """A page of grants."""
+
+    items: list[GrantView]
+    next: str | None = None
+
+
+class EntryList(Struct, frozen=True):
+    """A page of the audit log."""
+
+    items: list[EntryView]
+    next: str | None = None
+
+
+class PersonList(Struct, frozen=True):
+    """A page of people."""
+
+    items: list[PersonView]
+    next: str | None = None
+
+
 class Health(Struct, frozen=True):
     """How we are."""
 
@@ -244,6 +325,7 @@ class ProblemDetails(Struct, frozen=True):
 
 
 NOUNS = (
+    EntryList, GrantList, GrantView, MadeView, PersonList, SessionList,
     AlertList, AlertView, GatewayList, Health, LimitsView, NoteList, NoteView,
     PatientList, PatientView, ProblemDetails, RecordList, Token, Trend,
 )  # fmt: skip

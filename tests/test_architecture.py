@@ -42,6 +42,7 @@ HOMES = {
     "fastapi": ("portal",),
     "starlette": ("portal",),
     "uvicorn": ("portal",),
+    "segno": ("portal.qr",),
     "jinja2": ("portal",),
     "pwdlib": ("portal", "vitals.broker"),
     "amqtt": ("vitals.broker",),

@@ -174,6 +174,7 @@ class Portal(Section, frozen=True):
 
     host: str = "127.0.0.1"
     port: Port = 8000
+    emergency: Annotated[str, Meta(max_length=300)] = ""  # whom to call; "": 120, 112…
 
 
 class Config(Section, frozen=True):

@@ -13,8 +13,11 @@ from portal.figures import Span, numbers, spark
 from portal.house import House, InHouse
 from portal.pages.common import Reader, Words, inside, page
 from portal.pages.patient import today
+from portal.pages.people import everybody
+from portal.pages.sharing import shared
 from portal.routes.alerts import Action, Id, colleague, command, find
 from portal.texts import Texts
+from portal.witness import looked
 from vitals.model import AlertCommand
 
 router = APIRouter()
@@ -38,11 +41,12 @@ async def first(
     """Show everybody what they came for."""
     if reader.role == "patient":
         return await today(request, house, reader, (span, texts))
+    if reader.role == "family":
+        return await shared(request, house, reader)
     if reader.role == "admin":
-        return page(request, "admin.html", reader)
-    return page(
-        request, "worklist.html", reader, **await _worklist(house, reader, texts)
-    )
+        return await everybody(request, house, reader)
+    shown = await _worklist(house, reader, texts)
+    return page(request, "worklist.html", reader, **shown)
 
 
 @router.post("/alerts/{id}/{action}")
@@ -71,6 +75,7 @@ async def decide(
 async def _worklist(house: House, reader: Person, texts: Texts) -> dict[str, Any]:
     """Gather open alerts, the most urgent first, and everybody's newest values."""
     subjects = sorted(visible(reader))
+    looked(reader, "read", subjects)
     open_alerts = house.board.open_alerts(subjects)
     sparks = await asyncio.gather(*(spark(house, a) for a in open_alerts[:SPARKS]))
     drawn = dict(zip((a.id for a in open_alerts), sparks, strict=False))

@@ -45,7 +45,7 @@ async def devices(
 ) -> Response:
     """Show the wearables of a patient."""
     check(reader, "read", subject)
-    words = texts.get(f"whose.{said}", "") if said in ("done", "sent") else ""
+    words = texts.get(f"claims.{said}", "") if said in ("done", "sent") else ""
     await house.latest(subject)  # so that the board knows whose devices are whose
     values = _values(house, subject, texts)
     values["may"] = may_claim(reader, subject)
@@ -72,7 +72,7 @@ async def mine(  # noqa: PLR0913
         raise Problem(409, "This reading does not wait any more.")
     answer = await claim(house, reader, subject, found)
     if answer != "sent" and not answer.ok:
-        raise Problem(409, texts("whose.refused", why=answer.text))
+        raise Problem(409, texts("claims.refused", why=answer.text))
     word = "sent" if answer == "sent" else "done"
     return RedirectResponse(f"/patients/{subject}/devices?said={word}", 303)
 

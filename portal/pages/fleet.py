@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from portal.authorisation import visible
 from portal.fleet import boxes
-from portal.house import InHouse, check_fleet
+from portal.house import InHouse, check_house
 from portal.pages.common import Reader, Words, page
 
 router = APIRouter()
@@ -15,6 +15,6 @@ async def fleet(
     request: Request, house: InHouse, reader: Reader, texts: Words
 ) -> Response:
     """Show how the gateways are."""
-    check_fleet(reader)
+    check_house(reader, "fleet")
     found = boxes(house.board, visible(reader), texts)
     return page(request, "fleet.html", reader, boxes=found)

@@ -88,6 +88,7 @@ async def trends(  # noqa: PLR0913
 async def today(request: Request, house: House, reader: Person, look: Look) -> Response:
     """Show a patient their own day."""
     subject = next(iter(reader.subjects))
+    check(reader, "read", subject)
     values = await _values(house, subject, look)
     there = local(house.clock(), zone(values["place"]))
     greeting = _greeting(there, look[1])

@@ -250,6 +250,14 @@ def place(tmp_path, accounts):
 
 
 @pytest.fixture
+def fresh_place(tmp_path):
+    """A place where nobody has an account yet."""
+    found = Place(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
 def new_place(tmp_path, accounts):
     """A place with the wall clock's time, for a real server."""
     shutil.copy(accounts, tmp_path)

@@ -192,7 +192,7 @@ def test_a_reading_arrives_live_in_the_readers_language_and_unit(new_place, stor
             await tab.size(*PHONE)
             await tab.log_in(url, "wang")
             await tab.js("document.querySelector('[name=language][value=zh]').click()")
-            await tab.until("document.documentElement.lang == 'zh-Hans'")
+            await tab.until("document.documentElement.lang == 'zh'")
             await tab.until("document.body.innerText.includes('心率')")
             assert await tab.js("location.pathname") == "/"
             number = "document.querySelector('[data-field=hr]').textContent"

@@ -35,6 +35,11 @@ EXTRAS = {  # whose import tells which extra is missing
 }
 
 
+def tell_set_up(address: str) -> None:
+    """Show the link of the first administrator: on the terminal or in the journal."""
+    print(f"no administrator yet: open {address} once, within a day", flush=True)
+
+
 class House(Struct):
     """What every stage of this process is given."""
 
@@ -42,6 +47,7 @@ class House(Struct):
     metrics: Metrics
     clock: Clock = now
     told_url: Callable[[str], None] = lambda url: log.info("the page is at %s", url)
+    told_set_up: Callable[[str], None] = tell_set_up
     path: Path | None = None  # of the configuration, to read it again
     reload: asyncio.Event = field(default_factory=asyncio.Event)  # SIGHUP came
     pulse: sdnotify.Pulse = field(default_factory=sdnotify.Pulse)
@@ -145,6 +151,13 @@ async def portal(house: House) -> None:
     notes = Notes(house.data / "notes.db")
     history = open_history(house.config.store, house.data)
     sources = Sources(history, AlertHistory(house.data), people, notes)
+    code = people.links.make("setup") if people.unattended() else ""
+
+    def ready(url: str) -> None:
+        house.told_url(url)
+        if code:
+            house.told_set_up(f"{url}/setup/{code}")
+
     async with MqttBus(house.config.mqtt) as bus:
         work = portal.service.run(
             bus,
@@ -152,7 +165,7 @@ async def portal(house: House) -> None:
             sources,
             house.metrics,
             house.clock,
-            house.told_url,
+            ready,
         )
         await beside(
             work, beat(bus, "portal", house.clock), _look_out(house, bus, "portal")
