@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.portal.test_browser import DESK, PHONE, browser
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+PATIENTS_PAGES = ("trends", "pressure", "notes", "devices")
 RACING, OFF_BODY = 24, 54  # seconds after the page is there
 
 
@@ -35,7 +36,7 @@ async def main():
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "data"
-        options = ("--port", "0", "--data", str(data), "--seconds", "75")
+        options = ("--port", "0", "--data", str(data), "--seconds", "100")
         demo = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "vitals", "demo", *options
         )
@@ -62,6 +63,15 @@ async def visit(tab, url, words):
     await shoot(tab, "worklist", DESK)
     await tab.log_in(url, "anna", words["anna"])
     await shoot(tab, "patient", PHONE, 1500)
+    for name in PATIENTS_PAGES:
+        await tab.go(f"{url}/patients/p-anna/{name}")
+        await shoot(tab, f"patient-{name}", PHONE, 1500)
+    await tab.js("document.querySelector('[name=language][value=zh]').click()")
+    await tab.until("document.documentElement.lang == 'zh'")
+    await tab.go(f"{url}/patients/p-anna/trends")
+    await shoot(tab, "patient-trends-zh", PHONE, 1500)
+    await tab.js("document.querySelector('[name=language][value=en]').click()")
+    await tab.until("document.documentElement.lang == 'en'")
     await tab.log_in(url, "dr-chen", words["dr-chen"])
     await tab.go(f"{url}/patients/p-ben")
     await shoot(tab, "one-patient", DESK)
