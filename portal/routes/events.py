@@ -49,7 +49,7 @@ async def _stream(
     log = house.board.events
     checked = house.clock()
     with log.follow(visible(caller), last_id, _shared(caller)) as follower:
-        # Who has seen no event yet can resume as well, unless they will be told `reset`.
+        # Who has seen no event yet can resume as well; not who will be told `reset`.
         here = f"id: {log.id(follower.number)}\n" if follower.number >= 0 else ""
         yield f"{here}retry: 2000\n: hello\n\n".encode()
         while not log.closed:
