@@ -4,6 +4,7 @@ Reads the ledger beside the process that writes it.
 """
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +25,7 @@ class Stream(Struct, frozen=True):
     given: int  # the highest number that came
     lost: int  # of these, how many never came
     gaps: tuple[Range, ...]  # the newest of them, from and to, both inclusive
+    subjects: tuple[str, ...]  # whose records bore the numbers that came
 
 
 def streams(data: Path) -> list[Stream]:
@@ -42,15 +44,30 @@ def streams(data: Path) -> list[Stream]:
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         ) as db:
             rows = db.execute("SELECT * FROM durable ORDER BY 1, 2, 3").fetchall()
+            subjects = _subjects(db)
     except sqlite3.Error as error:
         raise Unavailable(f"{path}: {error}") from error
     return [
-        _stream(gateway, device, Ranges((first, last) for *_, first, last in found))
-        for (gateway, device), found in groupby(rows, lambda row: (row[0], row[1]))
+        _stream(names, [row[2:] for row in found], tuple(subjects.get(names, ())))
+        for names, found in groupby(rows, lambda row: (row[0], row[1]))
     ]
 
 
-def _stream(gateway: str, device: str, durable: Ranges) -> Stream:
+def _subjects(db: sqlite3.Connection) -> dict[tuple[str, str], list[str]]:
+    """Give who has numbers, by gateway and device; an older ledger does not say."""
+    named = "SELECT 1 FROM sqlite_master WHERE name = 'wearer'"
+    if not db.execute(named).fetchone():
+        return {}
+    found: dict[tuple[str, str], list[str]] = {}
+    for gateway, device, subject in db.execute("SELECT * FROM wearer ORDER BY 1, 2, 3"):
+        found.setdefault((gateway, device), []).append(subject)
+    return found
+
+
+def _stream(
+    names: tuple[str, str], ranges: Iterable[Range], subjects: tuple[str, ...]
+) -> Stream:
+    durable = Ranges(ranges)
     lost = durable.highest - durable.size
     gaps = tuple(durable.gaps())[-GAPS:]
-    return Stream(gateway, device, durable.highest, lost, gaps)
+    return Stream(*names, durable.highest, lost, gaps, subjects)

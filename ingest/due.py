@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ingest.samples import LONGEST
 from ingest.trend import HOUR
-from vitals import Kind, Reading, Unavailable
+from vitals import HeartRate, Reading, Unavailable
+from vitals.model import KINDS
 
 Mark = tuple[str, str, int]
 """Subject, kind, and the hour's number since 1970."""
@@ -139,12 +140,14 @@ def marks(readings: Iterable[Reading]) -> set[Mark]:
 
     Intervals reach back: those of an hour's first minute may belong to the one before.
     """
+    # Thousands of records lie in a few minutes.
+    minutes = {(r.subject, type(r.record), r.record.t // LONGEST) for r in readings}
     found: set[Mark] = set()
-    for reading in readings:
-        subject, kind, t = reading.subject, reading.kind.value, reading.record.t
-        found.add((subject, kind, t // HOUR))
-        if kind == Kind.HEART_RATE and t % HOUR <= LONGEST and t >= HOUR:
-            found.add((subject, kind, t // HOUR - 1))
+    for subject, record, minute in minutes:
+        kind, hour = KINDS[record].value, minute * LONGEST // HOUR
+        found.add((subject, kind, hour))
+        if record is HeartRate and hour and minute * LONGEST % HOUR == 0:
+            found.add((subject, kind, hour - 1))
     return found
 
 

@@ -6,8 +6,9 @@ speak.
 """
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from urllib.parse import urlsplit
 from zlib import compress
 
@@ -26,6 +27,8 @@ from vitals import Instant, Reading, wire
 log = logging.getLogger(__name__)
 
 BATCH = 5000  # readings in one request
+FIRST = 1000  # in the first of many: the database does not wait for a whole batch
+POSTS = 2  # requests under way: it reads one while it writes the other
 ERRATA = "entered_in_error"  # measurement of what was withdrawn
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
@@ -42,16 +45,25 @@ class InfluxStore(InfluxHistory):
         self._rollups = Rollups(influx, due, self._send_rollups)
         self._write = _WriteApi(influx.client, SYNCHRONOUS)
         self._write.gzip = urlsplit(influx.settings.url).hostname not in LOOPBACK
-        self._poster = ThreadPoolExecutor(1, "influx")
+        self._poster = ThreadPoolExecutor(POSTS, "influx")
 
     def write(self, readings: Sequence[Reading]) -> Written:
         """Store readings; those that InfluxDB will not have are refused one by one.
 
-        While a batch is on its way the lines of the next are made.
+        While two batches are on their way the lines of the next are made.
         """
         refused: list[tuple[Reading, str]] = []
-        with self._due.noting(marks(readings)):
-            self._write_all(readings, refused)
+        under_way: deque[Future[None]] = deque()
+        try:
+            for batch in _batches(readings):
+                work = batch, [lines(reading) for reading in batch], refused
+                if len(under_way) == POSTS:
+                    under_way.popleft().result()
+                under_way.append(self._poster.submit(self._note_and_post, *work))
+        finally:
+            wait(under_way)
+        for one in under_way:
+            one.result()
         return Written(len(readings) - len(refused), 0, refused)
 
     def withdraw(self, readings: Sequence[Reading]) -> None:
@@ -79,19 +91,15 @@ class InfluxStore(InfluxHistory):
         self._due.close()
         super().close()
 
-    def _write_all(
-        self, readings: Sequence[Reading], refused: list[tuple[Reading, str]]
+    def _note_and_post(
+        self,
+        readings: Sequence[Reading],
+        encoded: Sequence[str],
+        refused: list[tuple[Reading, str]],
     ) -> None:
-        """Write readings in batches."""
-        under_way: Future[None] | None = None
-        for place in range(0, len(readings), BATCH):
-            batch = readings[place : place + BATCH]
-            encoded = [lines(reading) for reading in batch]
-            if under_way:
-                under_way.result()
-            under_way = self._poster.submit(self._post, batch, encoded, refused)
-        if under_way:
-            under_way.result()
+        """Note what has to be rolled again, then write a batch."""
+        with self._due.noting(marks(readings)):
+            self._post(readings, encoded, refused)
 
     def _post(
         self,
@@ -165,6 +173,14 @@ class InfluxStore(InfluxHistory):
             self._influx.call("POST", q=f'CREATE DATABASE "{name}"')
         except ApiException as error:
             log.warning("InfluxDB did not create %s: %s", name, reason(error))
+
+
+def _batches(readings: Sequence[Reading]) -> Iterator[Sequence[Reading]]:
+    """Cut readings into what one request takes each."""
+    begin, end = 0, FIRST if len(readings) > BATCH else BATCH
+    while begin < len(readings):
+        yield readings[begin:end]
+        begin, end = end, end + BATCH
 
 
 def _errata(one: Reading) -> Iterator[str]:

@@ -1,15 +1,16 @@
 """One InfluxDB: asked in InfluxQL by `/query`, which 1.x, 2.x and 3.x all have."""
 
 from collections.abc import Iterator
+from ssl import SSLCertVerificationError, create_default_context
 from typing import Any
 
 from influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from msgspec import DecodeError
 from msgspec.json import decode
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 
-from vitals import Unavailable
+from vitals import ConfigError, Unavailable
 from vitals.config import Store as Settings
 
 TIMEOUT_MS = 30_000
@@ -22,6 +23,8 @@ class Influx:
 
     def __init__(self, settings: Settings, authorization: str = "") -> None:
         self.settings = settings
+        if settings.ca:
+            _check(settings.ca)
         self.client = InfluxDBClient(
             settings.url,
             None,
@@ -81,7 +84,10 @@ class Influx:
     def away(self, error: Exception) -> Unavailable:
         """Say what is wrong with the server in one line that says what to do."""
         hint = ""
-        if isinstance(error, ApiException):
+        if distrust := _distrust(error):
+            error = Exception(f"its certificate is not to be trusted: {distrust}")
+            hint = "; check store.ca and store.url"
+        elif isinstance(error, ApiException):
             if error.status in (401, 403):
                 hint = "; check store.authorization_file"
             error = Exception(f"HTTP {error.status} {reason(error)}")
@@ -90,6 +96,22 @@ class Influx:
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
+
+
+def _check(ca: str) -> None:
+    """Refuse a file of certificates that cannot be used, before anybody is asked."""
+    try:
+        create_default_context(cafile=ca)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"store.ca: cannot use {ca}: {error}") from error
+
+
+def _distrust(error: Exception) -> str:
+    """Say why the server's certificate was refused, "" when it was not."""
+    cause = error.__context__ if isinstance(error, ApiException) else error
+    cause = getattr(cause, "reason", cause)  # of urllib3, when it has tried again
+    inner = cause.args[0] if isinstance(cause, SSLError) and cause.args else None
+    return inner.verify_message if isinstance(inner, SSLCertVerificationError) else ""
 
 
 def _rows(result: dict[str, Any]) -> Iterator[Row]:

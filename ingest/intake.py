@@ -169,15 +169,16 @@ class Intake:
         return notes
 
     def _tell(self, mail: Mail, letters: Sequence[tuple[Message, Letter]]) -> None:
-        """Count, and send the dead letters on their way."""
+        """Count, and send the dead letters on their way, as long as they are kept."""
+        now = self._clock()
         self._metrics.count("ingest_malformed_total", len(mail.letters))
         self._metrics.count("ingest_dead_total", len(letters))
         lost, given = self._ledger.tally()
         self._metrics.gauge("ingest_lost", lost)
         self._metrics.gauge("ingest_given", given)
         self.notices.add(
-            wire.dead(message, letter.reason, self._clock())
-            for message, letter in letters
+            wire.dead(Message(letter.topic, letter.payload), letter.reason, now)
+            for _, letter in letters
         )
 
     async def _insist(

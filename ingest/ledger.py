@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,10 @@ CREATE TABLE IF NOT EXISTS durable (
     last INTEGER NOT NULL,
     PRIMARY KEY (gateway, device, first)
 ) STRICT, WITHOUT ROWID"""
+SWALLOW = "DELETE FROM durable WHERE gateway = ? AND device = ? AND first = ?"
+EXTEND = """
+INSERT INTO durable VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET last = excluded.last"""
 WEARER = """
 CREATE TABLE IF NOT EXISTS wearer (  -- who has numbers; see ingest.wearers
     gateway TEXT NOT NULL,
@@ -190,18 +195,19 @@ class Ledger:
     def _grant(self, db: sqlite3.Connection, durable: Iterable[Numbered]) -> Promised:
         """Note the numbers that can be."""
         promised = Promised([], [])
-        for stream, claims in groupby(sorted(durable, key=_place), _stream):
+        for stream, claims in groupby(sorted(durable), _stream):
             ranges = self._streams.setdefault(stream, Ranges())
             wearers = self._wearers.setdefault(stream, Wearers())
             highest, granted = ranges.highest, list[int]()
             for claim in claims:
-                if not wearers.admits(claim.subject, claim.seq, highest):
+                known = claim.subject in wearers
+                if not known and not wearers.admits(claim.subject, claim.seq, highest):
                     promised.disputed.append(claim)
                     continue
                 granted.append(claim.seq)
                 promised.granted.append(claim)
                 highest = max(highest, claim.seq)
-                if wearers.add(claim.subject):
+                if not known and wearers.add(claim.subject):
                     row = *stream, claim.subject
                     db.execute("INSERT OR IGNORE INTO wearer VALUES (?, ?, ?)", row)
             for first, last in runs(granted):
@@ -215,11 +221,9 @@ class Ledger:
         old, new = self._note(stream, first, last)
         if old == [new]:
             return
-        db.executemany(
-            "DELETE FROM durable WHERE gateway = ? AND device = ? AND first = ?",
-            [(*stream, first) for first, _ in old],
-        )
-        db.execute("INSERT INTO durable VALUES (?, ?, ?, ?)", (*stream, *new))
+        if swallowed := [(*stream, begin) for begin, _ in old if begin != new[0]]:
+            db.executemany(SWALLOW, swallowed)
+        db.execute(EXTEND, (*stream, *new))
 
     def _open(self) -> sqlite3.Connection:
         """Open the file and read what it says, or go on with it."""
@@ -306,11 +310,4 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _place(claim: Numbered) -> tuple[str, str, int]:
-    """Give where a claim stands in its stream."""
-    return claim.gateway, claim.device, claim.seq
-
-
-def _stream(claim: Numbered) -> Stream:
-    """Give the stream of a claim."""
-    return claim.gateway, claim.device
+_stream = itemgetter(0, 1)  # of a claim

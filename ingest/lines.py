@@ -20,7 +20,7 @@ from msgspec.json import decode
 
 from ingest.samples import METRICS, intervals, lacks, trusted
 from vitals import Flag, Kind, Metric, Reading, Record, wire
-from vitals.model import RECORDS
+from vitals.model import RECORDS, HeartRate
 
 MILLISECOND = 1_000_000  # ns
 INTERVALS = "rr_interval"  # measurement of the intervals; their field is `value`
@@ -41,6 +41,8 @@ def lines(reading: Reading) -> str:
     digits below a millisecond are the record's own.
     """
     record = reading.record
+    if isinstance(record, HeartRate) and (usual := _usual(reading, record)):
+        return usual
     own = _own(record)
     tags = _tags(reading.subject, reading.device)
     ok = f"ok={1 if not record.q or trusted(record.q) else 0}i"
@@ -126,6 +128,45 @@ class _Shape(NamedTuple):
 def _tags(subject: str, device: str) -> str:
     """Give what stands between a measurement and its fields."""
     return f",subject={tag(subject)},device={tag(device)} "
+
+
+def _usual(reading: Reading, record: HeartRate) -> str:
+    """Give the lines of a record if it is as nearly all are, else "".
+
+    A good heart rate with a number and intervals is said as `lines` would say it, in
+    less than half the time.
+    """
+    gateway, seq, received, hr = record.gateway, record.seq, record.received, record.hr
+    if gateway is None or seq is None or received is None or hr is None or record.q:
+        return ""
+    rr, t = record.rr, record.t
+    if not rr or record.device_t is not None or record.energy is not None:
+        return ""
+    start, middle, interval, number = _frame(
+        reading.subject, reading.device, gateway, record.link
+    )
+    texts, own = [*map(repr, rr)], seq + number
+    line = (
+        f"{start}{seq}i,received={received}{middle}{hr!r},q=0i,ok=1i,"
+        f'rr="{",".join(texts)}" {t * MILLISECOND + own % MILLISECOND}'
+    )
+    own *= STRIDE
+    for end, value in intervals(t, rr):
+        line += f"{interval}{value!r},ok=1i {end * MILLISECOND + own % MILLISECOND}"
+        own += 1
+    return line
+
+
+@lru_cache(16384)
+def _frame(
+    subject: str, device: str, gateway: str, link: str | None
+) -> tuple[str, str, str, int]:
+    """Give what stands between the numbers of a stream, and its gateway's number."""
+    tags = _tags(subject, device)
+    middle = "i,hr=" if link is None else f'i,link="{link}",hr='
+    interval = f"\n{INTERVALS}{tags}value="
+    start = f'{Kind.HEART_RATE}{tags}gateway="{gateway}",seq='
+    return start, middle, interval, _number(gateway)
 
 
 def _own(record: Record) -> int:

@@ -1,7 +1,7 @@
 """The numbers that a record adds to its subject's trends, each at its own time."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, cast
 
 from msgspec.structs import fields
 
@@ -45,6 +45,9 @@ _REQUIRED = {
     kind: frozenset(field.name for field in fields(record) if field.required)
     for kind, record in RECORDS.items()
 }
+
+# `Instant` itself is a call that does nothing: noticeable, so often.
+_instant = cast(Callable[[float], Instant], int)
 
 
 class Sample(NamedTuple):
@@ -98,9 +101,11 @@ def intervals(t: int, rr: tuple[float, ...]) -> list[tuple[Instant, float]]:
     >>> intervals(10_000, (800.0, 900.5))
     [(10000, 900.5), (9099, 800.0)]
     """
+    if len(rr) == 1:
+        return [(_instant(t), rr[0])]
     ended, earliest, found = float(t), max(t - LONGEST, 0), []
     for value in reversed(rr):
-        found.append((Instant(int(ended)), value))
+        found.append((_instant(ended), value))
         ended -= value
         if not earliest <= ended <= t:
             ended = max(min(ended, t), earliest)

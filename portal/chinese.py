@@ -65,6 +65,8 @@ CHINESE: dict[str, str] = {
     "fleet.lost": "丢失 {n} 条读数",
     "fleet.ahead": "时钟快 {time}",
     "fleet.behind": "时钟慢 {time}",
+    "fleet.complete": "丢失",
+    "fleet.complete.of": "{lost} / {given}",
     "fleet.count.queued": "排队",
     "fleet.count.waiting": "未指定归属",
     "fleet.count.dropped": "丢弃",

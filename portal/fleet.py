@@ -1,13 +1,14 @@
 """Gateways and their wearables in words: what works, what waits, what was lost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ingest.completeness import Stream
 from portal.ages import lasting
 from portal.board import Board
 from portal.cards import title
 from portal.texts import Texts
-from portal.views import dropped
+from portal.views import CompletenessView, dropped, of_streams
 from vitals.model import Alert, DeviceStatus, GatewayStatus
 
 SECOND_MS = 1000  # a clock that is ahead by less is right
@@ -32,10 +33,13 @@ class Box:
     status: GatewayStatus
     heard: bool  # online, and has reported lately
     notes: tuple[str, ...]
+    complete: CompletenessView | None  # None: not known
     worn: tuple[Worn, ...]
 
 
-def boxes(board: Board, subjects: frozenset[str], texts: Texts) -> list[Box]:
+def boxes(
+    board: Board, subjects: frozenset[str], streams: Sequence[Stream], texts: Texts
+) -> list[Box]:
     """Put the gateways into words, those in trouble first."""
     alerts = board.open_alerts(subjects)
     found = [
@@ -44,6 +48,7 @@ def boxes(board: Board, subjects: frozenset[str], texts: Texts) -> list[Box]:
             status=status,
             heard=board.heard(name),
             notes=tuple(note for note in (status.disk, status.problem) if note),
+            complete=of_streams(s for s in streams if s.gateway == name),
             worn=tuple(
                 _worn(*one, alerts, texts) for one in board.worn(name, subjects)
             ),

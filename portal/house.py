@@ -1,6 +1,8 @@
 """What the routes are given, and how they learn who is asking."""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,12 +20,16 @@ from portal.sharing import Scope
 from portal.witness import looked
 from vitals.bus import Bus
 from vitals.clock import Clock
+from vitals.errors import Unavailable
 from vitals.metrics import Metrics
 from vitals.model import Alert, Instant, Reading
 
 if TYPE_CHECKING:
     from alerts.history import AlertHistory
+    from ingest.completeness import Stream
     from ingest.store import History
+
+log = logging.getLogger(__name__)
 
 COOKIE = "vitals_session"
 BEARER = OAuth2PasswordBearer("/api/v1/token", auto_error=False)
@@ -31,12 +37,13 @@ BEARER = OAuth2PasswordBearer("/api/v1/token", auto_error=False)
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the portal reads; all four block and are called in a thread."""
+    """What the portal reads; all of it blocks and is called in a thread."""
 
     history: "History"
     alerts: "AlertHistory"
     people: People
     notes: Notes
+    streams: "Callable[[], list[Stream]]" = list  # of numbers that gateways gave
 
 
 class House:
@@ -48,6 +55,7 @@ class House:
         self.bus, self.board, self.metrics, self.clock = bus, board, metrics, clock
         self.history, self.alerts = sources.history, sources.alerts
         self.people, self.notes = sources.people, sources.notes
+        self._streams = sources.streams
         self.logins = Queue()
         self.emergency = ""  # whom to call, in the operator's words; "": the usual
         self.admitting = asyncio.Lock()  # one new name after the other
@@ -75,6 +83,14 @@ class House:
         if found := self.board.alert(name):
             return found
         return await asyncio.to_thread(self.alerts.alert, name)
+
+    async def streams(self) -> "list[Stream]":
+        """Give what of each stream of records is there; nothing when nobody can say."""
+        try:
+            return await asyncio.to_thread(self._streams)
+        except Unavailable as error:
+            log.warning("cannot tell what is lost: %s", error)
+            return []
 
     async def authenticate(self, name: str, password: str, host: str = "") -> Person:
         """Give who logs in from a client's address.

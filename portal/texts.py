@@ -73,6 +73,8 @@ ENGLISH = {
     "fleet.lost": "{n} readings lost",
     "fleet.ahead": "clock {time} ahead",
     "fleet.behind": "clock {time} behind",
+    "fleet.complete": "lost",
+    "fleet.complete.of": "{lost} of {given}",
     "fleet.count.queued": "queued",
     "fleet.count.waiting": "unassigned",
     "fleet.count.dropped": "dropped",

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from ingest.completeness import Stream
 from ingest.store import Point
 from portal.notes import Note
 from portal.people import Change
@@ -85,6 +86,13 @@ class DeviceView(Struct, frozen=True, kw_only=True):
     clock_ahead_ms: int | None  # of the gateway's; None: it shows none
 
 
+class CompletenessView(Struct, frozen=True, kw_only=True):
+    """Lost 0 of n: the numbers that records were given, and those that never came."""
+
+    lost: int
+    given: int
+
+
 class GatewayView(Struct, frozen=True, kw_only=True):
     """A gateway's last word on itself, and those of its wearables that you may see."""
 
@@ -100,6 +108,7 @@ class GatewayView(Struct, frozen=True, kw_only=True):
     disk: str  # what keeps it from storing; "" nothing
     problem: str  # what keeps its radio from hearing anybody; "" nothing
     adapter_resets: int
+    completeness: CompletenessView | None  # None: nothing of it came, or not known here
     devices: list[DeviceView]
 
 
@@ -131,6 +140,7 @@ class PatientView(Struct, frozen=True, kw_only=True):
     latest: list[RecordView]
     devices: list[DeviceView]
     adherence: AdherenceView | None  # None: no schedule
+    completeness: CompletenessView | None  # of the devices that measured them
     alerts: list[AlertView]
     name: str | None = None  # as it is kept in the portal alone
 
@@ -411,15 +421,28 @@ def dropped(status: DeviceStatus) -> int:
     return sum(last - first + 1 for first, last in status.dropped)
 
 
+def of_streams(streams: Iterable[Stream]) -> CompletenessView | None:
+    """Show how much of some streams is there."""
+    counts = [(stream.lost, stream.given) for stream in streams]
+    lost, given = (sum(column) for column in zip((0, 0), *counts, strict=True))
+    return CompletenessView(lost=lost, given=given) if given else None
+
+
 def of_gateway(
-    name: str, status: GatewayStatus, worn: Iterable[tuple[str, str, DeviceStatus]]
+    name: str,
+    status: GatewayStatus,
+    worn: Iterable[tuple[str, str, DeviceStatus]],
+    streams: Iterable[Stream],
 ) -> GatewayView:
     """Show one gateway with some of its wearables."""
     shown = GatewayView.__struct_fields__
     fields = {k: v for k, v in msgspec.structs.asdict(status).items() if k in shown}
     fields |= {"t": rfc3339(status.t), "since": when(status.since)}
     return GatewayView(
-        gateway=name, devices=[of_device(*one) for one in worn], **fields
+        gateway=name,
+        completeness=of_streams(s for s in streams if s.gateway == name),
+        devices=[of_device(*one) for one in worn],
+        **fields,
     )
 
 

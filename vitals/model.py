@@ -27,7 +27,7 @@ Bound = Annotated[float, Meta(ge=-1e6, le=1e6)]  # a limit that a value can pass
 Time = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]  # until the year 2100
 
 
-class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What one wearable said once, whole; its payload on the wire.
 
     `received`, `gateway` and `seq` are None in a record that did not come through one
@@ -98,7 +98,7 @@ RECORDS: dict[Kind, type[Record]] = {
 KINDS = {record: kind for kind, record in RECORDS.items()}
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, gc=False):
     """A record and whose it is: what a record's topic and payload say together."""
 
     subject: str  # pseudonym; never a name

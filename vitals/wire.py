@@ -84,7 +84,7 @@ _DECODERS: dict[type, Decoder[Any]] = {noun: Decoder(noun) for noun in _NOUNS}
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """One MQTT application message."""
 
     topic: str

@@ -16,5 +16,5 @@ async def fleet(
 ) -> Response:
     """Show how the gateways are."""
     check_house(reader, "fleet")
-    found = boxes(house.board, visible(reader), texts)
+    found = boxes(house.board, visible(reader), await house.streams(), texts)
     return page(request, "fleet.html", reader, boxes=found)

@@ -61,6 +61,7 @@ GATEWAYS = {
             "disk": "",
             "problem": "",
             "adapter_resets": 0,
+            "completeness": {"lost": 0, "given": 86400},
             "devices": [DEVICE],
         }
     ],
@@ -71,6 +72,7 @@ PATIENT = {
     "latest": [RECORD],
     "devices": [DEVICE],
     "adherence": None,
+    "completeness": {"lost": 0, "given": 86400},
     "alerts": [ALERT],
 }
 PATIENTS = {

@@ -19,8 +19,9 @@ async def gateways(
     check_house(caller, "fleet")
     board, subjects = house.board, visible(caller)
     found = [g for g in sorted(board.gateways) if cursor is None or g > cursor]
+    streams = await house.streams()
     items = [
-        of_gateway(name, board.gateways[name], board.worn(name, subjects))
+        of_gateway(name, board.gateways[name], board.worn(name, subjects), streams)
         for name in found[:limit]
     ]
     return answer(GatewayList(items, found[limit - 1] if len(found) > limit else None))

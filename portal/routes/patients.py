@@ -17,6 +17,7 @@ from portal.views import (
     of_alert,
     of_device,
     of_reading,
+    of_streams,
     when,
 )
 from portal.witness import looked
@@ -44,12 +45,14 @@ async def patient(house: InHouse, caller: Caller, subject: Subject) -> Response:
     readings = let_through(await house.latest(subject), seen)
     devices = house.board.devices(subject) if seen is None else {}
     alerts = house.board.open_alerts([subject]) if shows(seen, ALERTS) else []
+    theirs = [s for s in await house.streams() if subject in s.subjects]
     view = PatientView(
         subject=subject,
         name=house.people.names.of(subject) or None,
         latest=[of_reading(reading) for reading in readings],
         devices=[of_device(subject, *item) for item in devices.items()],
         adherence=await _adherence(house, subject) if seen is None else None,
+        completeness=of_streams(theirs) if seen is None else None,
         alerts=[of_alert(alert) for alert in alerts],
     )
     return answer(view)

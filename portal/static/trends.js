@@ -139,7 +139,8 @@ function sticks(u) {
   const [times, , top] = u.data;
   const foot = u.data[5];
   u.ctx.strokeStyle = paint("accent");
-  u.ctx.lineWidth = 5 * devicePixelRatio;
+  const seen = times.filter((t, n) => top[n] != null && t >= u.scales.x.min && t <= u.scales.x.max).length;
+  u.ctx.lineWidth = Math.max(devicePixelRatio, Math.min(5 * devicePixelRatio, (u.bbox.width / seen) * 0.5));
   u.ctx.lineCap = "round";
   times.forEach((t, n) => {
     if (top[n] == null || foot[n] == null || t < u.scales.x.min || t > u.scales.x.max) return;
@@ -210,7 +211,7 @@ function make(figure) {
     {
       width: room.clientWidth,
       height: HEIGHT,
-      padding: [14, 8, 0, 0],
+      padding: [14, 28, 0, 0],
       tzDate: wall,
       legend: { show: false },
       cursor: { sync: { key: "trends" }, drag: { x: true, y: false, setScale: false }, points: { size: 9 } },

@@ -195,3 +195,25 @@ def test_intervals_reach_into_the_hour_before(beat, noon):
     hours = {hour for *_, hour in marks([beat(1, t=noon + 30_000)])}
     assert hours == {noon // HOUR, noon // HOUR - 1}
     assert len(marks([beat(1, t=noon + 300_000)])) == 1
+
+
+@pytest.mark.slow
+def test_a_years_trend_is_read_from_the_rollups_alone(opened, beat, noon):
+    store, begin = opened(), noon // DAY * DAY
+    year = begin, begin + 365 * DAY
+    store.write(
+        [beat(n, t=begin + n * 6 * HOUR, hr=60.0 + n % 50) for n in range(1, 4 * 364)]
+    )
+    while store.tend(CENTURY):
+        pass
+    asked = "p-1", Metric.HEART_RATE, *year, 400
+    before = store.trend(*asked)
+    assert (len(before), sum(point.n for point in before)) == (364, 4 * 364 - 1)
+    store._influx.call(
+        "POST", db=store._influx.settings.database, q='DROP MEASUREMENT "heart_rate"'
+    )
+    assert store.count() == 0
+    assert store.trend(*asked) == before
+    # The control: buckets of 15 s are in no rung, and so are gone with the records.
+    quarter = begin + 6 * HOUR
+    assert not store.trend("p-1", Metric.HEART_RATE, quarter, quarter + HOUR, 240)

@@ -5,6 +5,7 @@ import contextlib
 import math
 import random
 import shutil
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 
 from alerts import service as alert_engine
 from alerts.history import AlertHistory
+from ingest.completeness import streams
 from ingest.sqlite import SqliteStore
 from portal.app import create_app
 from portal.board import Board, follow
@@ -129,7 +131,8 @@ class Place:
         self.history = AlertHistory(folder)
         self.notes = Notes(folder / "notes.db")
         self.board = Board(EventLog(self.clock()), self.clock)
-        self.sources = Sources(self.store, self.history, self.people, self.notes)
+        told = partial(streams, folder)
+        self.sources = Sources(self.store, self.history, self.people, self.notes, told)
         self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
         self.app = create_app(self.house)
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ingest.ledger import open_ledger
 from vitals import wire
 from vitals.model import DeviceStatus, GatewayStatus
 from vitals.wire import Message
@@ -90,6 +91,57 @@ def test_a22_many_gateways_come_in_pages(place, story):
         rest = await ask(place, story, address, gateways=3)
         assert [g["gateway"] for g in rest.json()["items"]] == ["gw-3"]
         assert rest.json()["next"] is None
+
+    run(place, scene)
+
+
+@pytest.fixture
+def ledger(place):
+    found = open_ledger(place.folder)
+    yield found
+    found.close()
+
+
+def test_lost_0_of_n_is_told_of_each_gateway(place, story, ledger):
+    ledger.add("gw-1", "strap-1", range(1, 1001), "p-1")
+    ledger.add("gw-1", "strap-2", range(1, 501), "p-2")
+    ledger.add("gw-2", "cuff-1", [1, 2, 5], "p-1")
+
+    async def scene():
+        for name in ("gw-1", "gw-2", "gw-3"):
+            await say_gateway(place, name)
+        answer = await ask(place, story, "/api/v1/gateways", gateways=3)
+        told = [box["completeness"] for box in answer.json()["items"]]
+        assert told == [{"lost": 0, "given": 1500}, {"lost": 2, "given": 5}, None]
+        page = (await ask(place, story, "/fleet", gateways=3)).text
+        assert "<dd>0 of 1,500</dd>" in page
+        assert '<dd class="warn">2 of 5</dd>' in page
+
+    run(place, scene)
+
+
+def test_lost_0_of_n_is_told_of_each_patient(place, ledger):
+    ledger.add("gw-1", "strap-1", range(1, 1001), "p-1")
+    ledger.add("gw-1", "strap-2", [7], "p-2")  # not theirs
+
+    async def scene():
+        async with place.client("wang") as client:
+            answer = await client.get("/api/v1/patients/p-1")
+            assert answer.json()["completeness"] == {"lost": 0, "given": 1000}
+            ledger.add("gw-1", "cuff-1", [1, 4], "p-1")
+            answer = await client.get("/api/v1/patients/p-1")
+            assert answer.json()["completeness"] == {"lost": 2, "given": 1004}
+
+    run(place, scene)
+
+
+def test_a_ledger_that_nobody_can_read_takes_no_page_away(place, story):
+    (place.folder / "ledger.db").write_bytes(b"not a database" * 100)
+
+    async def scene():
+        await say_gateway(place)
+        answer = await ask(place, story, "/api/v1/gateways")
+        assert answer.json()["items"][0]["completeness"] is None
 
     run(place, scene)
 

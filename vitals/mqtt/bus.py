@@ -10,7 +10,9 @@ import asyncio
 import logging
 import secrets
 from collections import deque
+from collections.abc import Iterable
 from functools import lru_cache, partial
+from itertools import groupby
 from math import inf
 from types import TracebackType
 from typing import Any, Self
@@ -135,8 +137,7 @@ class MqttBus:
         if self.online.is_set():
             self._ask_for(filters)
         strays, self._strays = self._strays, deque()
-        for stray in strays:
-            self._deliver(stray)
+        self._deliver(strays)
         return inbox
 
     def unsubscribe(self, inbox: Inbox) -> None:
@@ -344,26 +345,30 @@ class MqttBus:
         self._waking = False  # before draining: a message that comes now wakes us again
         while self._arrivals:
             connection, found = self._arrivals.popleft()
-            for one in found:
-                ack = partial(self._ack, connection, one.mid) if one.qos else _nothing
-                noun = Message(one.topic, one.payload, one.retain)
-                self._deliver(Delivery(noun, ack))
+            self._deliver(self._delivery(connection, one) for one in found)
+
+    def _delivery(self, connection: int, one: Publish) -> Delivery:
+        ack = partial(self._ack, connection, one.mid) if one.qos else _nothing
+        return Delivery(Message(one.topic, one.payload, one.retain), ack)
 
     def _full(self) -> bool:
         """Tell whether too much waits, in paho's thread."""
         return sum(inbox.octets for inbox, _ in self._inboxes) > self._room
 
-    def _deliver(self, delivery: Delivery) -> None:
-        topic = delivery.message.topic
-        # A topic as long as this is a stranger's: not worth remembering.
-        inbox = (self._route if len(topic) < LONGEST else self._find_inbox)(topic)
-        if inbox is not None:
-            inbox.put([delivery])
-            return
-        # A lasting session speaks before its stage has subscribed; what nobody wants
-        # any more is let go in time, or it would fill the broker's window.
-        self._strays.append(delivery)
-        self._loop.call_later(STRAY_S, self._let_go, delivery)
+    def _inbox_of(self, delivery: Delivery) -> Inbox | None:
+        topic = delivery.message.topic  # a very long one is not worth remembering
+        return (self._route if len(topic) < LONGEST else self._find_inbox)(topic)
+
+    def _deliver(self, deliveries: Iterable[Delivery]) -> None:
+        for inbox, several in groupby(deliveries, self._inbox_of):
+            if inbox is not None:
+                inbox.put(several)
+                continue
+            # A lasting session speaks before its stage has subscribed; what nobody
+            # wants any more is let go in time, or it would fill the broker's window.
+            for stray in several:
+                self._strays.append(stray)
+                self._loop.call_later(STRAY_S, self._let_go, stray)
 
     def _let_go(self, stray: Delivery) -> None:
         if stray in self._strays:
