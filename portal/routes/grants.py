@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body, Path, Response
 from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 
+from portal.account_views import EntryList, EntryView, GrantList, GrantView
 from portal.administration import note
 from portal.grants import GRANTABLE, LONGEST_DAYS, Grant
 from portal.house import Caller, InHouse, check
@@ -14,7 +15,7 @@ from portal.problems import Invalid, Problem
 from portal.routes.answers import Cursor, Limit, Subject, answer, fails, says
 from portal.routes.examples import ENTRY, GRANT, INVITATION
 from portal.times import rfc3339
-from portal.views import EntryList, EntryView, GrantList, GrantView, when
+from portal.views import when
 from vitals.errors import ConfigError
 
 router = APIRouter(prefix="/api/v1", tags=["sharing"])

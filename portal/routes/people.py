@@ -7,12 +7,12 @@ from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from portal import administration
+from portal.account_views import EntryList, MadeView, PersonList, PersonView
 from portal.house import Caller, InHouse, check_house
 from portal.problems import Invalid
 from portal.routes.answers import Cursor, Limit, answer, fails, says
 from portal.routes.examples import ENTRY, MADE, PERSON
 from portal.routes.grants import lines
-from portal.views import EntryList, MadeView, PersonList, PersonView
 from vitals.errors import ConfigError
 
 router = APIRouter(prefix="/api/v1", tags=["people"])

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
+from portal.account_views import SessionList, SessionView
 from portal.house import BEARER, Caller, InHouse, token_of
 from portal.problems import Problem
 from portal.routes.answers import answer, fails, says
 from portal.routes.examples import SESSION
 from portal.times import rfc3339
-from portal.views import SessionList, SessionView
 
 router = APIRouter(prefix="/api/v1/sessions", tags=["log in"])
 
