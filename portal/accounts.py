@@ -99,6 +99,25 @@ class Accounts:
                 db.execute("DELETE FROM assignments WHERE name=?", [name])
                 _assign(db, name, everybody)
 
+    def vouch(self, issuer: str, sub: str, name: str, role: str) -> None:
+        """Let in whom a provider vouches for, with the role that it gives today.
+
+        Raises
+        ------
+        ConfigError
+            The name is somebody else's here, or the provider calls them else now.
+        """
+        query = "SELECT name FROM identities WHERE issuer=? AND sub=?"
+        with self._database.writing() as db:
+            row = db.execute(query, (issuer, sub)).fetchone()
+            if row is None:
+                self.add(name, None, role)
+                db.execute("INSERT INTO identities VALUES (?,?,?)", (issuer, sub, name))
+            elif row[0] != name:
+                raise ConfigError(f"the provider calls {row[0]} {name} now")
+            else:
+                self.change_role(name, role)
+
     def assign(self, name: str, subjects: Iterable[str]) -> None:
         """Let a carer see these patients too."""
         everybody = [checked_subject(subject) for subject in subjects]
@@ -136,17 +155,6 @@ class Accounts:
         query = "SELECT DISTINCT subject FROM assignments ORDER BY subject"
         with self._database.reading() as db:
             return [subject for (subject,) in db.execute(query)]
-
-    def forget(self, subject: str) -> None:
-        """Forget a patient: their account, their team, whom they shared with."""
-        own = (
-            "DELETE FROM users WHERE role='patient' AND name IN"
-            " (SELECT name FROM assignments WHERE subject=?)"
-        )
-        with self._database.writing() as db:
-            db.execute(own, [subject])
-            for table in ("assignments", "grants"):
-                db.execute(f"DELETE FROM {table} WHERE subject=?", [subject])
 
     # -- logging in ----------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from portal.pages import (
     common,
     devices,
     fleet,
+    hospital,
     log_in,
     patient,
     people,
@@ -43,8 +44,8 @@ API = (
     registry, health,
 )  # fmt: skip
 PAGES = (
-    assets, log_in, setup, settings, account, sharing, patient, pressure, devices,
-    note_pages, clinician, fleet, people,
+    assets, log_in, hospital, setup, settings, account, sharing, patient, pressure,
+    devices, note_pages, clinician, fleet, people,
 )  # fmt: skip
 
 

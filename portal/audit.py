@@ -28,7 +28,7 @@ CREATE TRIGGER log_stays BEFORE UPDATE ON log
 CREATE TRIGGER log_remains BEFORE DELETE ON log
     BEGIN SELECT raise(ABORT, 'the audit log is kept for ever'); END;
 """
-AGAIN_MS = 600_000  # looking again so soon is the same look
+AGAIN_MS = 3_600_000  # looking again so soon is the same look
 REMEMBERED = 20_000
 START = b"\0" * 32
 _COLUMNS = "t, who, role, deed, subject, what"

@@ -46,6 +46,9 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Give the connection; what is written is durable afterwards, or not at all."""
         with self._lock:
+            if self._db.in_transaction:  # a step of a larger one
+                yield self._db
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

@@ -13,11 +13,12 @@ from portal.audit import Entry, Repeats
 from portal.authorisation import Deed, Person, decide, may, scope
 from portal.board import Board
 from portal.notes import Notes
+from portal.oidc import Provider
 from portal.people import People
 from portal.problems import Problem
 from portal.queue import Queue, network
 from portal.sharing import Scope
-from portal.witness import looked
+from portal.witness import keep, looked
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.errors import Unavailable
@@ -58,6 +59,7 @@ class House:
         self._streams = sources.streams
         self.logins = Queue()
         self.emergency = ""  # whom to call, in the operator's words; "": the usual
+        self.provider: Provider | None = None  # where else one may log in
         self.admitting = asyncio.Lock()  # one new name after the other
         self.planning = asyncio.Lock()  # one change of a plan after the other
         self._seeded: set[str] = set()
@@ -127,7 +129,7 @@ class House:
         deed = "log_in" if person else "log_in_failed"
         entry = Entry(Instant(self.clock()), who, role, deed, "", "")
         if fresh := self._repeats.fresh([entry], entry.t):
-            self.people.audit.append(*fresh)
+            keep(self.people.audit, fresh, self.metrics)
 
 
 def host_of(request: Request) -> str:

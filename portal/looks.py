@@ -1,8 +1,9 @@
 """The audit log in the patient's words: who looked at my data, when, at what."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from portal.ages import DAY
 from portal.audit import Entry
 from portal.texts import Texts
 from vitals.model import Instant
@@ -17,10 +18,21 @@ class Seen:
     role: str
     deed: str
     what: str
+    times: int  # that day
 
 
 def looks(entries: Iterable[Entry], texts: Texts) -> list[Seen]:
-    """Put lines into words."""
+    """Put lines into words, the newest first; the same again on a day is one line."""
+    days: dict[tuple[object, ...], Seen] = {}
+    for seen in _said(entries, texts):
+        key = (seen.t // DAY, seen.who, seen.deed, seen.what)
+        first = days.setdefault(key, replace(seen, times=0))
+        days[key] = replace(first, times=first.times + 1)
+    return list(days.values())
+
+
+def _said(entries: Iterable[Entry], texts: Texts) -> list[Seen]:
+    """Put each line into words."""
     return [
         Seen(
             t=entry.t,
@@ -28,6 +40,7 @@ def looks(entries: Iterable[Entry], texts: Texts) -> list[Seen]:
             role=texts.get(f"role.{entry.role}", entry.role),
             deed=texts.get(f"deed.{_deed(entry)}", entry.deed),
             what=what(entry, texts),
+            times=1,
         )
         for entry in entries
     ]

@@ -48,11 +48,6 @@ class Names:
         with self._database.writing() as db:
             db.execute(query, (subject, clean))
 
-    def forget(self, subject: str) -> None:
-        """Forget a name."""
-        with self._database.writing() as db:
-            db.execute("DELETE FROM names WHERE subject=?", [subject])
-
 
 def checked(name: str) -> str:
     """Give a name as it is kept.

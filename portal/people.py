@@ -74,6 +74,11 @@ CREATE TABLE grants (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_of ON grants (subject);
 CREATE INDEX grants_to ON grants (holder);
+CREATE TABLE identities (
+    issuer TEXT NOT NULL, sub TEXT NOT NULL,
+    name TEXT NOT NULL UNIQUE REFERENCES users ON DELETE CASCADE,
+    PRIMARY KEY (issuer, sub)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX assignments_of ON assignments (subject);
 """
 

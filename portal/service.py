@@ -12,6 +12,7 @@ from portal.app import create_app
 from portal.board import Board, follow
 from portal.events import EventLog
 from portal.house import House, Sources
+from portal.oidc import Provider
 from portal.plans import change_plan
 from portal.renewal import renew
 from portal.views import encode
@@ -56,6 +57,8 @@ async def run(
     board = Board(EventLog(clock()), clock)
     house = House(bus, board, sources, metrics, clock)
     house.emergency = settings.emergency
+    if settings.oidc.issuer:
+        house.provider = Provider(settings.oidc, clock)
     server = _Server(create_app(house), listener, ready)
     with listener:
         async with asyncio.TaskGroup() as tasks:

@@ -11,7 +11,6 @@ from msgspec import Struct, field
 
 from ingest.completeness import Stream
 from ingest.store import Point
-from portal import account_views
 from portal.notes import Note
 from portal.people import Change
 from portal.times import rfc3339, said
@@ -258,7 +257,6 @@ class ProblemDetails(Struct, frozen=True):
 
 
 NOUNS = (
-    *account_views.NOUNS,
     AlertList, AlertView, GatewayList, Health, LimitsView, NoteList, NoteView,
     PatientList, PatientView, ProblemDetails, RecordList, Token, Trend,
 )  # fmt: skip

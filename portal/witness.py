@@ -7,7 +7,7 @@ be written must not keep a clinician from an alert: it is counted and said aloud
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,11 +63,16 @@ class Witness:
             for person, deed, subject in dict.fromkeys(looks)
         ]
         if fresh := self.repeats.fresh(entries, now):
-            try:
-                await asyncio.to_thread(self.audit.append, *fresh)
-            except sqlite3.Error as error:
-                self.metrics.count("portal_audit_lost_total", len(fresh))
-                log.error("the audit log cannot be written: %s", error)
+            await asyncio.to_thread(keep, self.audit, fresh, self.metrics)
+
+
+def keep(audit: Audit, entries: Sequence[Entry], metrics: Metrics) -> None:
+    """Write lines, or count and say that they are lost."""
+    try:
+        audit.append(*entries)
+    except sqlite3.Error as error:
+        metrics.count("portal_audit_lost_total", len(entries))
+        log.error("the audit log cannot be written: %s", error)
 
 
 def _what(scope: Scope) -> str:

@@ -46,6 +46,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "For logging in: letters, digits, . _ @ -",
         "用于登录：字母、数字和 . _ @ -",
     ),
+    "oidc.refused": ("You cannot log in this way", "无法以此方式登录"),
+    "oidc.refused.lead": (
+        "The provider did not vouch for you here. Ask your administrator.",
+        "登录服务未确认您在此处的身份，请联系管理员。",
+    ),
     # people
     "people": ("People", "人员"),
     "people.new": ("New person", "新增人员"),

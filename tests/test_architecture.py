@@ -43,6 +43,7 @@ HOMES = {
     "starlette": ("portal",),
     "uvicorn": ("portal",),
     "segno": ("portal.qr",),
+    "joserfc": ("portal.oidc",),
     "jinja2": ("portal",),
     "pwdlib": ("portal", "vitals.broker"),
     "amqtt": ("vitals.broker",),

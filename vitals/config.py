@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, field
@@ -158,6 +159,20 @@ class Alerts(Section, frozen=True):
     )  # by condition, over the defaults
 
 
+class Oidc(Section, frozen=True):
+    """A hospital's OpenID Connect provider: who logs in there comes in here."""
+
+    issuer: str = ""  # "https://login.hospital.example"; "": there is none
+    client_id: str = ""
+    secret_file: str = ""  # its first line is the client's secret
+    label: str = "Hospital log-in"  # on the button
+    scope: str = "openid profile"
+    name_claim: str = "preferred_username"
+    role_claim: str = "groups"
+    # What the claim says: the role here.  Who has none of these stays outside.
+    roles: dict[str, Literal["nurse", "doctor", "admin"]] = field(default_factory=dict)
+
+
 class Watchdog(Section, frozen=True):
     """Whom gateways and portal tell, by themselves, when a stage falls silent."""
 
@@ -175,6 +190,7 @@ class Portal(Section, frozen=True):
     host: str = "127.0.0.1"
     port: Port = 8000
     emergency: Annotated[str, Meta(max_length=300)] = ""  # whom to call; "": 120, 112…
+    oidc: Oidc = Oidc()
 
 
 class Config(Section, frozen=True):
@@ -248,8 +264,19 @@ def _complaints(found: Config) -> Iterator[str]:
     yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
     yield from _unknown("dsp.fever", found.dsp.fever, SITES)
     yield from _ladder(found.store)
+    yield from _provider(found.portal.oidc)
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
         yield "mqtt.ca: a certificate without it would be sent in plain text"
+
+
+def _provider(oidc: Oidc) -> Iterator[str]:
+    """Say what keeps a provider from being asked, and asked safely."""
+    where = urlsplit(oidc.issuer)
+    here = where.hostname in ("127.0.0.1", "::1", "localhost")
+    if oidc.issuer and where.scheme != "https" and not here:
+        yield "portal.oidc.issuer: must begin with https://"
+    if oidc.issuer and not (oidc.client_id and oidc.roles):
+        yield "portal.oidc: an issuer needs a client_id, and roles to give"
 
 
 def _ladder(store: Store) -> Iterator[str]:

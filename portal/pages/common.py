@@ -103,6 +103,7 @@ def page(
         "blind": here.blind(),
         "say": say,
         "called": lambda subject: called(here, subject),
+        "provider": here.provider,
         "emergency": here.emergency or say("emergency.call"),
         "menu": menu(person),
         "here": request.url.path,

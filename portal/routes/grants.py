@@ -7,10 +7,10 @@ from fastapi import APIRouter, Body, Path, Response
 from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 
-from portal.account_views import EntryList, EntryView, GrantList, GrantView
 from portal.administration import note
 from portal.grants import GRANTABLE, LONGEST_DAYS, Grant
 from portal.house import Caller, InHouse, check
+from portal.people_views import EntryList, EntryView, GrantList, GrantView
 from portal.problems import Invalid, Problem
 from portal.routes.answers import Cursor, Limit, Subject, answer, fails, says
 from portal.routes.examples import ENTRY, GRANT, INVITATION

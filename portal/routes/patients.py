@@ -45,14 +45,15 @@ async def patient(house: InHouse, caller: Caller, subject: Subject) -> Response:
     readings = let_through(await house.latest(subject), seen)
     devices = house.board.devices(subject) if seen is None else {}
     alerts = house.board.open_alerts([subject]) if shows(seen, ALERTS) else []
-    theirs = [s for s in await house.streams() if subject in s.subjects]
+    streams = await house.streams() if seen is None else ()
+    theirs = (s for s in streams if subject in s.subjects)
     view = PatientView(
         subject=subject,
         name=house.people.names.of(subject) or None,
         latest=[of_reading(reading) for reading in readings],
         devices=[of_device(subject, *item) for item in devices.items()],
         adherence=await _adherence(house, subject) if seen is None else None,
-        completeness=of_streams(theirs) if seen is None else None,
+        completeness=of_streams(theirs),
         alerts=[of_alert(alert) for alert in alerts],
     )
     return answer(view)

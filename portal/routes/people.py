@@ -7,8 +7,8 @@ from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from portal import administration
-from portal.account_views import EntryList, MadeView, PersonList, PersonView
 from portal.house import Caller, InHouse, check_house
+from portal.people_views import EntryList, MadeView, PersonList, PersonView
 from portal.problems import Invalid
 from portal.routes.answers import Cursor, Limit, answer, fails, says
 from portal.routes.examples import ENTRY, MADE, PERSON

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from portal.account_views import SessionList, SessionView
 from portal.house import BEARER, Caller, InHouse, token_of
+from portal.people_views import SessionList, SessionView
 from portal.problems import Problem
 from portal.routes.answers import answer, fails, says
 from portal.routes.examples import SESSION

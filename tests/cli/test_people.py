@@ -1,7 +1,10 @@
 """`vitals user` and `vitals audit`, at the terminal."""
 
 import io
+import re
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -83,3 +86,26 @@ def test_the_audit_log_is_checked_against_what_was_kept(vitals, people, tmp_path
         vitals("audit")
     with pytest.raises(VitalsError, match="LINES:HASH"):
         vitals("audit", "--kept", "x")
+
+
+@pytest.mark.slow
+def test_the_first_start_prints_one_link_and_later_starts_none(tmp_path, people):
+    toml = tmp_path / "vitals.toml"
+    toml.write_text(f'data = "{tmp_path}"\n[portal]\nport = 0\n[mqtt]\nport = 1\n')
+
+    def start():
+        command = [sys.executable, "-m", "vitals", "run", "portal"]
+        process = subprocess.Popen(
+            [*command, "--config", str(toml), "--log", "INFO"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        for line in process.stderr:
+            if "the page is at" in line:
+                break
+        process.terminate()
+        return process.communicate(timeout=60)[0]
+
+    [code] = re.findall(r"/setup/([\w-]+)", start())
+    assert people.links.peek("setup", code) == ""
+    people.add("root", WORD, "admin")
+    assert "/setup/" not in start()

@@ -446,7 +446,7 @@ def test_every_answer_carries_safe_headers(place):
     async def scene(client):
         for path in ("/", "/login", "/api/v1/patients", "/nowhere", "/openapi.json"):
             headers = (await client.get(path)).headers
-            assert "default-src 'self'" in headers["content-security-policy"]
+            assert "default-src 'none'" in headers["content-security-policy"]
             assert "frame-ancestors 'none'" in headers["content-security-policy"]
             assert "unsafe" not in headers["content-security-policy"]
             assert headers["x-content-type-options"] == "nosniff"

@@ -249,7 +249,10 @@ def test_another_patients_pages_do_not_exist(place, story):
                     assert post.status_code == 404
                     front = await client.get("/", headers=html)
                     assert front.status_code == 200
-                    assert "p-2" not in front.text
+                    if who == "root":  # keeps the people, sees no vital signs
+                        assert "data-stream" not in front.text
+                    else:
+                        assert "p-2" not in front.text
             assert place.board.alert("theirs").state == "unacknowledged"
 
     asyncio.run(main())

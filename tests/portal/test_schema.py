@@ -64,7 +64,7 @@ def complaints(place, document, who, each):
 @pytest.mark.slow
 @pytest.mark.parametrize("who", WHO)
 def test_no_request_breaks_the_api_or_its_document(place, who):
-    found, asked = complaints(place, place.app.openapi(), who, 3)
+    found, asked = complaints(place, place.app.openapi(), who, 2)
     assert not found, "\n".join(found)
     assert asked > 100
 

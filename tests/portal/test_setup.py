@@ -3,6 +3,8 @@
 import asyncio
 import re
 
+from portal.service import tell_teams
+
 HTML = {"Accept": "text/html", "Origin": "http://portal"}
 WORD = "correct horse battery"
 
@@ -347,5 +349,22 @@ def test_whom_to_call_is_the_operators_word(place):
         place.house.emergency = "Call the ward: 0571 5550."
         async with browser(place) as client:
             assert "Call the ward: 0571 5550." in (await client.get("/login")).text
+
+    play(scene)
+
+
+def test_a_team_changed_at_the_terminal_is_told_at_the_next_start(place):
+    async def scene():
+        async with browser(place, "root") as client:
+            form = {"name": "Wang Min", "team": ["dr.chen"], "time_zone": "UTC"}
+            await client.post("/admin/patients/p-1", data=form)
+        place.people.add("nurse.wu", None, "nurse", subjects=["p-1"])
+        assert place.people.plan("p-1").team == ("dr.chen",)
+        await tell_teams(place.house)
+        assert place.people.plan("p-1").team == ("dr.chen", "nurse.wu")
+        assert place.house.board.plan("p-1").team == ("dr.chen", "nurse.wu")
+        assert len(place.people.changes("p-1")) == 2
+        await tell_teams(place.house)
+        assert len(place.people.changes("p-1")) == 2
 
     play(scene)

@@ -1,4 +1,4 @@
-"""What the API says of accounts: sessions, grants, the audit log, people."""
+"""What the API says of people: sessions, grants, the audit log, accounts."""
 
 from msgspec import Struct
 
@@ -81,4 +81,4 @@ class PersonList(Struct, frozen=True):
     next: str | None = None
 
 
-NOUNS = EntryList, GrantList, GrantView, MadeView, PersonList, SessionList
+NOUNS = (EntryList, GrantList, GrantView, MadeView, PersonList, SessionList)
