@@ -34,10 +34,12 @@ PAGES = {
         "/patients/p-1/notes",
         "/patients/p-1/pressure",
         "/patients/p-1/devices",
+        "/sharing",
+        "/account",
         "/settings",
     ],
     "dr.chen": ["/", "/patients/p-1", TRENDS, "/patients/p-1/devices", "/fleet"],
-    "root": ["/"],
+    "root": ["/", "/admin/person", "/admin/patients", "/admin/audit"],
 }
 READY = "document.querySelector('#stack')?.dataset.ready"
 OVER = "document.querySelector('#figure-heart_rate .u-over')"
