@@ -48,6 +48,7 @@ soak: .venv/.test servers
 
 servers:
 	@sh tests/servers.sh
+	@PYTHON=$(PYTHON) sh tests/validators/install.sh
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra all -o locks/demo.txt pyproject.toml

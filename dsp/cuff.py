@@ -11,6 +11,7 @@ from dsp.circumstances import Sight
 from dsp.crisis import Crisis, Steps
 from dsp.findings import CUFF, Word
 from dsp.pressure import Pressure, Taken
+from vitals.codes import UNRELIABLE
 from vitals.config import Dsp
 from vitals.config import Pressure as Settings
 from vitals.model import Anomaly, Instant, Plan
@@ -94,9 +95,13 @@ def restart(cuff: Cuff, taken: Taken, held_to: Rules) -> Said:
 
 
 def _usable(cuff: Cuff, taken: Taken, plan: Plan, held_to: Rules) -> Said:
-    """Ask for another reading in the place of one that cannot be relied on."""
+    """Ask for another reading in the place of one that is flagged.
+
+    Of one without a value a cuff itself tells whoever wears it.
+    """
     good, word = taken.pressure is not None, _word(cuff, taken)
-    if cuff.unusable is None and not good and CUFF not in plan.off:
+    flagged = UNRELIABLE.intersection(taken.flags)
+    if cuff.unusable is None and flagged and CUFF not in plan.off:
         said = findings.unreliable(word, taken.flags, taken.t, taken.t, over=False)
         return replace(cuff, unusable=taken.t), [said]
     if cuff.unusable is not None and (good or CUFF in plan.off):

@@ -124,7 +124,7 @@ def _number(value: float) -> float | None:
 
 def _age_s(e: One, t: int) -> float:
     """Give how old the latest good value is."""
-    return float(t - max(e["recent_t"].tolist())) / 1000
+    return max(0.0, float(t - max(e["recent_t"].tolist()))) / 1000
 
 
 def _values(e: One) -> list[list[float]]:

@@ -3,8 +3,8 @@
 A row is one thermometer of one person.  A fever begins at or above the bound of the
 reading's own site, and ends below it by a margin; none begins where the general limit
 calls at once, for that would be the same twice.  A patch on the skin, and whatever
-else streams, is believed only when it has been worn for a while: before, it tells of
-the hand that put it on.
+else streams, is believed only when it has been worn for a while (before, it tells of
+the hand that put it on), and when what it says lasts.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,9 @@ WORN = frozenset({"body"})  # sites of patches on the skin
 STREAM_MS, STREAM = 120_000, 3
 """So many records, each so soon after the one before, are a stream (ours)."""
 
-TAKEN_OFF = int(SIGNALS[COLUMN[Metric.BODY_TEMPERATURE.value]].gap_s * 1000)
+SIGNAL = SIGNALS[COLUMN[Metric.BODY_TEMPERATURE.value]]
+MARGIN = SIGNAL.margin  # of the general limit, Cel
+TAKEN_OFF = int(SIGNAL.gap_s * 1000)
 """After a longer silence a patch has been put on anew, ms."""
 
 
@@ -51,10 +53,12 @@ class Thermometer(Struct, frozen=True):
     last: Instant  # latest record
     run: int = 1  # records in a row that came as a stream does
     recent: tuple[tuple[Instant, float], ...] = ()  # good values, oldest first
+    above: Instant | None = None  # since then at or above; None: it is not
     begin: Instant | None = None  # of the fever; None: there is none
     worst: float = 0.0  # of it
     good: int = 0  # records in it
     seen: int = 0  # those without a good value too
+    hot: bool = False  # the general limit has called, and has not ended
 
 
 class Heat(NamedTuple):
@@ -80,13 +84,15 @@ class Rules(NamedTuple):
     bounds: Mapping[str, float]
     margin: float  # Cel
     settle: int  # ms
+    hold: int  # ms
     ceiling: float = inf  # Cel; none begins from there on
 
 
 def rules(settings: Dsp) -> Rules:
     """Give what the configuration holds thermometers to."""
-    settle = int(settings.fever_settle_s * 1000)
-    return Rules({**BOUNDS, **settings.fever}, settings.fever_margin, settle)
+    settle, hold = settings.fever_settle_s * 1000, settings.fever_hold_s * 1000
+    bounds = {**BOUNDS, **settings.fever}
+    return Rules(bounds, settings.fever_margin, int(settle), int(hold))
 
 
 def heat(record: BodyTemperature) -> Heat:
@@ -114,7 +120,7 @@ def ceiling(*said: Limit | None) -> float:
     >>> ceiling(None), ceiling(Limit(high=39)), ceiling(Limit(high=39, hold_s=0))
     (38.5, inf, 39)
     """
-    found = bounds(SIGNALS[COLUMN[Metric.BODY_TEMPERATURE.value]], *said)
+    found = bounds(SIGNAL, *said)
     highs = [found.bound[1], *(one.night_high for one in said if one)]
     known = [high for high in highs if high is not None and not isnan(high)]
     return max(known) if known and not found.hold[1] else inf
@@ -136,11 +142,11 @@ def take(
     worn = heat.site in WORN or run >= STREAM
     if limit is None or (worn and heat.t - now.worn < held_to.settle):
         return now, None
-    return (
-        _begun(now, heat.temp, limit, held_to.ceiling)
-        if was.begin is None
-        else _going_on(now, heat.temp, limit, held_to.margin)
-    )
+    if was.begin is not None:
+        return _going_on(now, heat.temp, limit, held_to.margin)
+    if anew:
+        now = replace(now, above=None)
+    return _rising(now, heat.temp, limit, held_to, held_to.hold if worn else 0)
 
 
 def close(was: Thermometer) -> Turn | None:
@@ -150,15 +156,23 @@ def close(was: Thermometer) -> Turn | None:
 
 def cooled(was: Thermometer) -> Thermometer:
     """Give it without a fever."""
-    return replace(was, begin=None, worst=0.0, good=0, seen=0)
+    return replace(was, above=None, begin=None, worst=0.0, good=0, seen=0)
 
 
-def _begun(
-    now: Thermometer, temp: float, limit: float, ceiling: float
+def _rising(
+    now: Thermometer, temp: float, limit: float, held_to: Rules, hold: int
 ) -> tuple[Thermometer, Turn | None]:
-    if not limit <= temp < ceiling:
+    """Take a good value while there is no fever."""
+    high = held_to.ceiling
+    hot = temp >= high or (now.hot and temp - high > -MARGIN)  # as the kernel
+    if hot or temp < limit:
+        return replace(now, hot=hot, above=None), None
+    since = now.last if now.above is None else now.above
+    worst = temp if now.above is None else max(now.worst, temp)
+    now = replace(now, hot=False, above=since, worst=worst)
+    if now.last - since < hold:
         return now, None
-    now = replace(now, begin=now.last, worst=temp, good=1, seen=1)
+    now = replace(now, begin=since, good=1, seen=1)
     return now, Turn(False, limit, now)
 
 

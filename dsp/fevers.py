@@ -6,6 +6,7 @@ import msgspec
 
 from dsp import fever
 from dsp.arrays import I1, I8
+from dsp.circumstances import session
 from dsp.episodes import late
 from dsp.fever import Heat, Rules, Thermometer, Turn, heat, rules
 from dsp.findings import Finding, Word, tell
@@ -29,6 +30,7 @@ class FeverWatch:
         self._rules = self._rules._replace(ceiling=fever.ceiling(self._limit))
         self._own: dict[str, Rules] = {}  # by subject
         self._off: set[str] = set()  # subjects who are not watched
+        self._plans: dict[str, Plan] = {}  # of those who exercise
         self._known: dict[Key, Thermometer] = {}
 
     def observe(
@@ -47,6 +49,9 @@ class FeverWatch:
     def plan(self, subject: str, plan: Plan | None) -> None:
         """Obey a patient's plan from now on; None: there is none."""
         self._own.pop(subject, None)
+        self._plans.pop(subject, None)
+        if plan is not None and plan.sessions:
+            self._plans[subject] = plan
         if plan is not None and TEMPERATURE in plan.limits:
             high = fever.ceiling(self._limit, plan.limits[TEMPERATURE])
             self._own[subject] = self._rules._replace(ceiling=high)
@@ -86,9 +91,10 @@ class FeverWatch:
         if key[0] in self._off:
             self._known.pop(key, None)
             return said
-        self._known[key], turn = fever.take(
-            was, found, self._own.get(key[0], self._rules)
-        )
+        if key[0] in self._plans and session(self._plans[key[0]], found.t):
+            found = found._replace(temp=None)  # whoever exercises is warm
+        held_to = self._own.get(key[0], self._rules)
+        self._known[key], turn = fever.take(was, found, held_to)
         return said + ([self._tell(reading, found, turn)] if turn else [])
 
     def _tell(self, reading: Reading, found: Heat, turn: Turn) -> Anomaly:

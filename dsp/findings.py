@@ -81,7 +81,7 @@ def tell(word: Word, found: Finding) -> Anomaly:
         begin=found.begin,
         t=max(found.t, found.begin),
         over=found.over,
-        value=found.value,
+        value=None if found.value is None else float(found.value),
         unit=found.unit if found.value is not None else "",
         confidence=round(found.confidence, 3),
         late=word.late,
@@ -99,7 +99,7 @@ def crisis(
     evidence = {
         "values": [shown(p) for p in recent],
         "limit": bounds,
-        "worst": shown(state.worst),
+        "worst": [state.worst.sys, state.worst.dia],
         "readings": state.good,
         "age_s": max(0, turn.t - state.last) / 1000,
     }
@@ -153,7 +153,8 @@ def circumstance(
     evidence = {
         "values": [shown(p) for p in recent if p.t >= sight.since],
         "limit": sight.limit,
-        "baseline": None if before is None else shown(before),
+        "baseline": None if before is None else [before.sys, before.dia],
+        "baseline_t": None if before is None else before.t,
         "age_s": 0.0,
     }
     said = _say_sight(sight, now)
@@ -225,7 +226,7 @@ def occasion(turn: Missed, late: bool) -> Anomaly:
     }
     if own is not None:
         evidence |= {"day": own.day, "part": own.part}
-        evidence["window"] = [own.begin, own.end]
+        evidence |= {"window_from": own.begin, "window_to": own.end}
     evidence["text"], evidence["text_zh"] = said
     return Anomaly(
         id=identity(state.subject, SCHEDULE, CONDITION, state.begin),

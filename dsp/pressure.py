@@ -41,7 +41,7 @@ def pressure(record: BloodPressure) -> Pressure | None:
     """Give what can be relied on; None: nothing can.
 
     >>> pressure(BloodPressure(t=0, sys=128, dia=82, pulse=400))
-    Pressure(t=0, sys=128, dia=82, pulse=None)
+    Pressure(t=0, sys=128.0, dia=82.0, pulse=None)
     >>> pressure(BloodPressure(t=0, sys=128, dia=82, q=("motion",)))
     """
     if UNRELIABLE.intersection(record.q):
@@ -102,4 +102,5 @@ def _most(*values: float | None) -> float | None:
 
 def _plausible(metric: Metric, value: float | None) -> float | None:
     """Give a value that a living human can have, None for any other."""
-    return value if value is not None and metric.plausible(value) else None
+    good = value is not None and metric.plausible(value)
+    return float(value) if value is not None and good else None

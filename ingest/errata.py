@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS entered_in_error (
     payload TEXT NOT NULL,
     PRIMARY KEY (device, gateway, seq, subject, t)
 ) STRICT"""
+TABLE = "entered_in_error"
+KEPT = f"SELECT device, payload FROM {TABLE} WHERE subject = ? AND kind = ? AND t = ?"
 FIND = """
     SELECT slot, series, t, origin, seq, digest FROM record
     JOIN series ON series.id = series JOIN origin ON origin.id = origin

@@ -17,7 +17,7 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from ingest.due import Due, marks
-from ingest.influx_history import InfluxHistory
+from ingest.influx_history import ERRATA, InfluxHistory
 from ingest.influx_query import Influx, quoted, reason
 from ingest.influx_rollups import Rollups
 from ingest.lines import lines, places, tag, text
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 BATCH = 5000  # readings in one request
 FIRST = 1000  # in the first of many: the database does not wait for a whole batch
 POSTS = 2  # requests under way: it reads one while it writes the other
-ERRATA = "entered_in_error"  # measurement of what was withdrawn
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -17,8 +17,10 @@ from ingest.influx_rollups import (
 from ingest.lines import MILLISECOND, reading
 from ingest.store import Point
 from ingest.trend import Window, point, window
-from vitals import Instant, Kind, MalformedData, Metric, Reading
+from vitals import Instant, Kind, MalformedData, Metric, Reading, wire
+from vitals.model import RECORDS
 
+ERRATA = "entered_in_error"  # measurement of what was withdrawn
 PAGE = 5000  # readings that `export` reads at a time
 END = 4_102_444_800_001  # ms; behind every record's time: queries are always bounded
 LAST = END * MILLISECOND  # ns
@@ -86,6 +88,19 @@ class InfluxHistory:
             )
         ]
         return sorted(newest, key=lambda r: (r.device, r.kind))
+
+    def withdrawn(self, subject: str, kind: Kind, t: Instant) -> list[Reading]:
+        """Give readings that were entered in error."""
+        rows = self._influx.rows(
+            f'SELECT * FROM "{ERRATA}" WHERE subject = {quoted(subject)}'
+            f" AND kind = {quoted(kind)} AND {between(t, t + 1)}"
+        )
+        return [
+            Reading(
+                subject, row["device"], wire.read(RECORDS[kind], row["record"].encode())
+            )
+            for row in rows
+        ]
 
     def subjects(self) -> list[str]:
         """Give everybody of whom there is a record."""

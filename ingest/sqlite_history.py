@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ingest import schema
+from ingest import errata, schema
 from ingest.rows import COLUMNS, LARGEST, reading
 from ingest.samples import LONGEST, METRICS, samples
 from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS, WALK
 from ingest.store import Point
 from ingest.trend import HOUR, SECOND, Window, gather, point, window
-from vitals import Instant, Kind, MalformedData, Metric, Reading, Unavailable
+from vitals import Instant, Kind, MalformedData, Metric, Reading, Unavailable, wire
+from vitals.model import RECORDS
 
 PAGE = 5000  # records that `export` reads at a time
 SLOTS = 64  # that the first look for records goes through; then twice as many
@@ -91,6 +92,18 @@ class SqliteHistory:
                 found = reading(subject, name, row)
                 newest[found.device, found.kind] = found
         return [newest[key] for key in sorted(newest)]
+
+    def withdrawn(self, subject: str, kind: Kind, t: Instant) -> list[Reading]:
+        """Give readings that were entered in error."""
+        if not self._read(
+            "SELECT 1 FROM sqlite_master WHERE name = ?", (errata.TABLE,)
+        ):
+            return []
+        rows = self._read(errata.KEPT, (subject, kind, t))
+        return [
+            Reading(subject, device, wire.read(RECORDS[kind], payload.encode()))
+            for device, payload in rows
+        ]
 
     def subjects(self) -> list[str]:
         """Give everybody of whom there is a record."""

@@ -81,6 +81,9 @@ class History(Protocol):
     def latest(self, subject: str) -> list[Reading]:
         """Give the newest reading of each device and kind."""
 
+    def withdrawn(self, subject: str, kind: Kind, t: Instant) -> list[Reading]:
+        """Give the readings of that time that were entered in error and taken out."""
+
     def subjects(self) -> list[str]:
         """Give everybody of whom there is a record."""
 

@@ -3,6 +3,8 @@
 from fastapi import FastAPI
 
 from portal import openapi, problems
+from portal.fhir import bulk, subscribing
+from portal.fhir import routes as fhir
 from portal.house import House
 from portal.pages import (
     account,
@@ -62,6 +64,10 @@ def create_app(house: House) -> FastAPI:
     app.state.house = house
     for routes in API:
         app.include_router(routes.router)
+    # FHIR describes itself, at /fhir/metadata.
+    app.include_router(bulk.router, include_in_schema=False)
+    app.include_router(subscribing.router, include_in_schema=False)
+    app.include_router(fhir.router, include_in_schema=False)
     for pages in PAGES:
         app.include_router(pages.router, include_in_schema=False)
     app.add_middleware(

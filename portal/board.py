@@ -14,6 +14,7 @@ from portal.events import EventLog
 from portal.times import LATEST, rfc3339
 from vitals import clock as clocks
 from vitals import wire
+from vitals.assignments import Assignments
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.codes import Kind
@@ -22,7 +23,6 @@ from vitals.metrics import Metrics
 from vitals.model import (
     Alert,
     Answer,
-    Assignments,
     DeviceStatus,
     GatewayStatus,
     Instant,

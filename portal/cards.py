@@ -180,10 +180,13 @@ def _plainly(value: float, metric: Metric | None, texts: Texts) -> str:
 
 
 def _several(values: list[Any], metric: Metric | None, texts: Texts) -> str:
-    """Write the last of many numbers, or of many [time, number]."""
-    ends = [v[-1] if isinstance(v, list) and v else v for v in values[-_SHOWN_VALUES:]]
-    found = (v for v in ends if isinstance(v, int | float))
-    return " ".join(_plainly(v, metric, texts) for v in found)
+    """Write the last of many numbers, or of many [time, number, ...]."""
+    rows = [v[1:] if isinstance(v, list) else [v] for v in values[-_SHOWN_VALUES:]]
+    shown = (
+        "/".join(_plainly(v, metric, texts) for v in row if isinstance(v, int | float))
+        for row in rows
+    )
+    return " ".join(filter(None, shown))
 
 
 def _note(alert: Alert, texts: Texts, now: Instant, place: str) -> str:

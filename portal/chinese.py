@@ -273,6 +273,17 @@ CHINESE: dict[str, str] = {
     "plain.other.blood pressure crisis pending": "您的血压非常高。"
     "请静坐，一至五分钟后再测一次。"
     "如有胸痛、气短、无力、视物或说话困难，请立即拨打急救电话。",
+    "condition.measurement_unusable": "读数不可用",
+    "condition.exercise_start_pressure_high": "血压过高，不宜运动",
+    "condition.exercise_pressure_high": "运动中血压过高",
+    "condition.exercise_hypotension": "运动中血压下降",
+    "condition.orthostatic_hypotension": "站起时血压下降",
+    "plain.other.measurement unusable": "上次读数不可用。请坐好，检查袖带后再测一次。",
+    "plain.high.exercise start pressure": "您的血压过高，不宜运动。请休息后再测。",
+    "plain.high.exercise pressure": "您的血压过高。请停止运动，坐下休息。",
+    "plain.other.exercise hypotension": "运动时您的血压下降。请停止运动并坐下。",
+    "plain.other.orthostatic hypotension": "站起时您的血压下降。"
+    "请慢慢起身，并扶住物体。",
     "condition.irregular_rhythm": "脉搏不齐",
     "condition.decline": "多项体征同时变差",
     "plain.high": "您的{what}偏高。请坐下休息。",

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
@@ -12,6 +13,8 @@ from fastapi.security import OAuth2PasswordBearer
 from portal.audit import Entry, Repeats
 from portal.authorisation import Deed, Person, decide, may, scope
 from portal.board import Board
+from portal.fhir.export import Exports
+from portal.fhir.subscribers import Subscribers
 from portal.notes import Notes
 from portal.oidc import Provider
 from portal.people import People
@@ -45,6 +48,15 @@ class Sources:
     people: People
     notes: Notes
     streams: "Callable[[], list[Stream]]" = list  # of numbers that gateways gave
+    data: Path | None = None  # where exports may lie; None: there are none
+    hooks: tuple[str, ...] = ()  # addresses that subscriptions may call
+
+
+def _subscribers(sources: Sources) -> Subscribers | None:
+    """Open the file of subscriptions, where the operator allows any."""
+    if sources.data is None or not sources.hooks:
+        return None
+    return Subscribers(sources.data / "subscriptions.db")
 
 
 class House:
@@ -57,6 +69,8 @@ class House:
         self.history, self.alerts = sources.history, sources.alerts
         self.people, self.notes = sources.people, sources.notes
         self._streams = sources.streams
+        self.exports = Exports(sources.data / "exports") if sources.data else None
+        self.hooks, self.subscribers = sources.hooks, _subscribers(sources)
         self.logins = Queue()
         self.emergency = ""  # whom to call, in the operator's words; "": the usual
         self.provider: Provider | None = None  # where else one may log in

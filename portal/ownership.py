@@ -14,7 +14,8 @@ from portal.authorisation import Person, decide
 from portal.board import Board
 from portal.house import House
 from vitals import wire
-from vitals.model import Answer, Assign, Assignments, Instant, Unassigned
+from vitals.assignments import Assignments, Unassigned
+from vitals.model import Answer, Assign, Instant
 from vitals.wire import Message
 
 PATIENCE_S = 3.0  # that a gateway gets to answer

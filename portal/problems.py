@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from msgspec.json import encode
 from starlette.exceptions import HTTPException
 
+from portal.fhir import outcomes
 from vitals.errors import MalformedData, Unavailable
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,22 @@ def problem(
     return Response(encode(body), status, headers, MEDIA_TYPE)
 
 
+def refusal(
+    path: str,
+    status: int,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Write what went wrong as whoever asks there expects it."""
+    if not path.startswith(outcomes.ROOT):
+        return problem(status, detail, errors, headers)
+    # FHIR keeps 422 for resources that break a rule; a bad question is a 400.
+    status = 400 if status == 422 else status
+    body = outcomes.outcome(status, detail)
+    return Response(body, status, headers, outcomes.MEDIA_TYPE)
+
+
 def install(app: FastAPI, page: Page) -> None:
     """Let every error of the application leave as problem details or as a page."""
 
@@ -64,7 +81,7 @@ def install(app: FastAPI, page: Page) -> None:
     ) -> Response:
         if for_a_person(request):
             return page(request, status, detail)
-        return problem(status, detail, errors, headers)
+        return refusal(request.url.path, status, detail, errors, headers)
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -11,6 +11,7 @@ import uvicorn
 from portal.app import create_app
 from portal.board import Board, follow
 from portal.events import EventLog
+from portal.fhir import hooks
 from portal.house import House, Sources
 from portal.oidc import Provider
 from portal.plans import change_plan
@@ -65,12 +66,20 @@ async def run(
             following = tasks.create_task(follow(board, bus, metrics))
             renewing = tasks.create_task(renew(board, bus, sources.alerts))
             restoring = tasks.create_task(restore_plans(house))
+            calling = tasks.create_task(
+                hooks.run(house.subscribers, sources.people, bus, metrics, clock)
+            )
             try:
                 await server.run(board.events.close)
             finally:
                 following.cancel()
                 renewing.cancel()
                 restoring.cancel()
+                calling.cancel()
+                if house.exports:
+                    house.exports.close()
+    if house.subscribers:
+        house.subscribers.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.house import COOKIE
-from portal.problems import Problem, problem
+from portal.problems import Problem, refusal
 from vitals.metrics import Metrics
 
 LARGEST = 64 * 1024  # octets of a request's body
@@ -39,8 +39,9 @@ class Shield:
             return
         begun = time.perf_counter()
         guarded = _with_headers(scope, send)
-        if refusal := _refusal(scope):
-            await problem(*refusal)(scope, receive, guarded)
+        if refused := _refusal(scope):
+            answer = refusal(scope["path"], *refused)
+            await answer(scope, receive, guarded)
         else:
             await self.app(scope, _limited(receive), guarded)
         self.metrics.count("portal_requests_total")

@@ -271,6 +271,11 @@ ENGLISH = {
     "condition.body_temperature_high": "Temperature high",
     "condition.body_temperature_low": "Temperature low",
     "condition.oxygen_saturation_low": "Oxygen low",
+    "condition.measurement_unusable": "Reading cannot be used",
+    "condition.exercise_start_pressure_high": "Blood pressure too high to exercise",
+    "condition.exercise_pressure_high": "Blood pressure too high in exercise",
+    "condition.exercise_hypotension": "Blood pressure falls in exercise",
+    "condition.orthostatic_hypotension": "Blood pressure falls on standing up",
     "plain.high": "Your {what} is higher than it should be. Sit down and rest.",
     "plain.low": "Your {what} is lower than it should be. Sit down and rest.",
     "plain.unusual": "Your {what} is unusual for you.",
@@ -298,6 +303,16 @@ ENGLISH = {
     "plain.other.irregular rhythm": "Your pulse is not regular. Sit down and rest.",
     "plain.other.decline": "Several of your values have got worse together."
     " Rest, and expect a call from your care team.",
+    "plain.other.measurement unusable": "The last reading cannot be used."
+    " Sit still, check the cuff and measure again.",
+    "plain.high.exercise start pressure": "Your blood pressure is too high to exercise."
+    " Rest, and measure again.",
+    "plain.high.exercise pressure": "Your blood pressure is too high."
+    " Stop exercising, sit down and rest.",
+    "plain.other.exercise hypotension": "Your blood pressure falls while you exercise."
+    " Stop exercising and sit down.",
+    "plain.other.orthostatic hypotension": "Your blood pressure falls when you stand"
+    " up. Stand up slowly and hold on to something.",
     "plain.other": "Something needs a look: {what}.",
     # evidence
     "evidence.late": "late:",

@@ -147,6 +147,7 @@ class Dsp(Section, frozen=True):
     fever: dict[str, Positive] = field(default_factory=dict)  # Cel by site
     fever_margin: Positive = 0.3  # so far below, it is over
     fever_settle_s: Positive = 900.0  # a patch on the skin is not believed before
+    fever_hold_s: Positive = 600.0  # and its fever must last
 
 
 class Alerts(Section, frozen=True):
@@ -191,6 +192,7 @@ class Portal(Section, frozen=True):
     port: Port = 8000
     emergency: Annotated[str, Meta(max_length=300)] = ""  # whom to call; "": 120, 112…
     oidc: Oidc = Oidc()
+    hooks: tuple[str, ...] = ()  # addresses that FHIR subscriptions may call
 
 
 class Config(Section, frozen=True):

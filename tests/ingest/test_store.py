@@ -289,6 +289,12 @@ def test_a14_what_is_withdrawn_was_never_there(fresh, any_readings, noon):
             assert {*history.subjects()} >= {*without.subjects()}
             assert sorted(map(repr, history.export())) == sorted(map(repr, left))
             assert history.latest("p-1") == without.latest("p-1")
+            kept = [
+                one
+                for one in readings
+                if one in history.withdrawn(one.subject, one.kind, one.record.t)
+            ]
+            assert kept == gone
             for metric in (Metric.HEART_RATE, Metric.RR_INTERVAL, Metric.SYSTOLIC):
                 found = trends(history, metric, noon)
                 assert_alike(found, trends(without, metric, noon))

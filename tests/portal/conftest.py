@@ -122,7 +122,7 @@ class Wire(MemoryBus):
 class Place:
     """Everything behind the portal, and logged-in clients of it."""
 
-    def __init__(self, folder: Path, clock=None):
+    def __init__(self, folder: Path, clock=None, hooks=()):
         self.clock = clock or Clock()
         self.bus, self.metrics = Wire(), Metrics()
         self.folder = folder
@@ -132,7 +132,9 @@ class Place:
         self.notes = Notes(folder / "notes.db")
         self.board = Board(EventLog(self.clock()), self.clock)
         told = partial(streams, folder)
-        self.sources = Sources(self.store, self.history, self.people, self.notes, told)
+        self.sources = Sources(
+            self.store, self.history, self.people, self.notes, told, folder, hooks
+        )
         self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
         self.app = create_app(self.house)
 
@@ -220,6 +222,8 @@ class Place:
             await self.say(cuff, wire.of(subject, "cuff-1", "status"), True)
 
     def close(self):
+        if self.house.subscribers:
+            self.house.subscribers.close()
         self.people.close()
         self.notes.close()
         self.history.close()

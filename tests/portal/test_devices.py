@@ -4,14 +4,12 @@ import pytest
 
 from portal import ownership
 from vitals import wire
+from vitals.assignments import Assigned, Assignments, Unassigned
 from vitals.model import (
     Answer,
     Assign,
-    Assigned,
-    Assignments,
     BloodPressure,
     Reading,
-    Unassigned,
 )
 
 HTML = {"Accept": "text/html", "Origin": "http://portal"}

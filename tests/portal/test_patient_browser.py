@@ -16,7 +16,8 @@ from tests.portal.test_browser import (
     visit,
 )
 from vitals import clock, wire
-from vitals.model import Assignments, BloodPressure, HeartRate, Reading, Unassigned
+from vitals.assignments import Assignments, Unassigned
+from vitals.model import BloodPressure, HeartRate, Reading
 
 pytestmark = [
     pytest.mark.slow,

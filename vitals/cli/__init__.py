@@ -7,7 +7,7 @@ Rooms are imported when their command runs, so that a gateway needs no numba and
 import argparse
 
 from vitals import __version__
-from vitals.cli import looking_back
+from vitals.cli import hospital, looking_back
 from vitals.cli.parsing import Parser, Parsers
 from vitals.cli.parsing import config_file as _config
 from vitals.cli.parsing import data_folder as _data
@@ -29,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
         add(commands)
     for add in (_export, _import, _migrate, _backup, _restore):
         add(commands)
-    looking_back.add(commands)
+    for adder in (hospital, looking_back):
+        adder.add(commands)
     for add in (_check_in, _assign, _assignments):
         add(commands)
     return top
@@ -150,9 +151,10 @@ def _export(commands: Parsers) -> None:
     )
     export.add_argument(
         "--format",
-        choices=("json", "csv", "line"),
+        choices=("json", "csv", "line", "fhir"),
         default="json",
-        help="line: InfluxDB's line protocol, times in ns (default: json)",
+        help="line: InfluxDB's line protocol, times in ns; fhir: R4 resources as NDJSON"
+        " (default: json)",
     )
     _data(export, "of a demo or an SQLite store")
     export.set_defaults(command=_later("export"))

@@ -1,4 +1,4 @@
-"""`vitals export`: every stored record as JSON lines, CSV or line protocol."""
+"""`vitals export`: every stored record as JSON lines, CSV, line protocol or FHIR."""
 
 import argparse
 import csv
@@ -98,4 +98,24 @@ def _line(readings: Readings) -> None:
         sys.stdout.write(lines(reading) + "\n")
 
 
-FORMATS = {"json": _json, "csv": _csv, "line": _line}
+def _fhir(readings: Readings) -> None:
+    from portal.fhir.observations import observations
+    from portal.fhir.people import device, patient
+    from portal.fhir.resources import Resource, encode
+
+    def write(resource: Resource) -> None:
+        sys.stdout.write(encode(resource).decode() + "\n")
+
+    known = set[tuple[str, ...]]()
+    for reading in readings():
+        whose, which = (reading.subject,), (reading.subject, reading.device)
+        if whose not in known:
+            write(patient(*whose))
+        if which not in known:
+            write(device(*which))
+        known |= {whose, which}
+        for observation in observations(reading):
+            write(observation)
+
+
+FORMATS = {"json": _json, "csv": _csv, "line": _line, "fhir": _fhir}

@@ -165,8 +165,10 @@ async def portal(house: House) -> None:
     people = People(house.data / "people.db")
     notes = Notes(house.data / "notes.db")
     history = open_history(house.config.store, house.data)
-    told = partial(streams, house.data)
-    sources = Sources(history, AlertHistory(house.data), people, notes, told)
+    told, hooks = partial(streams, house.data), house.config.portal.hooks
+    sources = Sources(
+        history, AlertHistory(house.data), people, notes, told, house.data, hooks
+    )
     code = people.links.make("setup") if people.unattended() else ""
 
     def ready(url: str) -> None:
