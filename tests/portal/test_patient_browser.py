@@ -266,7 +266,7 @@ def test_on_paper_the_charts_are_lines_and_the_buttons_are_gone(new_place, story
             await tab.call("Emulation.setEmulatedMedia", media="print")
             seen = "getComputedStyle(document.querySelector('{}')).display"
             assert await tab.js(seen.format(".drawn")) == "block"
-            for gone in (".plotted", "#zoom", ".spans", ".files", ".tabs"):
+            for gone in (".plotted", "#zoom", ".spans", ".files", ".menu"):
                 assert await tab.js(seen.format(gone)) == "none"
             pdf = await tab.call("Page.printToPDF", printBackground=True)
             assert len(pdf["data"]) > 10_000
