@@ -11,15 +11,19 @@ from portal.pages import (
     assets,
     clinician,
     common,
+    devices,
     fleet,
     hospital,
     link,
     log_in,
     patient,
     people,
+    pressure,
+    settings,
     setup,
     sharing,
 )
+from portal.pages import notes as note_pages
 from portal.routes import (
     alerts,
     deliveries,
@@ -28,6 +32,7 @@ from portal.routes import (
     grants,
     health,
     limits,
+    notes,
     patients,
     sessions,
     token,
@@ -39,12 +44,12 @@ from portal.witness import Witness
 from vitals import __version__
 
 API = (
-    token, sessions, patients, trends, limits, alerts, deliveries, grants, gateways,
-    events, registry, health,
+    token, sessions, patients, trends, notes, limits, alerts, deliveries, grants,
+    gateways, events, registry, health,
 )  # fmt: skip
 PAGES = (
-    assets, log_in, hospital, setup, account, sharing, patient, clinician, fleet,
-    people, link,
+    assets, log_in, hospital, setup, settings, account, sharing, patient, pressure,
+    devices, note_pages, clinician, fleet, people, link,
 )  # fmt: skip
 
 

@@ -72,6 +72,8 @@ class EventLog:
         for follower in self._followers:
             if follower.cares(subject):
                 follower.woken.set()
+            elif not follower.woken.is_set():  # has seen all that was theirs
+                follower.number = self._number
 
     @contextmanager
     def follow(

@@ -16,6 +16,7 @@ from portal.board import Board
 from portal.deeds import Deeds
 from portal.fhir.export import Exports
 from portal.fhir.subscribers import Subscribers
+from portal.notes import Notes
 from portal.oidc import Provider
 from portal.people import People
 from portal.problems import Problem
@@ -46,6 +47,7 @@ class Sources:
     history: "History"
     alerts: "AlertHistory"
     people: People
+    notes: Notes
     streams: "Callable[[], list[Stream]]" = list  # of numbers that gateways gave
     data: Path | None = None  # where exports may lie; None: there are none
     hooks: tuple[str, ...] = ()  # addresses that subscriptions may call
@@ -67,8 +69,8 @@ class House:
     ) -> None:
         self.bus, self.board, self.metrics, self.clock = bus, board, metrics, clock
         self.history, self.alerts = sources.history, sources.alerts
-        self.people, self._streams = sources.people, sources.streams
-        self.deeds = sources.deeds
+        self.people, self.notes = sources.people, sources.notes
+        self.deeds, self._streams = sources.deeds, sources.streams
         self.exports = Exports(sources.data / "exports") if sources.data else None
         self.hooks, self.subscribers = sources.hooks, _subscribers(sources)
         self.logins = Queue()

@@ -1,17 +1,15 @@
-"""One's own account: the password, where one is logged in, the language."""
+"""One's own account: the password, where one is logged in."""
 
 import asyncio
-from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from portal.administration import note
 from portal.agents import plainly
 from portal.authorisation import Person
 from portal.house import COOKIE, House, InHouse, host_of
-from portal.pages import common
-from portal.pages.common import Reader, inside, page
+from portal.pages.common import Reader, page
 from portal.pages.forms import Password, Text, day
 from portal.pages.log_in import opened
 from portal.pages.setup import same
@@ -19,8 +17,6 @@ from portal.problems import Problem
 from vitals.errors import ConfigError
 
 router = APIRouter()
-
-YEAR_S = 365 * 86_400
 
 
 @router.get("/account")
@@ -56,25 +52,6 @@ async def end(house: InHouse, reader: Reader, session: Text = "") -> Response:
     """End one of one's sessions."""
     await asyncio.to_thread(house.people.tokens.end, reader.name, session)
     return RedirectResponse("/account", 303)
-
-
-@router.post("/language")
-async def language(
-    request: Request,
-    language: Annotated[Literal["en", "zh"], Form()],
-    next: Text = "/",  # noqa: A002
-) -> Response:
-    """Choose the language of all pages."""
-    response = RedirectResponse(inside(next), 303)
-    response.set_cookie(
-        common.COOKIE,
-        language,
-        max_age=YEAR_S,
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
-    return response
 
 
 async def _show(request: Request, house: House, reader: Person, wrong: str) -> Response:

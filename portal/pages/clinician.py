@@ -11,7 +11,7 @@ from portal.authorisation import Person, visible
 from portal.cards import cards
 from portal.figures import Span, numbers, spark
 from portal.house import House, InHouse
-from portal.pages.common import Reader, inside, page, words
+from portal.pages.common import Reader, Words, inside, page
 from portal.pages.patient import today
 from portal.pages.people import everybody
 from portal.pages.sharing import shared
@@ -36,16 +36,16 @@ class Decision(BaseModel):
 
 @router.get("/")
 async def first(
-    request: Request, house: InHouse, reader: Reader, span: Span = "1h"
+    request: Request, house: InHouse, reader: Reader, texts: Words, span: Span = "1h"
 ) -> Response:
     """Show everybody what they came for."""
     if reader.role == "patient":
-        return await today(request, house, reader, span)
+        return await today(request, house, reader, (span, texts))
     if reader.role == "family":
         return await shared(request, house, reader)
     if reader.role == "admin":
         return await everybody(request, house, reader)
-    shown = await _worklist(house, reader, words(request))
+    shown = await _worklist(house, reader, texts)
     return page(request, "worklist.html", reader, **shown)
 
 
@@ -72,16 +72,16 @@ async def decide(
     return RedirectResponse(inside(said.next), 303)
 
 
-async def _worklist(house: House, reader: Person, say: Texts) -> dict[str, Any]:
+async def _worklist(house: House, reader: Person, texts: Texts) -> dict[str, Any]:
     """Gather open alerts, the most urgent first, and everybody's newest values."""
     subjects = sorted(visible(reader))
     looked(reader, "read", subjects)
     open_alerts = house.board.open_alerts(subjects)
     sparks = await asyncio.gather(*(spark(house, a) for a in open_alerts[:SPARKS]))
     drawn = dict(zip((a.id for a in open_alerts), sparks, strict=False))
-    shown = cards(open_alerts, say, house.clock(), "UTC")
+    shown = cards(open_alerts, texts, house.clock(), "UTC")
     troubled = {alert.subject: alert.priority for alert in reversed(open_alerts)}
-    tiles = await asyncio.gather(*(numbers(house, s, say) for s in subjects))
+    tiles = await asyncio.gather(*(numbers(house, s, texts) for s in subjects))
     return {
         "carers": await asyncio.to_thread(house.people.carers, troubled),
         "unseen": [card for card in shown if card.unseen],

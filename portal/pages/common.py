@@ -1,5 +1,6 @@
 """What all pages share: templates, who looks, errors as a page."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
@@ -12,15 +13,14 @@ from markupsafe import Markup
 
 from portal.ages import ago
 from portal.authorisation import Person, Role
-from portal.house import Visitor, house
+from portal.house import House, Visitor, house
 from portal.pages.assets import address
+from portal.pages.packing import packed
+from portal.pages.wishes import NAMES, wishes
 from portal.problems import Problem
-from portal.texts import LANGUAGES, Texts
+from portal.texts import Texts
 from portal.times import rfc3339
 
-COOKIE = "vitals_language"
-TEXTS = Texts("en")
-_SPOKEN = {language: Texts(language) for language in LANGUAGES}
 _FOLDER = Path(__file__).parent.parent / "templates"
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER),
@@ -50,6 +50,11 @@ MENUS: dict[Role, tuple[tuple[str, str], ...]] = {
     ),
 }
 """The pages of each role: address and what it is called."""
+OWN = (
+    ("trends", "trends"), ("pressure", "pressure.short"), ("notes", "notes"),
+    ("devices", "devices"),
+)  # fmt: skip
+"""A patient's own pages, after the first."""
 
 
 class LogIn(Problem):
@@ -73,6 +78,14 @@ def reader(request: Request, person: Visitor) -> Person:
 Reader = Annotated[Person, Depends(reader)]
 
 
+def words(request: Request) -> Texts:
+    """Give the words and units that the browser wants."""
+    return wishes(request).texts()
+
+
+Words = Annotated[Texts, Depends(words)]
+
+
 def page(
     request: Request,
     template: str,
@@ -83,28 +96,23 @@ def page(
     """Render a page."""
     here, say = house(request), words(request)
     now = here.clock()
-
-    def age(t: int) -> str:
-        return ago(say, t, now)
-
-    def called(subject: str) -> str:
-        return here.people.names.of(subject) or subject
-
-    found = _TEMPLATES.get_template(template)
-    text = found.render(
-        person=person,
-        say=say,
-        now=now,
-        ago=age,
-        called=called,
-        blind=here.blind(),
-        provider=here.provider,
-        emergency=here.emergency or say("emergency.call"),
-        menu=MENUS[person.role] if person else (),
-        here=request.url.path if request.method == "GET" and status < 400 else "/",
-        **values,
-    )
-    return HTMLResponse(text, status)
+    common = {
+        "person": person,
+        "now": now,
+        "ago": lambda t: ago(say, t, now),
+        "blind": here.blind(),
+        "say": say,
+        "called": lambda subject: called(here, subject),
+        "provider": here.provider,
+        "emergency": here.emergency or say("emergency.call"),
+        "menu": menu(person),
+        "here": request.url.path,
+        "address": here_of(request, status),
+        "languages": NAMES,
+    }
+    text = _TEMPLATES.get_template(template).render(**common | values)
+    body, headers = packed(request, text.encode())
+    return HTMLResponse(body, status, headers)
 
 
 def bare(template: str, status: int = 200, **values: object) -> Response:
@@ -113,11 +121,27 @@ def bare(template: str, status: int = 200, **values: object) -> Response:
     return HTMLResponse(text, status)
 
 
-def words(request: Request) -> Texts:
-    """Give the words of the language that is chosen, or that the browser prefers."""
-    chosen = request.cookies.get(COOKIE, "")
-    preferred = request.headers.get("accept-language", "")[:2].lower()
-    return _SPOKEN.get(chosen) or _SPOKEN.get(preferred) or TEXTS
+def called(house: House, subject: str) -> str:
+    """Give the name of a patient, or else their pseudonym."""
+    return house.people.names.of(subject) or subject
+
+
+def menu(person: Person | None) -> Sequence[tuple[str, str]]:
+    """Give the pages that somebody may go to: address and what it is called."""
+    if person is None:
+        return ()
+    own = sorted(person.subjects) if person.role == "patient" else ()
+    mine = [(f"/patients/{s}/{name}", key) for s in own for name, key in OWN]
+    first, *others = MENUS[person.role]
+    return [first, *mine, *others]
+
+
+def here_of(request: Request, status: int) -> str:
+    """Give the page's own address, to come back to."""
+    if request.method != "GET" or status >= 400:
+        return "/"
+    query = f"?{request.url.query}" if request.url.query else ""
+    return request.url.path + query
 
 
 def error_page(request: Request, status: int, detail: str) -> Response:

@@ -14,10 +14,10 @@ from portal.authorisation import CARERS, ROLES, Person
 from portal.house import House, InHouse, check, check_house
 from portal.pages.common import Reader, page, words
 from portal.pages.forms import Many, Text, day, ends, hand_over
+from portal.pages.wishes import NAMES
 from portal.plans import plan_of
 from portal.problems import Problem
 from portal.routes.answers import Subject
-from portal.texts import SPOKEN
 from vitals.errors import ConfigError
 
 router = APIRouter(prefix="/admin")
@@ -252,7 +252,7 @@ async def _patient(
     shown = {"subject": subject, "said": said, "carers": carers, "zones": ZONES}
     status = 422 if wrong else 200
     return page(
-        request, "record.html", admin, status, wrong=wrong, spoken=SPOKEN, **shown
+        request, "record.html", admin, status, wrong=wrong, spoken=NAMES, **shown
     )
 
 

@@ -49,7 +49,9 @@ async def _stream(
     log = house.board.events
     checked = house.clock()
     with log.follow(visible(caller), last_id, _shared(caller)) as follower:
-        yield b"retry: 2000\n: hello\n\n"
+        # Who has seen no event yet can resume as well; not who will be told `reset`.
+        here = f"id: {log.id(follower.number)}\n" if follower.number >= 0 else ""
+        yield f"retry: 2000\n{here}: hello\n\n".encode()
         while not log.closed:
             try:
                 async with asyncio.timeout(PING_S):

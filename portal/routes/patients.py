@@ -4,13 +4,16 @@ from fastapi import APIRouter, Response
 
 from portal.authorisation import ALERTS, Person, scope, shared_with, visible
 from portal.house import Caller, House, InHouse, check_view
+from portal.pressure import course
 from portal.routes.answers import Cursor, Limit, Subject, answer, fails, says
 from portal.routes.examples import PATIENT, PATIENTS
 from portal.sharing import let_through, shows
 from portal.views import (
+    AdherenceView,
     PatientList,
     PatientSummary,
     PatientView,
+    of_adherence,
     of_alert,
     of_device,
     of_reading,
@@ -49,11 +52,17 @@ async def patient(house: InHouse, caller: Caller, subject: Subject) -> Response:
         name=house.people.names.of(subject) or None,
         latest=[of_reading(reading) for reading in readings],
         devices=[of_device(subject, *item) for item in devices.items()],
-        adherence=None,
+        adherence=await _adherence(house, subject) if seen is None else None,
         completeness=of_streams(theirs),
         alerts=[of_alert(alert) for alert in alerts],
     )
     return answer(view)
+
+
+async def _adherence(house: House, subject: str) -> AdherenceView | None:
+    """Show what came of a patient's schedule; None: they have none."""
+    found = await course(house, subject)
+    return of_adherence(found.adherence) if found.planned else None
 
 
 async def _summary(house: House, caller: Person, subject: str) -> PatientSummary:

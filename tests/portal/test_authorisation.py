@@ -21,6 +21,7 @@ MAY = {
     "act": ({403}, {404}, {200, 202}, {200, 202}, {200, 202}, {404}),
     "plan": ({403}, {404}, {403}, {200}, {200}, {404}),
     "share": ({200, 201, 204}, {404}, {403}, {403}, {403}, {404}),
+    "write": ({201}, {404}, {201}, {201}, {201}, {404}),
     "own": ({200, 204},) * 6,
     "none for you": ({404},) * 6,  # the example's code is not valid
     "fleet": ({404}, {404}, {200}, {200}, {200}, {200}),
@@ -41,6 +42,8 @@ SPECIFICATION = {
     "get /api/v1/patients/{subject}/trends/{metric}": "look",
     "get /api/v1/patients/{subject}/records": "look",
     "get /api/v1/patients/{subject}/records.csv": "look",
+    "get /api/v1/patients/{subject}/notes": "see all",
+    "post /api/v1/patients/{subject}/notes": "write",
     "get /api/v1/patients/{subject}/limits": "see all",
     "put /api/v1/patients/{subject}/limits": "plan",
     "get /api/v1/patients/{subject}/grants": "share",

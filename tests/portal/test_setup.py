@@ -334,7 +334,7 @@ def test_every_page_speaks_chinese_to_who_wants_it(place, story):
                 assert english.status_code == 200, path
                 assert "not an emergency service" in english.text
                 form = {"language": "zh", "next": path}
-                answer = await client.post("/language", data=form)
+                answer = await client.post("/settings", data=form)
                 assert answer.headers["location"] == path
                 chinese = (await client.get(path)).text
                 assert '<html lang="zh"' in chinese

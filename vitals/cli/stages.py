@@ -165,13 +165,15 @@ async def portal(house: House) -> None:
     from ingest.store import open_history
     from portal.deeds import Deeds
     from portal.house import Sources
+    from portal.notes import Notes
     from portal.people import People
 
     people = People(house.data / "people.db")
+    notes = Notes(house.data / "notes.db")
     history = open_history(house.config.store, house.data)
     told, hooks = partial(streams, house.data), house.config.portal.hooks
     alerts, deeds = AlertHistory(house.data), Deeds(house.data)
-    sources = Sources(history, alerts, people, told, house.data, hooks, deeds)
+    sources = Sources(history, alerts, people, notes, told, house.data, hooks, deeds)
     code = people.links.make("setup") if people.unattended() else ""
 
     def ready(url: str) -> None:
