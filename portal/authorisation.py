@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vitals.model import HOUSE as THE_HOUSE
+
 Role = Literal["patient", "family", "nurse", "doctor", "clinician", "admin"]
-Relation = Literal["own", "assigned", "granted", "other"]
+Relation = Literal["own", "assigned", "granted", "house", "other"]
 Deed = Literal[
     "read",  # everything of a patient
     "view",  # of a patient what `scope` says
@@ -20,6 +22,7 @@ Deed = Literal[
     "keep",  # their name, team, time zone and language
     "fleet",  # see the gateways; they are nobody's
     "people",  # keep the accounts and read the audit log
+    "burden",  # read what the alerts cost; of their own patients
 ]
 Verdict = Literal["allowed", "forbidden", "hidden"]
 
@@ -28,6 +31,7 @@ ROLES: tuple[Role, ...] = (
 )  # fmt: skip
 CARERS: tuple[Role, ...] = ("nurse", "doctor", "clinician")
 NOBODYS: frozenset[Deed] = frozenset({"fleet", "people"})
+_CARE: frozenset[Deed] = frozenset({"fleet", "burden"})
 ALERTS = "alerts"  # may be granted beside metrics
 
 _NURSE: frozenset[Deed] = frozenset({"read", "view", "act"})
@@ -41,13 +45,18 @@ TABLE: dict[tuple[Role, Relation], frozenset[Deed]] = {
     ("doctor", "assigned"): _DOCTOR,
     ("clinician", "assigned"): _DOCTOR,  # a doctor's older name
     ("admin", "other"): frozenset({"keep"}),  # no vital signs
+    # Alerts of gateways, engines and channels are about no patient.
+    ("nurse", "house"): frozenset({"act"}),
+    ("doctor", "house"): frozenset({"act"}),
+    ("clinician", "house"): frozenset({"act"}),
+    ("admin", "house"): frozenset({"act"}),
 }
 """Role and relation to a patient: what is allowed.  The rest is not."""
 
 HOUSE: dict[Role, frozenset[Deed]] = {
-    "nurse": frozenset({"fleet"}),
-    "doctor": frozenset({"fleet"}),
-    "clinician": frozenset({"fleet"}),
+    "nurse": _CARE,
+    "doctor": _CARE,
+    "clinician": _CARE,
     "admin": NOBODYS,
 }
 """Role: what is allowed that is about no patient."""
@@ -68,6 +77,8 @@ def relation(person: Person, subject: str) -> Relation:
     """Say how the person stands to the patient."""
     if subject in person.subjects:
         return "own" if person.role == "patient" else "assigned"
+    if subject == THE_HOUSE:
+        return "house"
     return "granted" if subject in person.granted else "other"
 
 
@@ -87,6 +98,12 @@ def may(person: Person, deed: Deed) -> bool:
 def visible(person: Person) -> frozenset[str]:
     """Give everybody of whom the person may see everything."""
     return frozenset(s for s in person.subjects if decide(person, "read", s) == ALLOWED)
+
+
+def alerted(person: Person) -> frozenset[str]:
+    """Give everybody whose alerts the person may work, the house among them."""
+    house = {THE_HOUSE} if decide(person, "act", THE_HOUSE) == ALLOWED else set()
+    return visible(person) | house
 
 
 def shared_with(person: Person) -> frozenset[str]:

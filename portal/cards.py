@@ -10,7 +10,7 @@ from portal.texts import Texts
 from portal.units import Measure
 from vitals import phrases
 from vitals.codes import Metric
-from vitals.model import Alert, Instant
+from vitals.model import HOUSE, Alert, Instant
 from vitals.phrases import number
 
 _METRICS = {metric.value: metric for metric in Metric}
@@ -22,6 +22,7 @@ _IN_TEXT = {
     "text_zh",
 }  # which the detector's sentence says
 _SHOWN_VALUES = 6
+_SHOWN_NAMES = 6
 _MEASURED = {"limit", "baseline", "values"}  # in the unit of the alert's metric
 _FINE = (Metric.BODY_TEMPERATURE, Metric.GLUCOSE)  # whose tenths matter
 
@@ -43,6 +44,7 @@ class Card:
     said: str  # the detector's sentence
     evidence: tuple[str, ...]
     note: str  # who has seen it, until when it sleeps
+    call: str  # whom it has told, and whom it tells next
 
 
 def cards(
@@ -69,6 +71,7 @@ def card(alert: Alert, texts: Texts, now: Instant, place: str) -> Card:
         said=_said(alert, texts),
         evidence=tuple(_evidence(alert, texts)),
         note=_note(alert, texts, now, place),
+        call=_call(alert, texts, now, place),
     )
 
 
@@ -176,6 +179,26 @@ def _note(alert: Alert, texts: Texts, now: Instant, place: str) -> str:
     if alert.comment:
         parts.append(f"“{alert.comment}”")
     return " · ".join(parts)
+
+
+def _call(alert: Alert, texts: Texts, now: Instant, place: str) -> str:
+    """Say whom an open alert has told, and whom it tells next unless it is seen."""
+    told, then = (_people(alert.escalation.get(k), texts) for k in ("told", "next"))
+    parts = [texts("call.told", names=told)] if told else []
+    due = alert.escalation.get("next_at")
+    if then and isinstance(due, int):
+        when = clock(due, now, place, texts)
+        parts.append(texts("call.next", names=then, time=when))
+    return " · ".join(parts)
+
+
+def _people(names: object, texts: Texts) -> str:
+    """Write who is told; the house is everybody whom it has."""
+    if not isinstance(names, list):
+        return ""
+    return ", ".join(
+        texts("call.house") if n == HOUSE else str(n)[:64] for n in names[:_SHOWN_NAMES]
+    )
 
 
 def clock(t: int, now: Instant, place: str, texts: Texts) -> str:

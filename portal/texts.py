@@ -3,6 +3,7 @@
 A language is complete or it is not offered: a test compares the keys.
 """
 
+from portal.care_wording import CARE
 from portal.chinese import CHINESE
 from portal.units import Units
 from portal.wording import WORDS
@@ -274,8 +275,9 @@ ENGLISH = {
 }
 
 LANGUAGES: dict[str, dict[str, str]] = {
-    "en": {str(k): v for k, v in ENGLISH.items()} | {k: v[0] for k, v in WORDS.items()},
-    "zh": {str(k): v for k, v in CHINESE.items()} | {k: v[1] for k, v in WORDS.items()},
+    language: {str(k): v for k, v in whole.items()}
+    | {key: both[n] for key, both in (WORDS | CARE).items()}
+    for n, (language, whole) in enumerate((("en", ENGLISH), ("zh", CHINESE)))
 }
 
 PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low")

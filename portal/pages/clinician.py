@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
+from portal import messages, worklist
 from portal.authorisation import Person, visible
 from portal.cards import cards
 from portal.figures import Span, numbers, spark
@@ -18,7 +19,7 @@ from portal.pages.sharing import shared
 from portal.routes.alerts import Action, Id, colleague, command, find
 from portal.texts import Texts
 from portal.witness import looked
-from vitals.model import AlertCommand
+from vitals.model import HOUSE, AlertCommand
 
 router = APIRouter()
 
@@ -74,9 +75,9 @@ async def decide(
 
 async def _worklist(house: House, reader: Person, texts: Texts) -> dict[str, Any]:
     """Gather open alerts, the most urgent first, and everybody's newest values."""
-    subjects = sorted(visible(reader))
+    subjects = sorted(visible(reader) - {HOUSE})
     looked(reader, "read", subjects)
-    open_alerts = house.board.open_alerts(subjects)
+    open_alerts = worklist.open_alerts(house.board, reader)
     sparks = await asyncio.gather(*(spark(house, a) for a in open_alerts[:SPARKS]))
     drawn = dict(zip((a.id for a in open_alerts), sparks, strict=False))
     shown = cards(open_alerts, texts, house.clock(), "UTC")
@@ -87,6 +88,7 @@ async def _worklist(house: House, reader: Person, texts: Texts) -> dict[str, Any
         "unseen": [card for card in shown if card.unseen],
         "seen": [card for card in shown if not card.unseen],
         "sparks": drawn,
+        "messages": await messages.said(house, open_alerts, texts),
         "patients": list(zip(subjects, tiles, strict=True)),
         "troubled": troubled,
         "silent": [n for n in sorted(house.board.gateways) if not house.board.heard(n)],

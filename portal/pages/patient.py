@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
+from portal import messages
 from portal.ages import local, zone
 from portal.authorisation import Person
 from portal.cards import cards
@@ -49,6 +50,8 @@ async def patient(
         return await today(request, house, reader, (span, texts))
     values = await _values(house, subject, (span, texts))
     values["carers"] = await asyncio.to_thread(house.people.carers, [subject])
+    known = house.board.open_alerts([subject])
+    values["messages"] = await messages.said(house, known, texts)
     return page(request, "patient.html", reader, **values)
 
 

@@ -7,10 +7,11 @@ from zoneinfo import available_timezones
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from portal import administration
+from portal import administration, messages, worklist
 from portal.administration import Patient
 from portal.audit import Head
 from portal.authorisation import CARERS, ROLES, Person
+from portal.cards import cards
 from portal.house import House, InHouse, check, check_house
 from portal.pages.common import Reader, page, words
 from portal.pages.forms import Many, Text, day, ends, hand_over
@@ -38,8 +39,16 @@ Admin = Annotated[Person, Depends(administrator)]
 
 async def everybody(request: Request, house: House, reader: Person) -> Response:
     """Show who may log in."""
-    people = await asyncio.to_thread(house.people.list)
-    return page(request, "people.html", reader, people=people)
+    people, say = await asyncio.to_thread(house.people.list), words(request)
+    found = worklist.open_alerts(house.board, reader)
+    return page(
+        request,
+        "people.html",
+        reader,
+        people=people,
+        cards=cards(found, say, house.clock(), "UTC"),
+        messages=await messages.said(house, found, say),
+    )
 
 
 @router.get("/person")

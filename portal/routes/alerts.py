@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from portal.authorisation import ALERTS, Person, scope, shared_with, visible
+from portal.authorisation import ALERTS, Person, alerted, scope, shared_with
 from portal.house import Caller, House, InHouse, check, check_view
 from portal.problems import Invalid, Problem
 from portal.routes.answers import Cursor, Limit, answer, fails, says
@@ -15,7 +15,7 @@ from portal.views import AlertList, AlertView, encode, of_alert
 from portal.witness import looked
 from vitals import wire
 from vitals.errors import MalformedData
-from vitals.model import Alert, AlertCommand
+from vitals.model import HOUSE, Alert, AlertCommand
 from vitals.wire import Message
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
@@ -66,7 +66,7 @@ async def alerts(
 ) -> Response:
     """List the alerts of the patients whom you may see."""
     shared = (s for s in shared_with(caller) if ALERTS in caller.granted[s])
-    subjects = sorted({*visible(caller), *shared})
+    subjects = sorted({*alerted(caller), *shared})
     if subject is not None:
         check_view(caller, subject, ALERTS)
         subjects = [subject]
@@ -77,8 +77,8 @@ async def alerts(
     except (MalformedData, ValueError) as error:
         raise Invalid("cursor", "it is not one that we gave") from error
     told = {alert.subject for alert in found}
-    looked(caller, "read", told & visible(caller))
-    looked(caller, "view", told - visible(caller))
+    looked(caller, "read", told & alerted(caller))
+    looked(caller, "view", told - alerted(caller))
     return answer(AlertList([of_alert(alert) for alert in found], more))
 
 
@@ -157,6 +157,8 @@ async def find(
     found = await house.alert(name)
     if found is None:
         raise Problem(404, "There is no such alert.")
+    if found.subject == HOUSE and deed == "read":
+        deed = "act"  # of the house there is nothing else to read
     seen = scope(caller, found.subject)
     if deed == "read" and seen is not None and ALERTS in seen:
         check(caller, "view", found.subject, "alert")

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
-from portal.authorisation import Person, shared_with, visible
+from portal.authorisation import Person, alerted, shared_with, visible
 from portal.house import BEARER, Caller, House, InHouse, token_of
 from portal.routes.answers import fails, streams
 from portal.witness import looked
@@ -48,7 +48,7 @@ async def _stream(
     """Write events as they come and a comment when none do, until the token ends."""
     log = house.board.events
     checked = house.clock()
-    with log.follow(visible(caller), last_id, _shared(caller)) as follower:
+    with log.follow(alerted(caller), last_id, _shared(caller)) as follower:
         # Who has seen no event yet can resume as well; not who will be told `reset`.
         here = f"id: {log.id(follower.number)}\n" if follower.number >= 0 else ""
         yield f"retry: 2000\n{here}: hello\n\n".encode()
@@ -62,7 +62,7 @@ async def _stream(
                 person = await asyncio.to_thread(house.people.person_of, token)
                 if person is None:
                     return
-                follower.subjects, checked = visible(person), house.clock()
+                follower.subjects, checked = alerted(person), house.clock()
                 follower.shared = _shared(person)
             if news := log.news(follower):
                 yield news

@@ -78,7 +78,8 @@ function merge(old, fresh) {
   if (!busy(old)) {
     const focused = old.contains(document.activeElement) && document.activeElement.closest("[id]")?.id;
     old.replaceWith(fresh);
-    if (focused) document.getElementById(focused)?.querySelector("button, a, summary")?.focus();
+    const at = focused && document.getElementById(focused);
+    (at?.matches("article") ? at : at?.querySelector("button, a, summary"))?.focus();
     return;
   }
   const known = new Map([...old.children].map((child) => [child.id, child]));
