@@ -1,6 +1,6 @@
 """What a store of records must do, and the door to the one that is configured."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -95,6 +95,33 @@ class History(Protocol):
 
     def close(self) -> None:
         """Let go of the database; nothing else may be called afterwards."""
+
+
+DAY, HOUR = 86_400_000, 3_600_000  # ms
+PRESENCE = (
+    *(Metric.HEART_RATE, Metric.SYSTOLIC, Metric.BODY_TEMPERATURE),
+    *(Metric.OXYGEN_SATURATION, Metric.GLUCOSE),
+)  # one metric of each kind: who has one was measured
+
+
+def measured_days(
+    history: History, subjects: Iterable[str], start: Instant, stop: Instant
+) -> int:
+    """Give on how many days (UTC) somebody was measured, summed over `subjects`."""
+    return sum(
+        len({t // DAY for t in _hours(history, subject, start, stop)})
+        for subject in subjects
+    )
+
+
+def _hours(
+    history: History, subject: str, start: Instant, stop: Instant
+) -> Iterator[int]:
+    """Give hours in which something was measured."""
+    most = (stop - start) // HOUR + 2
+    for metric in PRESENCE:
+        for point in history.trend(subject, metric, start, stop, most):
+            yield point.t
 
 
 class Store(History, Protocol):

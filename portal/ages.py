@@ -64,3 +64,15 @@ def zone(name: str) -> tzinfo:
 def local(t: Instant | int, where: tzinfo) -> datetime:
     """Give the wall clock's time somewhere."""
     return datetime.fromtimestamp(t / 1000, where)
+
+
+def clock_and_date(texts: Texts, t: Instant | int, place: str) -> str:
+    """Write a day, its year and the time on a patient's own clock.
+
+    >>> clock_and_date(Texts("en"), 1_795_300_000_000, "UTC")
+    '21 Nov 2026 23:06'
+    """
+    there = local(t, zone(place))
+    if texts.language == "zh":
+        return f"{there.year}年{date(texts, there)} {there:%H:%M}"
+    return f"{date(texts, there)} {there:%Y %H:%M}"

@@ -9,6 +9,7 @@ from portal.house import House
 from portal.pages import (
     account,
     assets,
+    burden,
     clinician,
     common,
     devices,
@@ -23,6 +24,7 @@ from portal.pages import (
     setup,
     sharing,
 )
+from portal.pages import limits as limit_pages
 from portal.pages import notes as note_pages
 from portal.routes import (
     alerts,
@@ -34,6 +36,7 @@ from portal.routes import (
     limits,
     notes,
     patients,
+    reports,
     sessions,
     token,
     trends,
@@ -45,11 +48,11 @@ from vitals import __version__
 
 API = (
     token, sessions, patients, trends, notes, limits, alerts, deliveries, grants,
-    gateways, events, registry, health,
+    gateways, events, registry, reports, health,
 )  # fmt: skip
 PAGES = (
     assets, log_in, hospital, setup, settings, account, sharing, patient, pressure,
-    devices, note_pages, clinician, fleet, people, link,
+    devices, note_pages, limit_pages, burden, clinician, fleet, people, link,
 )  # fmt: skip
 
 

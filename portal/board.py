@@ -45,6 +45,7 @@ TOPICS = (
     wire.WITHDRAWALS,
     wire.ASSIGNMENTS,
     wire.ANSWERS,
+    wire.REHEARSALS,
 )
 URGENCY = {"high": 0, "medium": 1, "low": 2}
 MUTE_MS = 90_000  # after which an engine or a gateway that said nothing does not work
@@ -126,7 +127,7 @@ class Board:
 
     @contextmanager
     def asking(self, name: str) -> Iterator[asyncio.Future[Answer]]:
-        """Give what becomes a gateway's answer to the command with this id."""
+        """Give what becomes the answer to the command or question with this id."""
         self._asked[name] = asyncio.get_running_loop().create_future()
         try:
             yield self._asked[name]
@@ -182,6 +183,8 @@ class Board:
             self._take_answer(wire.read(Answer, message.payload))
         elif levels[0] == "gateway":
             self._take_gateway(levels[1], message.payload)
+        elif levels[0] == "stage" and levels[2] == "answer":
+            self._take_answer(wire.read(Answer, message.payload))
         elif levels[0] == "stage":
             self._stages[levels[1]] = wire.read(StageStatus, message.payload)
         elif levels[2] == "alert":

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REHEARSAL_S = 120.0  # 30 days at 1 Hz and the detectors' start take half of that
 COOKIE = "vitals_session"
 BEARER = OAuth2PasswordBearer("/api/v1/token", auto_error=False)
 
@@ -74,6 +75,7 @@ class House:
         self.exports = Exports(sources.data / "exports") if sources.data else None
         self.hooks, self.subscribers = sources.hooks, _subscribers(sources)
         self.logins = Queue()
+        self.rehearsal_s = REHEARSAL_S  # that the detectors get for an answer
         self.emergency = ""  # whom to call, in the operator's words; "": the usual
         self.provider: Provider | None = None  # where else one may log in
         self.admitting = asyncio.Lock()  # one new name after the other

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from portal import people_views, views
+from portal import care_views, people_views, views
 from portal.problems import MEDIA_TYPE
 from portal.routes.answers import WHY
 from portal.routes.deliveries import DeliveryList
@@ -21,7 +21,7 @@ share with you; everybody else does not exist (404).
 """
 
 
-NOUNS = (*views.NOUNS, *people_views.NOUNS)
+NOUNS = (*views.NOUNS, *people_views.NOUNS, *care_views.NOUNS)
 UNREADABLE = "The body is not what its content type says"
 
 

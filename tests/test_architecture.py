@@ -20,8 +20,8 @@ MAY_IMPORT = {
     "portal": {"vitals", "ingest", "alerts"},
 }
 
-# What of a neighbour portal may see: the history readers, nothing else.
-READERS = {"ingest.store", "ingest.completeness", "alerts.history"}
+# What of a neighbour portal may see: the history readers and what sums them up.
+READERS = {"ingest.store", "ingest.completeness", "alerts.history", "alerts.burden"}
 
 # Each heavy dependency has its homes; everybody else is pure or knows a Protocol.
 HOMES = {

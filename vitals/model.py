@@ -371,7 +371,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 class WhatIf(Struct, frozen=True, kw_only=True):
     """A question to the detectors: what other limits would have given.
 
-    The answer is an `Answer` whose text is a comparison in JSON, see `vitals whatif`.
+    The answer is an `Answer` whose text is a `vitals.comparison.Comparison` in JSON.
     """
 
     id: Name

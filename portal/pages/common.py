@@ -34,7 +34,10 @@ _TEMPLATES.globals.update(asset=address)
 _TEMPLATES.filters.update(rfc3339=rfc3339, svg=Markup)
 
 
-_CARERS = (("/", "worklist"), ("/fleet", "fleet"), ("/account", "account"))
+_CARERS = (
+    ("/", "worklist"), ("/reports/alerts", "burden"), ("/fleet", "fleet"),
+    ("/account", "account"),
+)  # fmt: skip
 MENUS: dict[Role, tuple[tuple[str, str], ...]] = {
     "patient": (("/", "today"), ("/sharing", "sharing"), ("/account", "account")),
     "family": (("/", "shared"), ("/account", "account")),

@@ -105,6 +105,7 @@ WHY = {
     422: "A parameter or the body breaks its rule",
     429: "Too many attempts; `Retry-After` says when",
     503: "A part of the system is away",
+    504: "A part of the system did not answer in time",
 }
 
 

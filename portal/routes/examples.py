@@ -154,3 +154,29 @@ ENTRY = {
 }
 PERSON = {"name": "dr.chen", "role": "clinician", "subjects": ["p-1"]}
 MADE = {"subject": "p-7kq2m9xa", "name": "Wang Min"}
+TRIED = {
+    "subject": "p-1",
+    "begin": "2026-10-22T07:30:00.000Z",
+    "end": "2026-11-21T07:30:00.000Z",
+    "records": 861_400,
+    "now": {"alerts": 3, "per_day": 0.1, "by_condition": {"heart_rate_high": 3}},
+    "new": {"alerts": 11, "per_day": 0.367, "by_condition": {"heart_rate_high": 11}},
+}
+SHARE = {
+    "alerts": 14,
+    "per_patient_day": 0.23,
+    "acknowledged": 0.93,
+    "self_cleared": 0.07,
+    "false": 0.14,
+    "to_acknowledge_s": [210.0, 1460.0],
+}
+BURDEN = {
+    "begin": "2026-10-22T07:30:00.000Z",
+    "end": "2026-11-21T07:30:00.000Z",
+    "patient_days": 60.0,
+    "calls": SHARE,
+    "listed": SHARE,
+    "by_kind": {"physiological": SHARE},
+    "by_condition": {"heart_rate_high": SHARE},
+    "published": {"alerts": 0.48, "for_people": 0.1},
+}

@@ -25,10 +25,12 @@ from portal.people import People
 from portal.renewal import renew
 from vitals import clock, config, wire
 from vitals.bus import MemoryBus
+from vitals.comparison import Comparison, Outcome
 from vitals.metrics import Metrics
 from vitals.model import (
     AlertCommand,
     Anomaly,
+    Answer,
     BloodPressure,
     BodyTemperature,
     DeviceStatus,
@@ -37,6 +39,7 @@ from vitals.model import (
     Limit,
     Plan,
     Reading,
+    WhatIf,
 )
 from vitals.wire import Message
 
@@ -155,6 +158,7 @@ class Place:
             self.bus, config.Alerts(), self.folder, self.metrics, self.clock
         )
         tasks = [
+            asyncio.create_task(detectors(self.bus)),
             asyncio.create_task(engine),
             asyncio.create_task(follow(self.board, self.bus, self.metrics)),
             asyncio.create_task(renew(self.board, self.bus, self.history)),
@@ -241,6 +245,24 @@ class Place:
         self.notes.close()
         self.history.close()
         self.store.close()
+
+
+async def detectors(bus):
+    """Answer what other limits would have given, as the detectors do."""
+    inbox = bus.subscribe(wire.stage_topic("dsp", "whatif"))
+    while True:
+        for delivery in await inbox.take():
+            delivery.ack()
+            asked = wire.read(WhatIf, delivery.message.payload)
+            tight = asked.limits.get("heart_rate", Limit()).high or 131
+            after = Outcome(int(140 - tight), (140 - tight) / asked.days, {})
+            before = Outcome(3, 0.1, {"heart_rate_high": 3})
+            found = Comparison(asked.subject, NOW - 1, NOW, 900, before, after)
+            word = Answer(id=asked.id, ok=True, text=wire.encode(found).decode())
+            if asked.subject == "p-3":
+                word = Answer(id=asked.id, ok=False, text="no records of p-3")
+            topic = wire.stage_topic("dsp", "answer")
+            await bus.publish(Message(topic, wire.encode(word)))
 
 
 async def until(fact, seconds=60.0):

@@ -26,6 +26,7 @@ MAY = {
     "none for you": ({404},) * 6,  # the example's code is not valid
     "fleet": ({404}, {404}, {200}, {200}, {200}, {200}),
     "people": ({404}, {404}, {404}, {404}, {404}, {200, 201}),
+    "burden": ({404}, {404}, {200}, {200}, {200}, {404}),
     "endless": (None,) * 6,  # test_service reads it
 }
 SPECIFICATION = {
@@ -46,6 +47,8 @@ SPECIFICATION = {
     "post /api/v1/patients/{subject}/notes": "write",
     "get /api/v1/patients/{subject}/limits": "see all",
     "put /api/v1/patients/{subject}/limits": "plan",
+    "post /api/v1/patients/{subject}/limits/dry_run": "plan",
+    "get /api/v1/reports/alerts": "burden",
     "get /api/v1/patients/{subject}/grants": "share",
     "post /api/v1/patients/{subject}/grants": "share",
     "delete /api/v1/patients/{subject}/grants/{grant}": "share",

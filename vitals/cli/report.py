@@ -1,63 +1,39 @@
 """`vitals report alerts`: what our own alerts cost the people whom they call."""
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from vitals import Instant, Metric
+from vitals import Instant
 from vitals.cli.export import place
 from vitals.clock import now
 
 if TYPE_CHECKING:
     from alerts.burden import Burden, Share
-    from ingest.store import History
 
 DAY = 86_400_000  # ms
-HOUR = 3_600_000
-MEASURED = (
-    *(Metric.HEART_RATE, Metric.SYSTOLIC, Metric.BODY_TEMPERATURE),
-    *(Metric.OXYGEN_SATURATION, Metric.GLUCOSE),
-)
 
 
 def main(chosen: argparse.Namespace) -> int:
     """Print the burden of the last days."""
     from alerts.burden import report
     from alerts.history import AlertHistory
-    from ingest.store import open_history
+    from ingest.store import measured_days, open_history
 
     data, store = place(chosen)
     end = now()
     begin = Instant(int(end - chosen.days * DAY))
     history, alerts = open_history(store, data), AlertHistory(data)
     try:
-        days = patient_days(history, begin, end)
+        days = measured_days(history, history.subjects(), begin, end)
         found = report(alerts.happenings(begin, end), begin, end, days)
     finally:
         history.close()
         alerts.close()
     print(msgspec.json.encode(found).decode() if chosen.json else table(found))
     return 0
-
-
-def patient_days(history: "History", begin: Instant, end: Instant) -> int:
-    """Give on how many days a patient was measured, summed over patients."""
-    return sum(
-        len({t // DAY for t in _hours(history, subject, begin, end)})
-        for subject in history.subjects()
-    )
-
-
-def _hours(
-    history: "History", subject: str, begin: Instant, end: Instant
-) -> Iterator[int]:
-    """Give hours in which something was measured."""
-    most = (end - begin) // HOUR + 2
-    for metric in MEASURED:
-        for point in history.trend(subject, metric, begin, end, most):
-            yield point.t
 
 
 def table(found: "Burden") -> str:

@@ -20,6 +20,7 @@ from vitals.cli.export import place
 from vitals.cli.progress import Progress
 from vitals.cli.rehearsal import Rehearsal, Rehearsed, blocks, past
 from vitals.clock import monotonic, now
+from vitals.comparison import Comparison, Outcome
 from vitals.model import Limit, Night, Plan
 
 if TYPE_CHECKING:
@@ -42,25 +43,6 @@ class Proposal(Struct, frozen=True, forbid_unknown_fields=True):
         return replace(
             changed, night=night, off=plan.off if self.off is None else self.off
         )
-
-
-class Outcome(Struct, frozen=True):
-    """The alerts that some limits give."""
-
-    alerts: int
-    per_day: float
-    by_condition: dict[str, int]
-
-
-class Comparison(Struct, frozen=True):
-    """What a change of limits would have meant."""
-
-    subject: str
-    begin: Instant
-    end: Instant
-    records: int
-    now: Outcome
-    new: Outcome
 
 
 def main(chosen: argparse.Namespace) -> int:
