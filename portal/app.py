@@ -8,6 +8,7 @@ from portal.fhir import routes as fhir
 from portal.house import House
 from portal.pages import (
     account,
+    alert,
     assets,
     burden,
     clinician,
@@ -52,7 +53,7 @@ API = (
 )  # fmt: skip
 PAGES = (
     assets, log_in, hospital, setup, settings, account, sharing, patient, pressure,
-    devices, note_pages, limit_pages, burden, clinician, fleet, people, link,
+    devices, note_pages, limit_pages, alert, burden, clinician, fleet, people, link,
 )  # fmt: skip
 
 

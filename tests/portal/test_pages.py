@@ -15,7 +15,16 @@ PAGES = {
     None: ["/login"],
     "wang": ["/", "/patients/p-1?span=24h"],
     "root": ["/"],
-    "dr.chen": ["/", "/patients/p-1", "/patients/p-3", "/fleet", "/nowhere"],
+    "dr.chen": [
+        "/",
+        "/patients/p-1",
+        "/patients/p-3",
+        "/patients/p-1/limits",
+        "/alerts/e1",
+        "/reports/alerts",
+        "/fleet",
+        "/nowhere",
+    ],
 }
 
 

@@ -39,7 +39,16 @@ PAGES = {
         "/account",
         "/settings",
     ],
-    "dr.chen": ["/", "/patients/p-1", TRENDS, "/patients/p-1/devices", "/fleet"],
+    "dr.chen": [
+        "/",
+        "/patients/p-1",
+        TRENDS,
+        "/patients/p-1/devices",
+        "/patients/p-1/limits",
+        "/alerts/e1",
+        "/reports/alerts",
+        "/fleet",
+    ],
     "root": ["/", "/admin/person", "/admin/patients", "/admin/audit"],
 }
 READY = "document.querySelector('#stack')?.dataset.ready"
