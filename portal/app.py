@@ -11,6 +11,7 @@ from portal.pages import (
     alert,
     assets,
     burden,
+    channels,
     clinician,
     common,
     devices,
@@ -20,10 +21,12 @@ from portal.pages import (
     log_in,
     patient,
     people,
+    plan,
     pressure,
     settings,
     setup,
     sharing,
+    visit,
 )
 from portal.pages import limits as limit_pages
 from portal.pages import notes as note_pages
@@ -53,7 +56,7 @@ API = (
 )  # fmt: skip
 PAGES = (
     assets, log_in, hospital, setup, settings, account, sharing, patient, pressure,
-    devices, note_pages, limit_pages, alert, burden, clinician, fleet, people, link,
+    devices, note_pages, limit_pages, alert, burden, visit, plan, channels, clinician, fleet, people, link,
 )  # fmt: skip
 
 

@@ -119,4 +119,59 @@ CARE: dict[str, tuple[str, str]] = {
     "event.release": ("muted no more", "取消屏蔽"),
     "event.remove": ("device out of service", "设备停用"),
     "event.restore": ("device in service", "设备恢复使用"),
+    # channels
+    "channels": ("Channels", "通知渠道"),
+    "channels.lead": (
+        "The ways by which alerts reach people. A test alarm goes the way of all"
+        " alarms, is marked as a test and is over after a minute.",
+        "警报通知到人的渠道。测试警报与真实警报走相同流程，标明为测试，一分钟后结束。",
+    ),
+    "channels.test": ("Raise a test alarm", "发出测试警报"),
+    "channels.told": ("last delivered {ago}", "上次送达：{ago}"),
+    "channels.quiet": ("has not delivered anything yet", "尚未送达任何消息"),
+    "channels.none": (
+        "No channel has had anything to tell yet. A test alarm is one.",
+        "尚无渠道发送过消息。可发出测试警报。",
+    ),
+    "channels.one": (
+        "One channel alone is tested on the machine of the alert engine, by the command"
+        " beside it.",
+        "单个渠道请在警报引擎所在主机上用旁边的命令测试。",
+    ),
+    # a report for a visit
+    "visit": ("Visit report", "就诊报告"),
+    "visit.by": ("Made for {name}.", "制作人：{name}。"),
+    "visit.alerts.none": ("No alerts in this time.", "该时段内无警报。"),
+    # the plan of one patient
+    "plan": ("Plan", "计划"),
+    "plan.none": ("Nothing is agreed.", "暂无约定。"),
+    "plan.change": ("Change", "更改"),
+    "plan.remove": ("Remove", "移除"),
+    "plan.pressure": (
+        "From {day}, {n} days, {readings} readings in the morning and in the evening.",
+        "自 {day} 起 {n} 天，早晚各测 {readings} 次。",
+    ),
+    "plan.begin": ("First day (empty: no schedule)", "开始日期（留空则取消）"),
+    "plan.days": ("Days", "天数"),
+    "plan.readings": ("Readings each time", "每次测量次数"),
+    "plan.exercise": ("Exercise", "运动"),
+    "plan.session": ("Add a session", "添加运动"),
+    "plan.when": ("Begins, on the patient's clock", "开始时间（患者当地）"),
+    "plan.minutes": ("Minutes", "分钟"),
+    "plan.low": ("Heart rate from, /min", "心率下限（次/分）"),
+    "plan.high": ("Heart rate to, /min", "心率上限（次/分）"),
+    "plan.devices": ("Expected readings", "预期读数"),
+    "plan.kind": ("Which reading", "读数类型"),
+    "plan.every": ("every {n} min", "每 {n} 分钟"),
+    "plan.every.label": (
+        "Every so many minutes (empty: not expected)",
+        "间隔分钟数（留空则不预期）",
+    ),
+    "plan.may_not": ("Doctors change the plan.", "计划由医生更改。"),
+    "plan.wrong": ("A field has no value that can be used.", "某个字段的值无效。"),
+    "plan.zone.wrong": ("There is no such time zone.", "没有这个时区。"),
+    "plan.session.wrong": (
+        "A session lasts up to six hours, and its range has room.",
+        "运动最长六小时，且上限须大于下限。",
+    ),
 }

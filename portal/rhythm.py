@@ -1,7 +1,7 @@
 """The raw beat-to-beat intervals around an irregular rhythm, as a small drawing.  Pure.
 
-Every interval that the sensor sent is a dot; nothing is filtered or filled in, so that a
-reader judges what the detector was given.
+Every interval that the sensor sent is a dot; nothing is filtered or filled in, so that
+a reader judges what the detector was given.
 """
 
 from collections.abc import Iterable, Sequence

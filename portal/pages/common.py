@@ -48,6 +48,7 @@ MENUS: dict[Role, tuple[tuple[str, str], ...]] = {
         ("/", "people"),
         ("/admin/patients", "patients"),
         ("/admin/audit", "audit"),
+        ("/admin/channels", "channels"),
         ("/fleet", "fleet"),
         ("/account", "account"),
     ),

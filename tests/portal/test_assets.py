@@ -7,7 +7,15 @@ from pathlib import Path
 from portal.pages.assets import FILES, FOLDER
 
 WORDS = tomllib.loads((FOLDER / "vendored.toml").read_text())
-OURS = {"icon.svg", "vitals.css", "vitals.js", "trends.js", "guide.js", "worklist.js"}
+OURS = {
+    "icon.svg",
+    "vitals.css",
+    "vitals.js",
+    "trends.js",
+    "guide.js",
+    "worklist.js",
+    "paper.js",
+}
 
 
 def test_what_is_not_ours_is_as_its_makers_published_it():

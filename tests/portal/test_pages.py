@@ -14,7 +14,7 @@ HTML = {"Accept": "text/html", "Origin": "http://portal"}
 PAGES = {
     None: ["/login"],
     "wang": ["/", "/patients/p-1?span=24h"],
-    "root": ["/"],
+    "root": ["/", "/admin/channels"],
     "dr.chen": [
         "/",
         "/patients/p-1",
@@ -22,6 +22,8 @@ PAGES = {
         "/patients/p-1/limits",
         "/alerts/e1",
         "/reports/alerts",
+        "/patients/p-1/visit",
+        "/patients/p-1/plan",
         "/fleet",
         "/nowhere",
     ],

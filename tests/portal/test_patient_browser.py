@@ -47,9 +47,17 @@ PAGES = {
         "/patients/p-1/limits",
         "/alerts/e1",
         "/reports/alerts",
+        "/patients/p-1/visit",
+        "/patients/p-1/plan",
         "/fleet",
     ],
-    "root": ["/", "/admin/person", "/admin/patients", "/admin/audit"],
+    "root": [
+        "/",
+        "/admin/person",
+        "/admin/patients",
+        "/admin/audit",
+        "/admin/channels",
+    ],
 }
 READY = "document.querySelector('#stack')?.dataset.ready"
 OVER = "document.querySelector('#figure-heart_rate .u-over')"

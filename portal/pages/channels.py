@@ -1,0 +1,82 @@
+"""The administrator's page of the ways to reach people, and a test alarm through all."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+
+from alerts.history import ChannelState
+from portal import messages, worklist
+from portal.ages import ago
+from portal.authorisation import Person
+from portal.cards import cards
+from portal.house import House, InHouse
+from portal.pages.common import Reader, Words, page
+from portal.pages.people import administrator
+from portal.problems import Problem
+from portal.texts import Texts
+from vitals import wire
+from vitals.model import HOUSE, Alert, AlertCommand
+from vitals.wire import Message
+
+router = APIRouter(prefix="/admin")
+
+Admin = Annotated[Person, Depends(administrator)]
+DESK = "desk"  # the alert whose commands are about no alert
+TEST = "test_alarm"
+PATIENCE_S = 3.0  # that the alert engine gets to raise a test alarm
+LOOK_S = 0.05
+
+
+@router.get("/channels")
+async def channels(
+    request: Request, house: InHouse, admin: Admin, texts: Words
+) -> Response:
+    """Show how every channel does that has had something to tell."""
+    found = await asyncio.to_thread(house.alerts.channels)
+    tests = [a for a in worklist.open_alerts(house.board, admin) if a.condition == TEST]
+    return page(
+        request,
+        "channels.html",
+        admin,
+        channels=[(one, _state(one, texts, house)) for one in found],
+        cards=cards(tests, texts, house.clock(), "UTC"),
+        messages=await messages.said(house, tests, texts),
+    )
+
+
+@router.post("/channels/test")
+async def test(house: InHouse, admin: Reader) -> Response:
+    """Raise a test alarm, which goes the way of all alarms to people and back."""
+    administrator(admin)
+    word = AlertCommand(action="test", by=admin.name, t=house.clock())
+    topic = wire.of(HOUSE, "alert", DESK, "command")
+    before = _newest(house)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await house.bus.publish(Message(topic, wire.encode(word)))
+            while _newest(house) == before:
+                await asyncio.sleep(LOOK_S)
+    except TimeoutError as error:
+        text = "The alert engine does not answer: does it run?"
+        raise Problem(504, text) from error
+    return RedirectResponse("/admin/channels", 303)
+
+
+def _newest(house: House) -> Alert | None:
+    """Give the test alarm of the house, None when there is none."""
+    found = house.board.open_alerts([HOUSE])
+    return next((alert for alert in found if alert.condition == TEST), None)
+
+
+def _state(one: ChannelState, texts: Texts, house: House) -> tuple[str, str]:
+    """Say how a channel does: a word for its dot, and the sentence."""
+    now = house.clock()
+    parts = [texts("channels.told", ago=ago(texts, one.told, now))] if one.told else []
+    if one.pending:
+        parts.append(texts("messages.pending", n=one.pending))
+    if one.failed:
+        parts.append(texts("messages.failed", n=one.failed))
+    good = not one.error and not one.pending
+    return "on" if good else "off", " · ".join(parts) or texts("channels.quiet")
