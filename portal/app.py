@@ -56,7 +56,8 @@ API = (
 )  # fmt: skip
 PAGES = (
     assets, log_in, hospital, setup, settings, account, sharing, patient, pressure,
-    devices, note_pages, limit_pages, alert, burden, visit, plan, channels, clinician, fleet, people, link,
+    devices, note_pages, limit_pages, alert, burden, visit, plan, channels, clinician,
+    fleet, people, link,
 )  # fmt: skip
 
 

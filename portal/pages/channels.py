@@ -1,4 +1,4 @@
-"""The administrator's page of the ways to reach people, and a test alarm through all."""
+"""The administrator's page of the ways to reach people, and a test alarm."""
 
 import asyncio
 from typing import Annotated
