@@ -78,7 +78,7 @@ function merge(old, fresh) {
   if (!busy(old)) {
     const focused = old.contains(document.activeElement) && document.activeElement.closest("[id]")?.id;
     old.replaceWith(fresh);
-    const at = focused && document.getElementById(focused);
+    const at = focused ? document.getElementById(focused) : null;
     (at?.matches("article") ? at : at?.querySelector("button, a, summary"))?.focus();
     return;
   }
