@@ -1,13 +1,15 @@
-"""python -m benchmarks.pictures [month]: screenshots of the pages.
+"""python -m benchmarks.pictures [month] [ward] [demo]: screenshots of the pages.
 
-A patient's pages after a month of measuring; with `month` these alone.  The clinician's
-from a running demo: logs in as its people in headless Chromium while the story is being
-told, acknowledges an alert from the page, and keeps a picture of each page.
+`month`: a patient's pages after a month of measuring.  `ward`: the clinician's pages with
+alerts open; the figures of the limits being tried come from a stand-in for the detectors.
+`demo`: the clinician's from a running demo: logs in as its people in headless Chromium
+while the story is being told, acknowledges an alert from the page, and keeps a picture.
 """
 
 import asyncio
 import base64
 import json
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -19,10 +21,16 @@ from tests.portal.test_browser import visit as at_home
 from tests.portal.test_patient_browser import busy
 from tests.portal.test_trends_page import month as of_a_month
 from vitals import clock, wire
-from vitals.model import Plan, Schedule
+from vitals.model import HeartRate, Plan, Reading, Schedule
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 PATIENTS_PAGES = ("trends", "pressure", "notes", "devices")
+WARD = {
+    "alert": "/alerts/af",
+    "burden": "/reports/alerts",
+    "visit": "/patients/p-1/visit?span=7d",
+    "plan": "/patients/p-1/plan",
+}
 RACING, OFF_BODY = 24, 54  # seconds after the page is there
 
 
@@ -102,6 +110,57 @@ async def month():
         place.close()
 
 
+async def ward():
+    """Keep the clinician's pages, with an alert open and limits being tried."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Place(Path(name), clock.now)
+        place.admit()
+        async with at_home(place, SimpleNamespace(day=day)) as (tab, url):
+            await place.raise_alert("p-1", "e1")
+            await irregular(place)
+            await begin_schedule(place)
+            await busy(place)
+            for size, look in ((PHONE, "phone"), (DESK, "desk")):
+                await tab.size(*size)
+                await tab.log_in(url, "dr.chen")
+                await shoot(tab, f"ward-{look}", size, 1500)
+                for page, address in WARD.items():
+                    await tab.go(f"{url}{address}")
+                    await shoot(tab, f"ward-{page}-{look}", size, 1500)
+                await tab.go(f"{url}/patients/p-1/limits")
+                await try_limits(tab)
+                await shoot(tab, f"ward-limits-{look}", size, 1500)
+            await tab.log_in(url, "root")
+            await tab.go(f"{url}/admin/channels")
+            await tab.js("document.querySelector('main .main').click()")
+            await tab.until("document.querySelector('#tests article') != null")
+            await shoot(tab, "channels", DESK)
+            tab.requests.clear()
+        place.close()
+
+
+async def irregular(place):
+    """Let a rhythm be irregular for two minutes, with its raw beats stored."""
+    now, dice = clock.now(), random.Random(4)
+    beats = [
+        Reading("p-3", "strap-9", HeartRate(t=now - k * 1000, hr=92, rr=(rr,)))
+        for k in range(300)
+        for rr in [dice.uniform(420, 1050) if k < 180 else dice.gauss(820, 15)]
+    ]
+    place.store.write(beats)
+    text = {"text": "Irregular rhythm for 120 s, mean heart rate 92 /min."}
+    fields = {"value": None, "unit": "", "evidence": text, "begin": now - 180_000}
+    await place.raise_alert("p-3", "af", condition="irregular_rhythm", **fields)
+
+
+async def try_limits(tab):
+    """Try a lower limit of the heart rate."""
+    field = "document.querySelector('[name=\"heart_rate.high\"]')"
+    await tab.js(f"{field}.value = '118'")
+    await tab.js("document.querySelector('[value=try]').click()")
+    await tab.until("document.querySelector('#tried') != null")
+
+
 async def begin_schedule(place):
     """Agree on a week of blood pressure that has begun three days ago."""
     now = clock.now()
@@ -111,6 +170,6 @@ async def begin_schedule(place):
 
 
 if __name__ == "__main__":
-    asyncio.run(month())
-    if sys.argv[1:] != ["month"]:
-        asyncio.run(main())
+    parts = {"month": month, "ward": ward, "demo": main}
+    for part in sys.argv[1:] or parts:
+        asyncio.run(parts[part]())

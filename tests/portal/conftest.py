@@ -255,9 +255,11 @@ async def detectors(bus):
             delivery.ack()
             asked = wire.read(WhatIf, delivery.message.payload)
             tight = asked.limits.get("heart_rate", Limit()).high or 131
-            after = Outcome(int(140 - tight), (140 - tight) / asked.days, {})
+            n = int(140 - tight)
+            after = Outcome(n, n / asked.days, {"heart_rate_high": n})
             before = Outcome(3, 0.1, {"heart_rate_high": 3})
-            found = Comparison(asked.subject, NOW - 1, NOW, 900, before, after)
+            begin = NOW - int(asked.days * 24 * HOUR)
+            found = Comparison(asked.subject, begin, NOW, 900, before, after)
             word = Answer(id=asked.id, ok=True, text=wire.encode(found).decode())
             if asked.subject == "p-3":
                 word = Answer(id=asked.id, ok=False, text="no records of p-3")
