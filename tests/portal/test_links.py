@@ -67,7 +67,7 @@ def test_the_page_says_neither_of_whom_nor_what_and_runs_no_script(place):
             assert "<script" not in page.text
             assert "style=" not in page.text
             policy = page.headers["content-security-policy"]
-            assert "default-src 'self'" in policy
+            assert "default-src 'none'" in policy
             assert "unsafe" not in policy
             assert page.headers["cache-control"] == "no-store"
 
