@@ -90,7 +90,7 @@ def test_what_is_not_in_the_table_is_denied(role, subjects, subject):
         ("admin", set()),
     ],
 )
-def test_each_role_may_do_this_with_its_own_patients_and_no_more(role, deeds):
+def test_d7_each_role_may_do_this_with_its_own_patients_and_no_more(role, deeds):
     every = ("read", "view", "act", "plan", "share", "keep", "fleet", "people")
     person = Person("x", role, frozenset({"p-1"}))
     done = {deed for deed in every if decide(person, deed, "p-1") == "allowed"}
@@ -199,7 +199,7 @@ SEES = {
 
 
 @pytest.mark.slow
-def test_every_cell_of_the_table_of_roles_and_routes_answers_as_specified(place, story):
+def test_d7_every_cell_of_the_table_of_roles_and_routes_answers_as_specified(place, story):
     async def main():
         admit_all(place)
         for subject in ("p-1", "p-2", "p-3"):
