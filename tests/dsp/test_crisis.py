@@ -171,10 +171,10 @@ def test_switched_off_it_leaves_the_bounds_to_the_limits():
 def test_switched_off_in_between_it_ends():
     ward = Ward(Dsp())
     play(ward, [cuff(0, 190)])
-    [calm] = ward.plan("p-7", Plan(off=("crisis",)))
-    assert words([calm]) == [CALM]
-    assert "has been switched off" in calm.evidence["text"]
-    assert ward.tick(at(601)) == []
+    ward.plan("p-7", Plan(off=("crisis",)))
+    said = ward.tick(at(601))
+    assert words(said) == [CALM]
+    assert "No longer watched" in said[0].evidence["text"]
 
 
 def test_two_cuffs_are_judged_apart():
