@@ -74,7 +74,9 @@ def test_d10_two_sites_merge_in_any_order_and_nothing_is_there_twice(capsys, tmp
     for home, guest in ("village", "region"), ("region", "village"):
         words = ["import", str(tmp_path / f"{guest}.jsonl")]
         assert main([*words, "--data", str(tmp_path / home)]) == 0
-    merged = [exported(capsys, tmp_path / n).splitlines() for n in ("village", "region")]
+    merged = [
+        exported(capsys, tmp_path / n).splitlines() for n in ("village", "region")
+    ]
     assert sorted(merged[0]) == sorted(merged[1])
     assert len(set(merged[0])) == len(merged[0]) == 49 + 2
 

@@ -71,11 +71,11 @@ REPEAT, REPEATED = ("measurement_unusable", False), ("measurement_unusable", Tru
         ),
     ],
 )
-def test_c21_one_reading_asks_and_a_second_one_or_none_tells(readings, said):
+def test_one_reading_asks_and_a_second_one_or_none_tells(readings, said):
     assert words(play(Ward(Dsp()), readings)) == said
 
 
-def test_c21_it_says_what_the_patient_should_do_and_what_was_seen():
+def test_it_says_what_the_patient_should_do_and_what_was_seen():
     asked, raised, calm, over = play(
         Ward(Dsp()), [cuff(0, 190, 95), cuff(90, 185, 92), cuff(600, 150, 80)]
     )
@@ -95,7 +95,7 @@ def test_c21_it_says_what_the_patient_should_do_and_what_was_seen():
     assert over.evidence["text"].endswith("the worst was 190/95 mmHg.")
 
 
-def test_c21_a_reading_that_stays_the_only_one_counts_by_the_clock():
+def test_a_reading_that_stays_the_only_one_counts_by_the_clock():
     ward = Ward(Dsp())
     play(ward, [cuff(0, 190)])
     assert ward.tick(at(600)) == []
@@ -118,7 +118,7 @@ def test_a_replay_without_ticks_says_the_same_to_the_bit():
     assert words(seen) == [ASKED, RAISED, CALM, OVER]
 
 
-def test_c2_a_restart_does_not_start_the_wait_anew():
+def test_a_restart_does_not_start_the_wait_anew():
     ward = Ward(Dsp())
     play(ward, [cuff(0, 190)])
     ward = Ward.load(Dsp(), ward.save())

@@ -199,7 +199,9 @@ SEES = {
 
 
 @pytest.mark.slow
-def test_d7_every_cell_of_the_table_of_roles_and_routes_answers_as_specified(place, story):
+def test_d7_every_cell_of_the_table_of_roles_and_routes_answers_as_specified(
+    place, story
+):
     async def main():
         admit_all(place)
         for subject in ("p-1", "p-2", "p-3"):
