@@ -36,7 +36,8 @@ def test_c21_a_high_pressure_is_asked_for_again_before_it_calls(judge):
     assert asked.condition == "blood_pressure_crisis_pending"
     assert "measure again" in asked.evidence["text"]
     assert (called.condition, called.priority) == ("blood_pressure_crisis", "high")
-    assert len(called.evidence["values"]) == 2
+    for _, systolic, diastolic in called.evidence["values"][-2:]:
+        assert systolic >= 180 or diastolic >= 120
     assert called.since == asked.since
 
 
