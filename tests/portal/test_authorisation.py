@@ -53,6 +53,7 @@ SPECIFICATION = {
     "post /api/v1/invitations": "none for you",
     "get /api/v1/alerts": "own",
     "get /api/v1/alerts/{id}": "see all",
+    "get /api/v1/alerts/{id}/deliveries": "see all",
     "post /api/v1/alerts/{id}/acknowledge": "act",
     "post /api/v1/alerts/{id}/snooze": "act",
     "post /api/v1/alerts/{id}/handover": "act",
