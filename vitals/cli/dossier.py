@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from vitals import ConfigError, Kind
+from vitals import ConfigError, Kind, config
 from vitals.cli.export import line, place
 from vitals.clock import now
 from vitals.model import Instant
@@ -55,13 +55,13 @@ def main(chosen: argparse.Namespace) -> None:
 class _Shelves:
     """Where something of a patient is kept."""
 
-    def __init__(self, data: Path, store: object) -> None:
+    def __init__(self, data: Path, store: config.Store) -> None:
         from alerts.history import AlertHistory
         from ingest.store import open_history
         from portal.notes import Notes
         from portal.people import People
 
-        self.history: History = open_history(store, data)  # type: ignore[arg-type]
+        self.history: History = open_history(store, data)
         self.alerts, self.notes = AlertHistory(data), Notes(data / "notes.db")
         self.people = People(data / "people.db")
 
