@@ -1,9 +1,9 @@
 """python -m benchmarks.pictures [month] [ward] [demo]: screenshots of the pages.
 
-`month`: a patient's pages after a month of measuring.  `ward`: the clinician's pages with
-alerts open; the figures of the limits being tried come from a stand-in for the detectors.
-`demo`: the clinician's from a running demo: logs in as its people in headless Chromium
-while the story is being told, acknowledges an alert from the page, and keeps a picture.
+`month`: a patient's pages after a month of measuring.  `ward`: the clinician's pages
+with alerts open; a stand-in for the detectors answers when limits are tried.  `demo`:
+the clinician's from a running demo: logs in as its people in headless Chromium while
+the story is being told, acknowledges an alert from the page, and keeps a picture.
 """
 
 import asyncio
