@@ -68,7 +68,7 @@ class LogIn(Problem):
         super().__init__(303, "Log in first.", {"Location": where})
 
 
-def reader(request: Request, person: Visitor) -> Person:
+async def reader(request: Request, person: Visitor) -> Person:
     """Give who looks at a page; strangers go to the log-in."""
     if person is None:
         raise LogIn(request)
@@ -83,7 +83,12 @@ def words(request: Request) -> Texts:
     return wishes(request).texts()
 
 
-Words = Annotated[Texts, Depends(words)]
+async def _words(request: Request) -> Texts:
+    """Give the words to a route; `async` keeps FastAPI from using a thread."""
+    return words(request)
+
+
+Words = Annotated[Texts, Depends(_words)]
 
 
 def page(
