@@ -73,9 +73,7 @@ async def serve(folder):
             with log.follow(frozenset({subject}), "") as follower:
                 while not log.closed:
                     await follower.woken.wait()
-                    follower.woken.clear()
-                    for event in log._since(follower):
-                        follower.number = event.number
+                    for event in log.take(follower):
                         yield ServerSentEvent(
                             raw_data=event.data.decode(),
                             event=event.name,

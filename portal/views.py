@@ -4,18 +4,16 @@ Structs rather than dicts, so that the OpenAPI document is made from what is sen
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
 from ingest.completeness import Stream
-from ingest.store import Point
 from portal.notes import Note
 from portal.people import Change
 from portal.times import rfc3339, said
-from vitals.codes import Kind, Metric
+from vitals.codes import Kind
 from vitals.model import (
     Alert,
     DeviceStatus,
@@ -366,19 +364,6 @@ def of_gateway(
         devices=[of_device(*one) for one in worn],
         **fields,
     )
-
-
-def of_trend(metric: Metric, points: Iterable[Point]) -> bytes:
-    """Write a trend; bytes, because the hot route must not go through a dict."""
-    shown = [
-        PointView(_start(p.t), p.min, p.mean, p.max, p.n, p.quality) for p in points
-    ]
-    return encode(Trend(metric.value, metric.loinc, metric.unit, shown))
-
-
-# Buckets are aligned: whoever asks, the same few starts come again, and writing a time
-# is two thirds of a trend's encoding.
-_start = lru_cache(maxsize=8192)(rfc3339)
 
 
 def of_plan(subject: str, plan: Plan, changes: Iterable[Change]) -> LimitsView:
