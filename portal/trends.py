@@ -7,10 +7,10 @@ was asked before.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from portal.times import rfc3339
 from portal.views import PointView, Trend, encode
@@ -21,7 +21,10 @@ from vitals.model import Instant
 if TYPE_CHECKING:
     from ingest.store import History, Point
 
+T = TypeVar("T")
+
 REMEMBERED = 4 << 20  # octets of bodies
+POINTS = 20_000  # remembered of what pages draw; some 200 octets each
 
 
 class Asked(NamedTuple):
@@ -34,49 +37,76 @@ class Asked(NamedTuple):
     points: int  # at most
 
 
-class Trends:
-    """The trends of a history as bytes.  All methods block; any thread may call."""
+class Kept(Generic[T]):
+    """What was given lately, by tag; those not asked for the longest go first."""
 
-    def __init__(self, history: "History", remembered: int = REMEMBERED) -> None:
-        self._history, self._remembered = history, remembered
+    def __init__(self, most: int, size: Callable[[T], int]) -> None:
+        self._most, self._size = most, size
         self._lock = threading.Lock()
-        self._bodies: OrderedDict[str, bytes] = OrderedDict()
-        self._octets = 0
+        self._found: OrderedDict[str, T] = OrderedDict()
+        self.held = 0
+
+    def get(self, tag: str) -> T | None:
+        """Give what is kept under a tag."""
+        with self._lock:
+            if tag in self._found:
+                self._found.move_to_end(tag)
+            return self._found.get(tag)
+
+    def keep(self, tag: str, found: T) -> T:
+        """Keep something, and forget what is too much."""
+        with self._lock:
+            if tag not in self._found:
+                self._found[tag] = found
+                self.held += self._size(found)
+            while self.held > self._most:
+                self.held -= self._size(self._found.popitem(last=False)[1])
+        return found
+
+
+class Trends:
+    """The trends of a history.  All methods block; any thread may call."""
+
+    def __init__(
+        self, history: "History", octets: int = REMEMBERED, points: int = POINTS
+    ) -> None:
+        self._history = history
+        self.bodies: Kept[bytes] = Kept(octets, len)
+        self.drawn: Kept[Sequence[Point]] = Kept(points, len)
 
     def give(self, asked: Asked, known: str = "") -> tuple[str, bytes | None]:
-        """Give a trend with its tag; None when its tag is among those `known`."""
-        # The stamp first: what is written meanwhile makes the body newer than its tag,
-        # and the next stamp another one.
-        stamp = self._history.stamp(*asked)
-        if stamp is None:
-            body = self._read(asked)
-            tag = _tag(body)
+        """Give a trend as it is sent, and its tag; None when its tag is `known`."""
+        tag = self._tag(asked)
+        if tag is None:
+            body = of_trend(asked.metric, self._history.trend(*asked))
+            tag = _digest(body)
             return tag, None if tag in known else body
-        tag = _tag(repr((__version__, asked.subject, asked.metric, stamp)).encode())
         if tag in known:
             return tag, None
-        return tag, self._kept(tag) or self._keep(tag, self._read(asked))
+        if kept := self.bodies.get(tag):
+            return tag, kept
+        body = of_trend(asked.metric, self._history.trend(*asked))
+        return tag, self.bodies.keep(tag, body)
 
-    def _read(self, asked: Asked) -> bytes:
-        """Read and write a trend."""
-        return of_trend(asked.metric, self._history.trend(*asked))
+    def points(self, asked: Asked) -> "Sequence[Point]":
+        """Give a trend to draw."""
+        tag = self._tag(asked)
+        found = self.drawn.get(tag) if tag else None
+        if found is not None:
+            return found
+        found = self._history.trend(*asked)
+        return self.drawn.keep(tag, found) if tag else found
 
-    def _kept(self, tag: str) -> bytes | None:
-        """Give a body that was given lately."""
-        with self._lock:
-            if tag in self._bodies:
-                self._bodies.move_to_end(tag)
-            return self._bodies.get(tag)
+    def _tag(self, asked: Asked) -> str | None:
+        """Give a trend's tag; None when it takes the trend to tell.
 
-    def _keep(self, tag: str, body: bytes) -> bytes:
-        """Keep a body, and forget those not asked for the longest."""
-        with self._lock:
-            if tag not in self._bodies:
-                self._octets += len(body)
-            self._bodies[tag] = body
-            while self._octets > self._remembered:
-                self._octets -= len(self._bodies.popitem(last=False)[1])
-        return body
+        Before the trend is read: what is written meanwhile makes a trend newer than its
+        tag, and the next tag another one.
+        """
+        stamp = self._history.stamp(*asked)
+        if stamp is None:
+            return None
+        return _digest(repr((__version__, asked.subject, asked.metric, stamp)).encode())
 
 
 def of_trend(metric: Metric, points: "Iterable[Point]") -> bytes:
@@ -92,6 +122,6 @@ def of_trend(metric: Metric, points: "Iterable[Point]") -> bytes:
 _start = lru_cache(maxsize=8192)(rfc3339)
 
 
-def _tag(data: bytes) -> str:
+def _digest(data: bytes) -> str:
     """Give an entity tag."""
     return f'"{blake2b(data, digest_size=12).hexdigest()}"'

@@ -95,7 +95,18 @@ def test_only_so_many_octets_are_kept(store, histories):
     before = histories[0].read
     trends.give(spans[0])  # the oldest was forgotten
     assert histories[0].read == before + 1
-    assert trends._octets <= octets * 2
+    assert trends.bodies.held <= octets * 2
+
+
+def test_what_a_page_draws_is_read_once_and_late_records_are_in_it(store, histories):
+    for history in histories:
+        trends = Trends(history)
+        once, again = trends.points(ASKED), trends.points(ASKED)
+        assert once == again
+        assert history.read == (2 if isinstance(history, Mute) else 1)
+        hr = 150.0 + history.read
+        store.write([beat(900 + history.read, hr)])
+        assert max(point.max for point in trends.points(ASKED)) == hr
 
 
 def test_who_may_not_see_a_trend_gets_none_that_is_kept_and_no_tag(place, story):
