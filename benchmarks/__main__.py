@@ -70,6 +70,8 @@ MEASUREMENTS = {
     "night": program("night"),
     "alerts": program("alerts"),
     "alert_kills": program("alert_kills"),
+    "pages": program("pages"),
+    "portal": program("portal"),
     "fuzz": program("fuzz"),
 }
 RECORDED = "recorded_heart", "score"  # what needs recordings
@@ -89,6 +91,7 @@ QUICK = {
     "night": program("night", "--hours", "0.5"),
     "alerts": program("alerts", "--seconds", "10"),
     "alert_kills": program("alert_kills", "--kills", "10"),
+    "portal": program("portal", "--days", "10"),
     "fuzz": program("fuzz", "--damaged", "10000", "--invented", "500"),
 }
 

@@ -261,7 +261,11 @@ def _portal(found):
         f"trend of {trend['days']} days at 1 Hz, {trend['clients']} clients: p50 / p95"
     )
     yield what, slashed(trend, "p50_ms", "p95_ms", unit=" ms")
-    yield "its server's time for each", f"{trend['cpu_ms']} ms"
+    asked = f"{trend['cpu_ms']} / {trend['again']['cpu_ms']} ms"
+    yield "its server's time for each, new / unchanged", asked
+    cost, ward = portal["pages"]["cpu_ms"], portal["pages"]["patients"]
+    what = f"a page's server time: Today / worklist of {ward} patients"
+    yield what, slashed(cost, "today", "worklist", unit=" ms")
     what = f"live event to one of {events['clients']}: ours / FastAPI's SSE"
     yield what, slashed(events["us_sending"], "ours", "fastapi", unit=" µs")
     what = f"events lost / sent over {resumed['reconnects']} reconnections"
