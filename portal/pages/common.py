@@ -14,7 +14,7 @@ from markupsafe import Markup
 from portal.ages import ago
 from portal.authorisation import Person, Role
 from portal.house import House, Visitor, house
-from portal.pages.assets import address
+from portal.pages.assets import address, early
 from portal.pages.packing import packed
 from portal.pages.wishes import NAMES, wishes
 from portal.problems import Problem
@@ -55,6 +55,10 @@ OWN = (
     ("devices", "devices"),
 )  # fmt: skip
 """A patient's own pages, after the first."""
+
+
+_EARLY = {"trends.html": early("vitals.css", "uplot.css", "uplot.js")}
+_STYLE = early("vitals.css")
 
 
 class LogIn(Problem):
@@ -117,6 +121,7 @@ def page(
     }
     text = _TEMPLATES.get_template(template).render(**common | values)
     body, headers = packed(request, text.encode())
+    headers["Link"] = _EARLY.get(template, _STYLE)
     return HTMLResponse(body, status, headers)
 
 
