@@ -72,7 +72,8 @@ class Trends:
     ) -> None:
         self._history = history
         self.bodies: Kept[bytes] = Kept(octets, len)
-        self.drawn: Kept[Sequence[Point]] = Kept(points, len)
+        # An empty one takes room, too: its tag.
+        self.drawn: Kept[Sequence[Point]] = Kept(points, lambda found: len(found) + 1)
 
     def give(self, asked: Asked, known: str = "") -> tuple[str, bytes | None]:
         """Give a trend as it is sent, and its tag; None when its tag is `known`."""

@@ -58,17 +58,17 @@ async def _stream(
         yield f"retry: 2000\n{here}: hello\n\n".encode()
         while not log.closed:
             await follower.woken.wait()
-            if house.clock() - checked >= PING_S * 1000:
+            quiet = pulse.beaten()
+            if quiet or house.clock() - checked >= PING_S * 1000:
                 person = await asyncio.to_thread(house.people.person_of, token)
                 if person is None:
                     return
                 log.change(follower, visible(person), _shared(person))
                 checked = house.clock()
-            news = log.news(follower)
-            if pulse.beaten() and not news:
-                yield b": still here\n\n"
-            elif news:
+            if news := log.news(follower):
                 yield news
+            elif quiet:
+                yield b": still here\n\n"
 
 
 class Pulse:

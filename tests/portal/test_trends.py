@@ -98,6 +98,14 @@ def test_only_so_many_octets_are_kept(store, histories):
     assert trends.bodies.held <= octets * 2
 
 
+def test_trends_without_a_point_do_not_heap_up(store, histories):
+    trends = Trends(histories[0], points=3)
+    for n in range(1, 10):
+        span = ASKED._replace(start=n * 3_600_000, stop=(n + 1) * 3_600_000)
+        assert trends.points(span) == []
+    assert trends.drawn.held <= 3
+
+
 def test_what_a_page_draws_is_read_once_and_late_records_are_in_it(store, histories):
     for history in histories:
         trends = Trends(history)
