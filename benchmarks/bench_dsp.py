@@ -75,7 +75,7 @@ class Patient:
             0,
             0,
         )
-        bound, hold, self.margin, gap, self.spread = rules
+        bound, _night, hold, self.margin, gap, self.spread = rules
         self.bound, self.hold = list(bound), int(hold[0])
         self.gap = max(3 * self.hold, gap)
         self.memory, self.z = 3600.0, 6.0  # as Dsp() has them

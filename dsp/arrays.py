@@ -22,6 +22,9 @@ One = Any  # one of those records: numpy has no type that knows its fields
 
 NEVER = -(1 << 62)  # a time before all others
 REWIND = 1 << 62  # bit of a sample's quality: what was newer was of a broken clock
+NIGHT = 1 << 61  # it is the patient's night
+EXERCISE = 1 << 60  # a declared session, or its recovery: not at rest
+PRESCRIBED = 1 << 59  # whose own upper limit replaces the ordinary one
 RECENT = 10  # latest good values that are kept as evidence
 
 LOW, HIGH, UNUSUALLY_LOW, UNUSUALLY_HIGH = range(4)  # sides of a signal
@@ -55,6 +58,7 @@ STATE = np.dtype(
 RULE = np.dtype(
     [
         ("bound", "f8", 2),  # low, high; NaN: none
+        ("night", "f8", 2),  # the same, of the patient's night
         ("hold", "i8", 2),  # ms beyond before it counts
         ("margin", "f8"),  # this far back inside before it may end
         ("gap", "i8"),  # ms without good values that a hold survives
@@ -137,7 +141,7 @@ class Block(NamedTuple):
     signal: I8  # (n,) column of the state
     t: I8  # (n,)
     value: F8  # (n,) NaN: missing
-    quality: I8  # (n,) bits of vitals.codes.Flag, and REWIND
+    quality: I8  # (n,) bits of vitals.codes.Flag, and REWIND to PRESCRIBED
 
 
 class Arrivals(NamedTuple):
@@ -158,6 +162,7 @@ class Sample(NamedTuple):
     t: int
     x: float
     silence: int  # ms since the good value before it
+    marks: int  # bits of its quality
 
 
 class Line(NamedTuple):

@@ -10,7 +10,7 @@ from math import isinf
 import numpy as np
 
 from dsp import decline, kernels
-from dsp.arrays import F8, I8, REWIND, Block, One, Records
+from dsp.arrays import EXERCISE, F8, I8, REWIND, Block, One, Records
 from dsp.block import BAD, Rows
 from dsp.decline import COUNT, SIGNS, VERDICT, Hours, Watchfulness, signs
 from dsp.episodes import identity, late
@@ -54,6 +54,7 @@ GATHER = np.dtype(
         ("hour", "i8"),  # that is being gathered; -1: none yet
         ("sum", "f8", COUNT),
         ("n", "i8", COUNT),
+        ("seen", "i8"),  # values at rest, missing and bad ones too
         ("begin", "i8"),  # hour in which the open decline began; -1: none is open
         ("worst", "f8"),  # score of it
         ("missing", "i8"),  # bits of the signs that were missing then
@@ -70,7 +71,7 @@ class DeclineWatch:
         self._raise, self._late = settings.decline_score, settings.late_s * 1000
         self._rows = Rows(names)
         self._state = decline.declines(len(names))
-        self._hours = _gathers(len(names))
+        self._hours = gathers(len(names))
         self._table = signs()
 
     def observe(
@@ -82,29 +83,39 @@ class DeclineWatch:
         """
         whose = np.array([self._rows[reading.subject] for reading in readings])
         self._welcome()
-        sign = SIGN_OF[block.signal]
-        good = ~np.isnan(block.value) & (block.quality & BAD == 0) & (sign >= 0)
-        row, sign, hour = whose[source[good]], sign[good], block.t[good] // HOUR
-        value, source = block.value[good], source[good]
-        again = (block.quality[good] & REWIND) != 0
-        odd = (hour != self._hours["hour"][row]) | again
-        if not odd.any():
-            self._gather(row, sign, value)
-            return []
-        turn = np.isin(row, row[odd])
-        self._gather(row[~turn], sign[~turn], value[~turn])
+        mine = np.flatnonzero(SIGN_OF[block.signal] >= 0)
+        row, hour = whose[source[mine]], block.t[mine] // HOUR
+        at_rest = block.quality[mine] & EXERCISE == 0
+        good = ~np.isnan(block.value[mine]) & (block.quality[mine] & BAD == 0)
+        again = good & (block.quality[mine] & REWIND != 0)
+        odd = good & ((hour != self._hours["hour"][row]) & at_rest | again)
+        turn = np.isin(row, row[odd]) if odd.any() else odd
+        still = ~turn & at_rest & (hour == self._hours["hour"][row])
+        sign, value = SIGN_OF[block.signal[mine]], block.value[mine]
+        np.add.at(self._hours["seen"], row[still], 1)
+        still &= good
+        self._gather(row[still], sign[still], value[still])
         found = []
         for j in np.flatnonzero(turn).tolist():
-            own, i = self._hours[row[j]], int(source[j])
+            own, i = self._hours[row[j]], int(source[mine[j]])
             if again[j] and hour[j] < own["hour"]:
-                own["hour"], own["sum"], own["n"] = hour[j], 0.0, 0
-            if hour[j] > own["hour"]:
+                _begin(own, hour[j])
+            if good[j] and at_rest[j] and hour[j] > own["hour"]:
                 if own["hour"] >= 0 and (said := self._judge(row[j], readings[i])):
                     found.append((i, said))
-                own["hour"], own["sum"], own["n"] = hour[j], 0.0, 0
-            if hour[j] == own["hour"]:
-                self._gather(row[j : j + 1], sign[j : j + 1], value[j : j + 1])
+                _begin(own, hour[j])
+            if at_rest[j] and hour[j] == own["hour"]:
+                own["seen"] += 1
+                if good[j]:
+                    self._gather(row[j : j + 1], sign[j : j + 1], value[j : j + 1])
         return found
+
+    def forget(self, subject: str) -> None:
+        """Forget what is usual for a patient; a decline that is open goes on."""
+        for row in [n for n, name in enumerate(self._rows.names) if name == subject]:
+            s, fresh = self._state[row], decline.declines(1)[0]
+            for field in ("mean", "var", "learned", "fast", "cusum", "seen", "first"):
+                s[field] = fresh[field]
 
     def _gather(self, row: I8, sign: I8, value: F8) -> None:
         """Take values into the hours of their patients, one after the other."""
@@ -144,6 +155,7 @@ class DeclineWatch:
     def _tell(self, reading: Reading, row: int, verdict: One, over: bool) -> Anomaly:
         own, name = self._hours[row], self._rows.names[row]
         begin = int(own["begin"]) * HOUR
+        share = round(float(own["n"].sum() / max(own["seen"], own["n"].sum(), 1)), 3)
         text, chinese = declining(
             verdict["low"], verdict["high"], _worst(verdict), over
         )
@@ -157,6 +169,7 @@ class DeclineWatch:
             t=reading.record.t,
             over=over,
             value=round(float(own["worst"]), 3),
+            confidence=share,
             late=late(reading.record, self._late),
             evidence={
                 "limit": self._raise,
@@ -164,6 +177,7 @@ class DeclineWatch:
                 "to": (int(own["hour"]) + 1) * HOUR,
                 "news2": _bounds(verdict),
                 "signs": [_sign(k, verdict) for k in _known(verdict)],
+                "quality": share,
                 "received": reading.record.received,
                 "text": text,
                 "text_zh": chinese,
@@ -174,15 +188,21 @@ class DeclineWatch:
         """Make room for the rows that have been named, and as many again."""
         need, known = len(self._rows), len(self._state)
         if need > known:
-            state, hours = decline.declines(2 * need), _gathers(2 * need)
+            state, hours = decline.declines(2 * need), gathers(2 * need)
             state[:known], hours[:known] = self._state, self._hours
             self._state, self._hours = state, hours
 
 
-def _gathers(rows: int) -> Records:
+def gathers(rows: int) -> Records:
+    """Give the hours of patients of whom nothing has been gathered."""
     fresh = np.zeros(rows, GATHER)
     fresh["hour"] = fresh["begin"] = -1
     return fresh
+
+
+def _begin(own: One, hour: int) -> None:
+    """Begin to gather an hour."""
+    own["hour"], own["sum"], own["n"], own["seen"] = hour, 0.0, 0, 0
 
 
 def _known(verdict: One) -> list[int]:

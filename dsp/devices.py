@@ -1,6 +1,6 @@
 """Watches devices: which records are news, who is off the body, who has gone silent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from vitals.config import Dsp
 from vitals.model import Anomaly, Instant, Reading
 
 UNKNOWN = -1  # an arrival before this process started
+MISSES = 3  # records of a kind that a plan expects, and after which it is silent
 
 
 class DeviceWatch:
@@ -34,7 +35,10 @@ class DeviceWatch:
         self._rows = Rows(names)
         self._state = arrays.devices(len(names))
         self._arrived = np.full(len(names), UNKNOWN, np.int64)
-        self._patience = self._held_to(names)
+        self._expects: dict[str, dict[str, float]] = {}  # s by kind, by subject
+        self._own: dict[str, list[int]] = {}  # rows by subject
+        self._patience = np.zeros(len(names), PATIENCE)
+        self._grow(0)
 
     def observe(
         self, readings: Sequence[Reading], arrived: Instant, steady: int
@@ -74,6 +78,14 @@ class DeviceWatch:
         s["silent"][gone] = 1
         return [self._silent(int(row)) for row in gone]
 
+    def plan(self, subject: str, expects: Mapping[str, float]) -> None:
+        """Expect records of these kinds so often, s; others as by default."""
+        self._expects.pop(subject, None)
+        if expects:
+            self._expects[subject] = dict(expects)
+        for row in self._own.get(subject, ()):
+            self._patience[row] = self._held_to(self._rows.names[row])
+
     def save(self) -> tuple[list[str], Records]:
         """Give the streams' names, and a copy of their state."""
         return list(self._rows.names), self._state[: len(self._rows)].copy()
@@ -91,14 +103,17 @@ class DeviceWatch:
         device = Device(*of_stream(self._rows.names[row]))
         return technical(device, spell, self._late)
 
-    def _held_to(self, names: Sequence[str]) -> Records:
-        """Give the patience with streams of these names."""
-        patience = np.zeros(len(names), PATIENCE)
-        kinds = [of_stream(name)[2] for name in names]
-        patience["silence"] = [self._silence[kind] for kind in kinds]
-        patience["streak"] = [kind in SPARSE for kind in kinds]
-        patience["off_body"] = self._off_body
-        return patience
+    def _held_to(self, name: str) -> tuple[int, int, int]:
+        """Give the PATIENCE with a stream of this name.
+
+        What a plan expects is missed from the first record on; of a device that may
+        speak once a day only what has come twice in time is.
+        """
+        subject, _, kind = of_stream(name)
+        every = self._expects.get(subject, {}).get(kind)
+        if every is None:
+            return self._silence[kind], int(kind in SPARSE), self._off_body
+        return int(MISSES * every * 1000), 0, self._off_body
 
     def _grow(self, known: int) -> None:
         """Make room for rows named since there were `known`, and as many again."""
@@ -110,4 +125,7 @@ class DeviceWatch:
             self._arrived = np.append(self._arrived, unknown)
             empty = np.zeros(room, PATIENCE)
             self._patience = arrays.roomier(self._patience, empty)
-        self._patience[known:need] = self._held_to(self._rows.names[known:])
+        for row in range(known, need):
+            name = self._rows.names[row]
+            self._own.setdefault(of_stream(name)[0], []).append(row)
+            self._patience[row] = self._held_to(name)

@@ -46,6 +46,12 @@ class HeartWatch:
             found.append((int(order[k]), i, self._tell(readings[i], said[k])))
         return [(i, anomaly) for _, i, anomaly in sorted(found, key=lambda f: f[0])]
 
+    def forget(self, subject: str) -> None:
+        """Forget a patient's usual interval; an episode that is open goes on."""
+        for row, name in enumerate(self._rows.names):
+            if name.partition("/")[0] == subject:
+                self._state["usual"][row], self._state["trained"][row] = 0.0, 0
+
     def save(self) -> tuple[list[str], Records]:
         """Give the rows' names, and a copy of their state."""
         return list(self._rows.names), self._state[: len(self._rows)].copy()

@@ -86,22 +86,44 @@ class Bounds(NamedTuple):
 
     bound: tuple[float, float]  # NaN: none
     hold: tuple[int, int]  # ms
+    night: tuple[float, float]  # the bound in the patient's night
 
 
 def bounds(signal: Signal, *said: Limit | None) -> Bounds:
     """Lay what was said, weakest first, over a signal's defaults.
 
-    >>> bounds(SIGNALS[0], Limit(high=120, hold_s=10), Limit(low=45))
-    Bounds(bound=(45, 120), hold=(60000, 60000))
+    >>> bounds(SIGNALS[0], Limit(high=120, hold_s=10), Limit(low=45, night_low=38))
+    Bounds(bound=(45, 120), hold=(60000, 60000), night=(38, 120))
     """
-    low, high, hold = signal.low, signal.high, signal.hold_s
+    low: Turn = (signal.low, None)
+    high: Turn = (signal.high, None)
+    hold = signal.hold_s
     for limit in said:
         if limit is not None:
-            low = low if limit.low is None else limit.low
-            high = high if limit.high is None else limit.high
+            low = _over(low, limit.low, limit.night_low)
+            high = _over(high, limit.high, limit.night_high)
             hold = (0.0, 0.0) if signal.spot else (limit.hold_s, limit.hold_s)
-    bound = nan if low is None else low, nan if high is None else high
-    return Bounds(bound, (int(hold[0] * 1000), int(hold[1] * 1000)))
+    bound = _number(low[0]), _number(high[0])
+    night = [
+        d if n is None else n for d, n in zip(bound, (low[1], high[1]), strict=True)
+    ]
+    return Bounds(
+        bound, (int(hold[0] * 1000), int(hold[1] * 1000)), (night[0], night[1])
+    )
+
+
+Turn = tuple[float | None, float | None]  # by day, by night; None by night: as by day
+
+
+def _over(known: Turn, day: float | None, night: float | None) -> Turn:
+    """Lay one side over another: who names the day alone means the night, too."""
+    if day is not None:
+        return day, night
+    return known if night is None else (known[0], night)
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else value
 
 
 def check(limits: Mapping[str, Limit]) -> Mapping[str, Limit]:

@@ -6,13 +6,11 @@ looking at an alert whose end only we can tell, by the id that it was given then
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from dsp.arrays import DEVICE, HIGH, I1, ON, One, Records
+from dsp.arrays import HIGH, I1, ON, One, Records
 from dsp.block import BAD, quality
 from dsp.episodes import SUFFIX, identity, late
 from dsp.limits import COLUMN, SIGNALS, bounds
@@ -78,14 +76,6 @@ def orphans(
         begin, worst = Instant(int(s["begin"][side])), float(s["worst"][side])
         found.append(Orphan(subject, column, side, begin, worst, end))
     return found
-
-
-def devices(old: NDArray[Any]) -> Records:
-    """Give the state of streams of an older layout as that of ours."""
-    fresh = np.zeros(old.shape, DEVICE)
-    for name in old.dtype.names or ():
-        fresh[name] = old[name]
-    return fresh
 
 
 def _end_of(

@@ -6,7 +6,7 @@ from math import nan
 import numpy as np
 
 from dsp import arrays, kernels
-from dsp.arrays import EVENT, HIGH, I1, I8, RULE, Block, One, Records, Settings
+from dsp.arrays import CALM, EVENT, HIGH, I1, I8, RULE, Block, One, Records, Settings
 from dsp.block import BAD, Rows, samples
 from dsp.episodes import vital
 from dsp.limits import (
@@ -78,9 +78,22 @@ class PatientWatch:
             found = bounds(signal, self._defaults.get(name), limits.get(name))
             rules[column]["bound"] = found.bound
             rules[column]["hold"] = found.hold
+            rules[column]["night"] = found.night
         self._plans[subject] = rules
         for row in self._own.get(subject, ()):
             self._rules[row, 0] = rules[self._columns[row]]
+
+    def forget(self, subject: str) -> None:
+        """Forget what is usual for a patient."""
+        for row in self._own.get(subject, ()):
+            s = self._state[row, 0]
+            s["mean"], s["var"], s["learned"], s["span"] = nan, 0.0, 0, 0
+            s["phase"][HIGH + 1 :] = CALM
+
+    @property
+    def rules(self) -> Records:
+        """What each row is held to, (R, 1)."""
+        return self._rules
 
     def save(self) -> tuple[list[str], Records]:
         """Give the rows' names, and a copy of their state."""
@@ -146,6 +159,7 @@ def default_rules(limits: Mapping[str, Limit], rows: int) -> Records:
     rule = np.zeros(len(SIGNALS), RULE)
     rule["bound"] = [f.bound for f in found]
     rule["hold"] = [f.hold for f in found]
+    rule["night"] = [f.night for f in found]
     rule["margin"] = [signal.margin for signal in SIGNALS]
     rule["gap"] = [int(signal.gap_s * 1000) for signal in SIGNALS]
     rule["spread"] = [nan if s.spread is None else s.spread for s in SIGNALS]

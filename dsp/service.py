@@ -86,7 +86,7 @@ class Service:
             await asyncio.sleep(every_s)
             async with self._one_at_a_time:
                 self._settled = False
-                await self._say(self._ward.tick(self._passed()))
+                await self._say(self._ward.tick(self._passed(), self._clock()))
 
     async def keep(self) -> None:
         """Save what has changed, for ever."""
@@ -110,8 +110,7 @@ class Service:
         said: list[Anomaly] = []
         for plans, stretch in groupby((d.message for d in block), _is_plan):
             if plans:
-                for message in stretch:
-                    self._plan(message)
+                said += [word for message in stretch for word in self._plan(message)]
             else:
                 said += self._observe([r for m in stretch for r in self._unpack(m)])
         self._changed = True
@@ -152,18 +151,19 @@ class Service:
         except MalformedData:
             return []
 
-    def _plan(self, message: Message) -> None:
+    def _plan(self, message: Message) -> list[Anomaly]:
         """Obey a plan, or the defaults where one was taken back."""
         try:
             plan = wire.read(Plan, message.payload) if message.payload else None
         except MalformedData as error:
             self._malformed(message, error)
-            return
+            return []
         try:
-            self._ward.plan(wire.levels(message.topic)[1], plan)
+            return self._ward.plan(wire.levels(message.topic)[1], plan)
         except Exception:  # see `_judge`
             self._metrics.count("dsp_failures_total")
             log.exception("cannot obey the plan of %s", message.topic)
+            return []
 
     def _malformed(self, message: Message, error: MalformedData) -> None:
         self._metrics.count("dsp_malformed_total")

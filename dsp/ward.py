@@ -2,8 +2,9 @@
 
 A block of readings gives the same anomalies as the same readings one by one, and a
 replay the same as the first time: what an anomaly says comes from the records alone.
-The one exception is a silence by `tick` that the records do not show, because they were
-held up on their way: whoever replays them was never kept waiting.
+The one exception is a silence by `tick`, in a session too, that the records do not
+show, because they were held up on their way or never came: whoever replays them was
+never kept waiting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,17 +15,23 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.arrays import DEVICE, STATE
+from dsp.arrays import Records, devices, state
 from dsp.batteries import BatteryWatch, Draining
-from dsp.decline import DECLINE
-from dsp.declines import GATHER, DeclineWatch
+from dsp.calendars import Calendar
+from dsp.decline import declines
+from dsp.declines import DeclineWatch, gathers
 from dsp.devices import DeviceWatch
-from dsp.heart import HEART
+from dsp.forecasts import ForecastWatch
+from dsp.heart import hearts
 from dsp.hearts import HeartWatch
 from dsp.limits import COLUMN
 from dsp.orphans import Orphan, adopt, first_layout, orphans
-from dsp.orphans import devices as newer
 from dsp.patients import PatientWatch
+from dsp.seats import Kept
+from dsp.session import CONTACT, LOG
+from dsp.sessions import SessionWatch
+from dsp.standing import Standing
+from dsp.trend import trends
 from vitals.config import Dsp
 from vitals.model import Anomaly, HeartRate, Instant, Plan, Reading
 
@@ -43,6 +50,10 @@ class Saved(msgspec.Struct, frozen=True):
     draining: list[Draining] = []
     hearts: list[str] = []
     declines: list[str] = []
+    standing: list[Anomaly] = []
+    since: dict[str, Instant] = {}  # before which baselines have been forgotten
+    due: dict[str, Instant] = {}  # and shall be with the first reading from then on
+    sessions: Kept = Kept()
 
 
 class Ward:
@@ -61,6 +72,11 @@ class Ward:
         self._batteries = BatteryWatch(settings, saved.draining)
         self._hearts = HeartWatch(settings, saved.hearts)
         self._declines = DeclineWatch(settings, saved.declines)
+        self._calendar = Calendar(settings)
+        self._forecasts = ForecastWatch(settings)
+        self._sessions = SessionWatch(settings, saved.sessions)
+        self._standing = Standing(saved.standing)
+        self._since, self._due = dict(saved.since), dict(saved.due)
         self._plans: dict[str, Plan] = {}
         self._orphans = list(saved.orphans)
         self._late = settings.late_s * 1000
@@ -80,41 +96,96 @@ class Ward:
 
         `steady` is a clock that never steps, in ms; None: `arrived` is one.
         """
+        now = arrived, arrived if steady is None else steady
+        said, cut = [], self._forgetful(readings)
+        while cut is not None:
+            said += self._observe(readings[:cut], now)
+            said += self._forget(readings[cut])
+            readings = readings[cut:]
+            cut = self._forgetful(readings)
+        return said + self._observe(readings, now)
+
+    def tick(self, steady: int, now: Instant | None = None) -> list[Anomaly]:
+        """Take that time passes, in ms as `observe`; give who is not heard of.
+
+        Without `now`, our own clock's time, nobody is missed in a session.
+        """
+        found = [(0, anomaly) for anomaly in self._devices.tick(steady)]
+        if now is not None:
+            terms = self._calendar.terms(now)
+            found += [(0, a) for a in self._sessions.tick(terms, now, steady)]
+        return [anomaly for _, anomaly in self._standing.heard(found)]
+
+    def plan(self, subject: str, plan: Plan | None) -> list[Anomaly]:
+        """Obey a patient's plan from the next reading on; None: the defaults again.
+
+        Gives the ends of what detectors have left open that are off now.
+        """
+        self._plans.pop(subject, None)
+        if plan is not None:
+            self._plans[subject] = plan
+        said = plan or Plan()
+        self._calendar.plan(subject, plan)
+        self._patients.plan(subject, said.limits)
+        self._devices.plan(subject, said.expects)
+        if said.baseline_since > self._since.get(subject, 0):
+            self._since[subject] = self._due[subject] = Instant(said.baseline_since)
+        return list(self._standing.switch(subject, said.off, Instant(said.t)))
+
+    def _observe(
+        self, readings: Sequence[Reading], now: tuple[Instant, int]
+    ) -> list[Anomaly]:
+        """Take readings before which nothing has to be forgotten."""
         if not readings:
             return []
-        fresh, technical = self._devices.observe(
-            readings, arrived, arrived if steady is None else steady
-        )
+        fresh, technical = self._devices.observe(readings, *now)
         block, source = self._patients.samples(readings, fresh)
+        column = self._patients.columns(block)
+        block, place = self._calendar.marked(readings, block, source, column)
         physiological = self._patients.observe(readings, block, source)
         physiological += self._hearts.observe(readings, fresh)
-        physiological += self._declines.observe(
-            readings, block._replace(signal=self._patients.columns(block)), source
+        block = block._replace(signal=column)
+        physiological += self._declines.observe(readings, block, source)
+        physiological += self._forecasts.observe(
+            readings, block, source, self._patients.rules
+        )
+        physiological += self._sessions.observe(
+            readings,
+            (block, source, place),
+            self._calendar.tables.terms,
+            now[1],
         )
         self.stale += len(readings) - int(np.count_nonzero(fresh))
         technical += self._batteries.observe(readings, fresh)
         ended = list(adopt(readings, fresh, self._orphans, self._late))
         found = sorted(technical + physiological + ended, key=itemgetter(0))
-        return [anomaly for _, anomaly in found]
+        return [anomaly for _, anomaly in self._standing.heard(found)]
 
-    def tick(self, steady: int) -> list[Anomaly]:
-        """Take that time passes, in ms as `observe`; give the silent devices."""
-        return self._devices.tick(steady)
+    def _forgetful(self, readings: Sequence[Reading]) -> int | None:
+        """Give the index of the reading before which somebody's usual is forgotten."""
+        if not self._due:
+            return None
+        never = 1 << 62
+        due = (self._due.get(r.subject, never) <= r.record.t for r in readings)
+        return next((i for i, is_due in enumerate(due) if is_due), None)
 
-    def plan(self, subject: str, plan: Plan | None) -> None:
-        """Obey a patient's plan from the next reading on; None: the defaults again."""
-        if plan is None:
-            self._plans.pop(subject, None)
-        else:
-            self._plans[subject] = plan
-        self._patients.plan(subject, {} if plan is None else plan.limits)
+    def _forget(self, reading: Reading) -> list[Anomaly]:
+        """Forget what was usual for a patient; end what was unusual by it."""
+        subject = reading.subject
+        del self._due[subject]
+        for watch in (self._patients, self._hearts, self._declines):
+            watch.forget(subject)
+        words = "What is usual is learned anew.", "重新学习平时水平。"
+        at = Instant(reading.record.t)
+        return list(self._standing.end(subject, "baseline", at, words))
 
     def save(self) -> dict[str, NDArray[Any]]:
         """Give a copy of everything that must survive, as arrays by name."""
-        streams, devices = self._devices.save()
-        patients, state = self._patients.save()
-        hearts, beats = self._hearts.save()
-        declines, known, gathered = self._declines.save()
+        streams, attended = self._devices.save()
+        patients, known = self._patients.save()
+        heard, beats = self._hearts.save()
+        declining, judged, gathered = self._declines.save()
+        sessions, exercise = self._sessions.save()
         saved = Saved(
             LAYOUT,
             patients,
@@ -122,16 +193,22 @@ class Ward:
             self._plans,
             self._orphans,
             draining=self._batteries.save(),
-            hearts=hearts,
-            declines=declines,
+            hearts=heard,
+            declines=declining,
+            standing=self._standing.save(),
+            since=self._since,
+            due=self._due,
+            sessions=sessions,
         )
         return {
             "names": np.frombuffer(msgspec.json.encode(saved), np.uint8),
-            "state": state,
-            "devices": devices,
+            "state": known,
+            "devices": attended,
             "hearts": beats,
-            "declines": known,
+            "declines": judged,
             "hours": gathered,
+            "trends": self._forecasts.save(len(patients)),
+            **{f"session_{name}": array for name, array in exercise.items()},
         }
 
     @classmethod
@@ -151,48 +228,66 @@ class Ward:
             return cls._succeed(settings, saved, arrays)
         if saved.layout != LAYOUT:
             raise ValueError("it was saved by another version")
+        if "session_log" not in arrays:
+            saved = msgspec.structs.replace(saved, sessions=Kept())
         if "hearts" not in arrays:  # of a version that did not know them
             saved = msgspec.structs.replace(saved, hearts=[], declines=[])
         ward = cls(settings, saved)
         if "hearts" in arrays:
             ward._recall(saved, arrays)
-        shape = len(saved.patients), 1
-        ward._patients.load(_checked(arrays["state"], STATE, shape))
-        ward._devices.load(_checked(arrays["devices"], DEVICE, (len(saved.streams),)))
+        if "trends" in arrays:
+            fresh = trends(len(saved.patients))
+            ward._forecasts.load(_onto(arrays["trends"], fresh))
+        if "session_log" in arrays:
+            ward._rejoin(saved.sessions, arrays)
+        ward._patients.load(_onto(arrays["state"], state(len(saved.patients), 1)))
+        ward._devices.load(_onto(arrays["devices"], devices(len(saved.streams))))
         return ward
 
     def _recall(self, saved: Saved, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take back what is remembered of hearts and of declines."""
-        self._hearts.load(_checked(arrays["hearts"], HEART, (len(saved.hearts),)))
-        shape = (len(saved.declines),)
-        known = _checked(arrays["declines"], DECLINE, shape)
-        self._declines.load(known, _checked(arrays["hours"], GATHER, shape))
+        self._hearts.load(_onto(arrays["hearts"], hearts(len(saved.hearts))))
+        n = len(saved.declines)
+        known = _onto(arrays["declines"], declines(n))
+        self._declines.load(known, _onto(arrays["hours"], gathers(n)))
+
+    def _rejoin(self, kept: Kept, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what is remembered of sessions."""
+        n, contacts = len(kept.logs), len(kept.contacts)
+        self._sessions.load(
+            _onto(arrays["session_log"], np.zeros(n, LOG)),
+            _onto(arrays["session_contact"], np.zeros(contacts, CONTACT)),
+            _onto(arrays["session_vital"], state(n, 1)),
+        )
 
     @classmethod
     def _succeed(
         cls, settings: Dsp, saved: Saved, arrays: Mapping[str, NDArray[Any]]
     ) -> "Ward":
         """Take over from a ward of the first layout."""
-        shape = len(saved.patients), len(COLUMN)
-        state = _checked(arrays["state"], STATE, shape)
-        left = orphans(saved.patients, state, saved.plans, settings)
+        known = _onto(arrays["state"], state(len(saved.patients), len(COLUMN)))
+        left = orphans(saved.patients, known, saved.plans, settings)
         ward = cls(settings, Saved(LAYOUT, [], saved.streams, saved.plans, left))
-        streams = newer(arrays["devices"])
-        ward._devices.load(_checked(streams, DEVICE, (len(saved.streams),)))
+        ward._devices.load(_onto(arrays["devices"], devices(len(saved.streams))))
         return ward
 
 
-def _checked(
-    array: NDArray[Any], dtype: np.dtype[np.void], shape: tuple[int, ...]
-) -> NDArray[Any]:
-    """Give an array if it is of a type and shape."""
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(f"an array is {array.shape} of another type than expected")
-    # A file forgets that the fields are aligned, and equal types hide it; the kernels
-    # take nothing else.
-    aligned = np.empty(shape, dtype)
-    aligned[...] = array
-    return aligned
+def _onto(saved: NDArray[Any], fresh: Records) -> Records:
+    """Lay what was saved over a fresh state, which may know more fields by now.
+
+    A file forgets that the fields are aligned, and equal types hide it; the kernels
+    take nothing else, so all is copied.
+    """
+    if saved.shape != fresh.shape:
+        raise ValueError(f"an array is {saved.shape}, expected {fresh.shape}")
+    for name in saved.dtype.names or ():
+        if (
+            name not in (fresh.dtype.names or ())
+            or saved.dtype[name] != fresh.dtype[name]
+        ):
+            raise ValueError(f"{name} is of another type than expected")
+        fresh[name] = saved[name]
+    return fresh
 
 
 def warm() -> None:

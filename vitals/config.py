@@ -31,6 +31,7 @@ from vitals.sections import (
 from vitals.simulation import Sim
 
 CREDENTIALS = "/etc/credstore"
+TRENDS = "heart_rate", "body_temperature", "systolic"  # that can be followed
 
 
 class Mqtt(Section, frozen=True):
@@ -111,6 +112,21 @@ class Store(Section, frozen=True):
     hour_days: Days = 0.0  # and by the hour
 
 
+class Forecast(Section, frozen=True):
+    """How far ahead a signal's trend is followed, and how sure it must be."""
+
+    horizon_s: Annotated[float, Meta(ge=0, le=30 * 86_400)] = 0.0  # 0: not at all
+    z: Positive = 2.0  # deviations that the whole band has on either side
+    confirm: Annotated[int, Meta(ge=1, le=100)] = 2  # forecasts in a row that count
+
+
+class Rate(Section, frozen=True):
+    """A change that is fast."""
+
+    by: Annotated[float, Meta(ge=0, le=1e6)] = 0.0  # in the metric's unit; 0: none is
+    within_s: Positive = 300.0
+
+
 class Dsp(Section, frozen=True):
     """What the detectors hold a patient to who has no plan of their own."""
 
@@ -126,6 +142,13 @@ class Dsp(Section, frozen=True):
     baseline_z: Positive = 6.0  # deviations that count as unusual
     irregular_hold_s: Positive = 300.0  # of irregular rhythm, before it counts
     decline_score: Positive = 6.0  # of all signs together, that counts
+    forecasts: dict[str, Forecast] = field(default_factory=dict)  # by metric
+    rates: dict[str, Rate] = field(default_factory=dict)  # by metric
+    session_recovery_s: Positive = 300.0  # after exercise: not at rest yet
+    session_keeps_limits: bool = False  # True: ordinary ones hold in exercise, too
+    session_hold_s: Positive = 10.0  # at or above a session's limit, before it counts
+    session_signal_s: Positive = 30.0  # without a heart rate in a session: it is lost
+    session_drop: Positive = 12.0  # /min in 60 s after a session; no more is slow
 
 
 class Alerts(Section, frozen=True):
@@ -224,11 +247,18 @@ def _complaints(found: Config) -> Iterator[str]:
             yield f"gateway.wearables[{place}].passkey: there is a passkey_file too"
     if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
         yield "gateway.adapter: one is there twice"
-    yield from _unknown("dsp.limits", found.dsp.limits, [m.value for m in Metric])
-    yield from _unknown("dsp.silence_s", found.dsp.silence_s, list(Kind))
+    yield from _tables(found.dsp)
     yield from _ladder(found.store)
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
         yield "mqtt.ca: a certificate without it would be sent in plain text"
+
+
+def _tables(dsp: Dsp) -> Iterator[str]:
+    """Say which keys of the detectors' tables name nothing."""
+    yield from _unknown("dsp.limits", dsp.limits, [m.value for m in Metric])
+    yield from _unknown("dsp.forecasts", dsp.forecasts, TRENDS)
+    yield from _unknown("dsp.rates", dsp.rates, TRENDS)
+    yield from _unknown("dsp.silence_s", dsp.silence_s, list(Kind))
 
 
 def _ladder(store: Store) -> Iterator[str]:

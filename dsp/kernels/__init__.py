@@ -10,16 +10,21 @@ from dsp.kernels.deterioration import decline
 from dsp.kernels.devices import AHEAD, attend
 from dsp.kernels.hrv import lomb, sample_entropy, variability
 from dsp.kernels.limits import step
+from dsp.kernels.sessions import contact, exercise
+from dsp.kernels.trends import trends
 
 __all__ = [
     "AHEAD",
     "arrange",
     "attend",
     "beats",
+    "contact",
     "decline",
+    "exercise",
     "finish",
     "lomb",
     "sample_entropy",
     "step",
+    "trends",
     "variability",
 ]

@@ -10,13 +10,16 @@ from dsp.arrays import (
     CLEARING,
     END,
     EVENT,
+    EXERCISE,
     HIGH,
     I8,
     LOW,
     NEVER,
+    NIGHT,
     NOTHING,
     ON,
     PENDING,
+    PRESCRIBED,
     RECENT,
     REWIND,
     RULE,
@@ -189,20 +192,76 @@ def _compare(
 
 
 @_inner
+def _remember(s: One, t: int, x: float) -> None:
+    """Keep a good value as the latest."""
+    s.last = t
+    s.recent_t[s.head] = t
+    s.recent[s.head] = x
+    s.head = (s.head + 1) % RECENT
+
+
+@_inner
+def _pause(s: One, side: int) -> None:
+    """Pass over a value to which a side does not apply: what is open stays so."""
+    if s.phase[side] == PENDING:
+        s.phase[side] = CALM
+    elif s.phase[side] == CLEARING:
+        s.phase[side] = ON
+
+
+@_inner
 def _take(
     s: One, rule: One, settings: Settings, now: Sample, events: Records, n: int
 ) -> int:
     """Take one good value, newer than its signal's latest."""
-    s.last = now.t
-    s.recent_t[s.head] = now.t
-    s.recent[s.head] = now.x
-    s.head = (s.head + 1) % RECENT
+    _remember(s, now.t, now.x)
     for side in range(LOW, HIGH + 1):
-        line = Line(rule.bound[side], rule.margin, rule.hold[side], rule.gap)
-        n = _watch(s, side, now, line, events, n)
-    if not np.isnan(rule.spread):
+        if side == HIGH and (now.marks & PRESCRIBED) != 0:
+            _pause(s, side)
+        else:
+            asleep = (now.marks & NIGHT) != 0
+            bound = rule.night[side] if asleep else rule.bound[side]
+            line = Line(bound, rule.margin, rule.hold[side], rule.gap)
+            n = _watch(s, side, now, line, events, n)
+    if (now.marks & EXERCISE) != 0:
+        _pause(s, UNUSUALLY_LOW)
+        _pause(s, UNUSUALLY_HIGH)
+    elif not np.isnan(rule.spread):
         n = _compare(s, rule, settings, now, events, n)
     return n
+
+
+@_inner
+def _uneventful(s: One, rule: One, settings: Settings, marks: int, x: float) -> bool:
+    """Tell whether a value can begin, change and end nothing: nearly every one.
+
+    No side is beyond its line, and the value is neither beyond nor, by the least
+    deviation that the baseline can have, unusual or clipped.  NaN is not uneventful.
+    """
+    if (s.phase[0] | s.phase[1] | s.phase[2] | s.phase[3]) != CALM:
+        return False
+    bound = rule.night if (marks & NIGHT) != 0 else rule.bound
+    if x <= bound[LOW] or x >= bound[HIGH]:
+        return False
+    near = min(settings.z, CLIP) * rule.spread
+    return abs(x - s.mean) < near or (np.isnan(rule.spread) and x == x)
+
+
+@_inner
+def _glide(s: One, rule: One, settings: Settings, now: Sample) -> None:
+    """Take an uneventful value: what `_take` does with it, and no more."""
+    _remember(s, now.t, now.x)
+    if not np.isnan(rule.spread):
+        if now.silence <= rule.gap:
+            s.span += now.silence
+        learned = s.learned + 1.0
+        # Of two divisions the usual one is by a constant.
+        full = learned >= settings.memory
+        weight = 1.0 / settings.memory if full else 1.0 / learned
+        delta = now.x - s.mean
+        s.mean += weight * delta
+        s.var = (1.0 - weight) * (s.var + weight * (delta * delta))
+        s.learned += 1
 
 
 @kernel(
@@ -245,12 +304,17 @@ def step(
             s.last = NEVER
             for side in range(4):
                 s.said_t[side] = NEVER
-        silence = t - s.last
-        if np.isnan(x) or (block.quality[i] & settings.bad) != 0:
+        silence, marks = t - s.last, block.quality[i]
+        if np.isnan(x) or (marks & settings.bad) != 0:
             for side in range(4):
                 s.seen[side] += 1  # starts at 0 when an episode does
         elif silence > 0:
-            n = _take(s, rule, settings, Sample(i, t, x, silence), events, n)
+            now = Sample(i, t, x, silence, marks)
+            at_rest = (marks & EXERCISE) == 0
+            if at_rest and _uneventful(s, rule, settings, marks, x):
+                _glide(s, rule, settings, now)
+            else:
+                n = _take(s, rule, settings, now, events, n)
         i += 1
     cursor[0] = i
     return n

@@ -26,6 +26,7 @@ class Rules:
     def __init__(self, patients=1, *, hold=3000, low=40.0, high=120.0, spread=2.0):
         self.table = np.zeros((patients, 1), RULE)
         self.table["bound"] = low, high
+        self.table["night"] = low + 5, high - 10
         self.table["hold"] = hold
         self.table["margin"], self.table["gap"] = 3.0, 4000
         self.table["spread"] = spread

@@ -6,7 +6,8 @@ It keeps whole lists where the kernel keeps a running number.
 from math import isnan, nan, sqrt
 
 SIDES = ("low", "high", "unusually low", "unusually high")
-FIELDS = ("bound", "hold", "margin", "gap", "spread")
+FIELDS = ("bound", "night", "hold", "margin", "gap", "spread")
+NIGHT, EXERCISE, PRESCRIBED = 1 << 61, 1 << 60, 1 << 59
 CLEAR, SAY_AGAIN = 30_000, 60_000
 
 
@@ -24,6 +25,12 @@ class Side:
 
     def missing(self):
         self.seen.append(None)
+
+    def pause(self):
+        if self.open:
+            self.back = []
+        else:
+            self.run = []
 
     def take(self, t, x, bound, margin, hold, gap, silence):
         """Give "begin", "change", "end" or None."""
@@ -78,14 +85,15 @@ class Side:
 class Signal:
     """One signal of one patient."""
 
-    def __init__(self, bounds, holds, margin, gap, spread, rules):
-        self.bounds, self.holds, self.margin = bounds, holds, margin
+    def __init__(self, bounds, night, holds, margin, gap, spread, rules):
+        self.bounds, self.night = bounds, night
+        self.holds, self.margin = holds, margin
         self.gap, self.spread, self.rules = gap, spread, rules
         self.sides = [Side(up=False), Side(up=True), Side(up=False), Side(up=True)]
         self.recent = []
         self.mean, self.var, self.learned, self.span = nan, 0.0, 0, 0
 
-    def take(self, i, t, x, bad):
+    def take(self, i, t, x, bad, q):
         if isnan(x) or bad:
             for side in self.sides:
                 side.missing()
@@ -97,11 +105,16 @@ class Signal:
         said = []
         for n in range(2):
             hold = self.holds[n]
-            bound = self.bounds[n]
+            bound = (self.night if q & NIGHT else self.bounds)[n]
             side = self.sides[n]
-            if what := side.take(t, x, bound, self.margin, hold, self.gap, silence):
+            if n == 1 and q & PRESCRIBED:
+                side.pause()
+            elif what := side.take(t, x, bound, self.margin, hold, self.gap, silence):
                 said.append(side.event(i, n, what, bound, self.mean, self.recent))
-        if not isnan(self.spread):
+        if q & EXERCISE:
+            for side in self.sides[2:]:
+                side.pause()
+        elif not isnan(self.spread):
             said += self.compare(i, t, x, silence)
         return said
 
@@ -146,5 +159,5 @@ def step(signals, rules, patients, columns, times, values, qualities):
             signals[p, k] = Signal(
                 *(rules.table[p, k][f].tolist() for f in FIELDS), rules.settings
             )
-        said += signals[p, k].take(i, t, x, bool(q & rules.settings.bad))
+        said += signals[p, k].take(i, t, x, bool(q & rules.settings.bad), q)
     return said

@@ -15,7 +15,10 @@ values = st.one_of(
     st.just(float("nan")),
 )
 gaps = st.sampled_from([0, 500, 1000, 1000, 1000, 1000, 3000, 5000, 60_000])
-moments = st.tuples(gaps, values, st.sampled_from([0, 0, 0, 0, 1, 2, 4]))
+BY_NIGHT, RESTLESS = arrays.NIGHT, arrays.EXERCISE
+STRIVING = arrays.EXERCISE | arrays.PRESCRIBED
+marks = [0, 0, 0, 0, 1, 2, 4, BY_NIGHT, BY_NIGHT, RESTLESS, STRIVING, STRIVING | 1]
+moments = st.tuples(gaps, values, st.sampled_from(marks))
 signals = st.lists(moments, min_size=1, max_size=120)
 
 
@@ -45,7 +48,8 @@ def life(seed, n=400):
     levels[:6] = 60, 60, 60, 60, *((80, 95) if seed % 2 else (60, 60))
     x = np.repeat(levels, 10) + np.round(rng.normal(0, 1, n), 1)
     x[40:46] -= (0, 0, 0, 0, 0, 0) if seed % 2 else (14, 14, 14, 18, 18, 18)
-    return t, x, rng.choice([0] * 20 + [1], n)
+    turns = rng.choice([0] * 9 + [BY_NIGHT, RESTLESS, STRIVING], n // 20)
+    return t, x, rng.choice([0] * 20 + [1], n) | np.repeat(turns, 20)
 
 
 def live(lab, seed):

@@ -24,3 +24,12 @@ def test_the_last_word_wins_side_by_side():
     assert found.bound == (45, 120)
     assert found.hold == (20_000, 20_000)
     assert bounds(SIGNALS[0], None, None).bound == (40, 131)
+
+
+def test_who_names_the_day_alone_means_the_night_too():
+    config = Limit(high=120, night_high=100)
+    by_config = bounds(SIGNALS[0], config)
+    assert (by_config.bound, by_config.night) == ((40, 120), (40, 100))
+    assert bounds(SIGNALS[0], config, Limit(high=150)).night == (40, 150)
+    by_plan = bounds(SIGNALS[0], config, Limit(night_low=35))
+    assert (by_plan.bound, by_plan.night) == ((40, 120), (35, 100))

@@ -13,6 +13,7 @@ from vitals import Anomaly, BodyTemperature, HeartRate, Limit, Plan, Reading, wi
 from vitals.bus import Delivery, MemoryBus
 from vitals.config import Dsp
 from vitals.metrics import Metrics
+from vitals.model import Session
 from vitals.wire import Message
 
 T0 = 1_700_000_000_000
@@ -169,6 +170,36 @@ def test_a_retained_plan_holds_from_the_start_and_changes_live(tmp_path):
             (over,) = await house.hear()
         assert begin.evidence["limit"] == 100
         assert over.evidence["limit"] == 120
+
+    run(main())
+
+
+def test_a_plan_that_switches_a_detector_off_ends_its_alarm_on_the_bus(tmp_path):
+    async def main():
+        house = House(tmp_path)
+        off = wire.encode(Plan(off=("limit",), t=T0 + 8000))
+        async with house.running():
+            await house.beat(range(6), 150)
+            (begin,) = await house.hear()
+            await house.bus.publish(Message(wire.of("p-7", "plan"), off, retain=True))
+            (over,) = await house.hear()
+        assert (over.id, over.over, over.t) == (begin.id, True, T0 + 8000)
+
+    run(main())
+
+
+def test_a_strap_that_is_not_worn_in_a_session_is_told_on_a_tick(tmp_path):
+    async def main():
+        house = House(tmp_path)
+        session = Session(id="bike", begin=T0 - 60_000, end=T0 + 60_000)
+        plan = wire.encode(Plan(sessions=(session,)))
+        async with house.running():
+            await house.bus.publish(Message(wire.of("p-7", "plan"), plan, retain=True))
+            await asyncio.sleep(0.2)
+            house.steady.now += 31
+            (said,) = await house.hear()
+        assert said.condition == "session_signal_lost"
+        assert said.begin == session.begin
 
     run(main())
 
