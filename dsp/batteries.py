@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from dsp.arrays import I1
 from dsp.episodes import identity, late
+from dsp.sentences import drained
 from vitals.config import Dsp
 from vitals.model import Anomaly, Battery, Instant, Reading
 
@@ -99,7 +100,7 @@ class BatteryWatch:
         condition = f"device_battery_{found.grade}"
         whose = found.subject, "battery", condition, found.device, found.begin
         bound = self._levels[found.grade]
-        text = f"The battery of {found.device} is at {level:.0f} %"
+        text, chinese = drained(found.device, level, bound, over)
         return Anomaly(
             id=identity(*whose),
             subject=found.subject,
@@ -117,6 +118,7 @@ class BatteryWatch:
                 "kind": str(reading.kind),
                 "limit": bound,
                 "received": reading.record.received,
-                "text": f"{text}{'' if over else f', at or below {bound:.0f} %'}.",
+                "text": text,
+                "text_zh": chinese,
             },
         )

@@ -8,26 +8,12 @@ import numpy as np
 from dsp.arrays import F8, I8, REWIND, Arrivals, Block
 from dsp.kernels import AHEAD
 from dsp.limits import COLUMN, SIGNALS
-from vitals.codes import Flag, Kind
+from vitals.codes import UNRELIABLE, Flag, Kind
 from vitals.model import RECORDS, Instant, Reading, Record
 
 BITS = {str(flag): flag.bit for flag in Flag}
-BAD = sum(
-    flag.bit
-    for flag in (
-        Flag.OFF_BODY,
-        Flag.ARTEFACT,
-        Flag.IMPLAUSIBLE,
-        Flag.FROZEN,
-        Flag.MOTION,
-        Flag.CUFF_LOOSE,
-        Flag.BAD_POSITION,
-    )
-)
-"""A value with one of these never raises or ends an anomaly.
-
-The other flags concern the record's time, or only the values that are null.
-"""
+BAD = sum(flag.bit for flag in UNRELIABLE)
+"""A value with one of these never raises or ends an anomaly."""
 
 FIELDS: dict[type[Record], list[tuple[int, str]]] = {
     record: [

@@ -1,19 +1,15 @@
-"""Kernel events as anomalies, with their evidence and one sentence in plain English."""
+"""Kernel events as anomalies, with their evidence and one sentence in plain words."""
 
 from hashlib import blake2b
 from math import isnan
 from typing import Any, NamedTuple
 
-from dsp.arrays import BEGIN, END, HIGH, LOW, NEVER, OFF_BODY, One
+from dsp.arrays import END, HIGH, LOW, NEVER, OFF_BODY, One
 from dsp.limits import Signal
+from dsp.sentences import Excess, strayed, unheard, unworn
 from vitals.codes import Flag, Kind
 from vitals.model import Anomaly, Reading, Record
 
-NAMES = {
-    "systolic": "Systolic pressure",
-    "diastolic": "Diastolic pressure",
-}
-UNITS = {"mm[Hg]": "mmHg", "Cel": "°C"}  # UCUM -> print
 SUFFIX = {LOW: "low", HIGH: "high"}
 
 
@@ -63,6 +59,7 @@ def vital(
     condition = f"{metric.value}_{SUFFIX.get(side, 'unusual')}"
     begin, t = int(e["begin"]), reading.record.t
     share = round(float(e["good"] / e["seen"]), 3)
+    text, chinese = _say_vital(signal, e, t - begin)
     return Anomaly(
         id=identity(reading.subject, detector, condition, reading.device, begin),
         subject=reading.subject,
@@ -84,7 +81,9 @@ def vital(
             "baseline": _number(e["mean"]),
             "quality": share,
             "received": reading.record.received,
-            "text": _say_vital(signal, e, t - begin),
+            "age_s": _age_s(e, t),
+            "text": text,
+            "text_zh": chinese,
         },
     )
 
@@ -94,11 +93,13 @@ def technical(device: Device, spell: Spell, late_ms: float) -> Anomaly:
     detector = "off_body" if spell.which == OFF_BODY else "silent"
     condition = f"device_{detector}"
     whose: tuple[str, ...] = device.device, device.kind
+    text, chinese = _say_technical(device, spell)
     evidence: dict[str, Any] = {
         "device": device.device,
         "kind": str(device.kind),
         "hold_s": spell.after / 1000,
-        "text": _say_technical(device, spell),
+        "text": text,
+        "text_zh": chinese,
     }
     if spell.record is not None:
         evidence["received"] = spell.record.received
@@ -121,34 +122,28 @@ def _number(value: float) -> float | None:
     return None if isnan(value) else float(value)
 
 
+def _age_s(e: One, t: int) -> float:
+    """Give how old the latest good value is."""
+    return max(0.0, float(t - max(e["recent_t"].tolist()))) / 1000
+
+
 def _values(e: One) -> list[list[float]]:
     """Give the latest good [t, value], oldest first."""
     pairs = zip(e["recent_t"].tolist(), e["recent"].tolist(), strict=True)
     return [[t, value] for t, value in pairs if t != NEVER]
 
 
-def _say_vital(signal: Signal, e: One, lasted: int) -> str:
+def _say_vital(signal: Signal, e: One, lasted: int) -> tuple[str, str]:
     """Say it in a sentence, say: Heart rate 152 /min, at or above 131 for 60 s."""
-    metric, side = signal.metric, int(e["side"])
-    name = NAMES.get(metric.value, metric.value.replace("_", " ").capitalize())
-    unit = UNITS.get(metric.unit, metric.unit)
-    beyond = f"at or {'above' if side % 2 else 'below'} {e['bound']:.4g}"
-    if side not in SUFFIX:
-        beyond = f"far from this patient's usual {e['mean']:.4g}"
-    worst, seconds = f"{e['worst']:.4g} {unit}", f"{lasted / 1000:.0f} s"
-    if e["what"] == END:
-        return f"{name} no longer {beyond}, after {seconds}; the worst was {worst}."
-    return f"{name} {worst}, {beyond}{f' for {seconds}' if lasted else ''}."
+    side = int(e["side"])
+    high, bound = (side == HIGH, e["bound"]) if side <= HIGH else (None, e["mean"])
+    excess = Excess(signal.metric, high, float(bound), float(e["worst"]), lasted / 1000)
+    return strayed(excess, bool(e["what"] == END))
 
 
-def _say_technical(device: Device, spell: Spell) -> str:
+def _say_technical(device: Device, spell: Spell) -> tuple[str, str]:
     """Say it in a sentence, say: No heart rate from strap-1 for 60 s."""
-    seconds, kind = f"{(spell.t - spell.begin) / 1000:.0f} s", device.kind
-    what = kind.replace("_", " ")
+    lasted_s, over = (spell.t - spell.begin) / 1000, spell.what == END
     if spell.which == OFF_BODY:
-        if spell.what == BEGIN:
-            return f"{device.device} has been off the body for {seconds}."
-        return f"{device.device} is on the body again, after {seconds}."
-    if spell.what == BEGIN:
-        return f"No {what} from {device.device} for {seconds}."
-    return f"{device.device} sends {what} again, after {seconds}."
+        return unworn(device.device, lasted_s, over)
+    return unheard(device.device, device.kind, lasted_s, over)

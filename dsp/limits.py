@@ -126,6 +126,21 @@ def _number(value: float | None) -> float:
     return nan if value is None else value
 
 
+def spared(found: Bounds, own: Limit | None, steps: float | None) -> Bounds:
+    """Leave a high bound to the two steps of a crisis, if it is at theirs or beyond.
+
+    One that the patient's `own` plan names is never left: whoever set it wants to know.
+
+    >>> spared(Bounds((90, 180), (0, 0), (85, 170)), Limit(low=90), 180)
+    Bounds(bound=(90, nan), hold=(0, 0), night=(85, 170))
+    """
+    if steps is None or (own and (own.high is not None or own.night_high is not None)):
+        return found
+    (low, day), (low_by_night, night) = found.bound, found.night
+    day, night = (nan if high >= steps else high for high in (day, night))
+    return found._replace(bound=(low, day), night=(low_by_night, night))
+
+
 def check(limits: Mapping[str, Limit]) -> Mapping[str, Limit]:
     """Give the limits back if every one names a signal.
 

@@ -14,6 +14,7 @@ from dsp.arrays import HIGH, I1, ON, One, Records
 from dsp.block import BAD, quality
 from dsp.episodes import SUFFIX, identity, late
 from dsp.limits import COLUMN, SIGNALS, bounds
+from dsp.sentences import ORPHANED
 from vitals.config import Dsp
 from vitals.model import Anomaly, Instant, Plan, Reading
 
@@ -113,7 +114,8 @@ def _end(orphan: Orphan, reading: Reading, late_ms: float) -> Anomaly:
         evidence={
             "device": reading.device,
             "received": reading.record.received,
-            "text": "Back inside; it began before the detectors were replaced.",
+            "text": ORPHANED[0],
+            "text_zh": ORPHANED[1],
         },
     )
 

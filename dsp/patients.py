@@ -17,6 +17,7 @@ from dsp.limits import (
     WARM_SPAN_S,
     bounds,
     check,
+    spared,
 )
 from vitals.config import Dsp
 from vitals.model import Anomaly, Limit, Reading
@@ -38,7 +39,9 @@ class PatientWatch:
         self._late = settings.late_s * 1000
         self._plans: dict[str, Records] = {}  # rules of all signals, by subject
         self._own: dict[str, list[int]] = {}  # rows by subject
-        self._usual = default_rules(self._defaults, 1)[0]
+        systolic, diastolic = settings.pressure.crisis
+        self._steps = {"systolic": systolic, "diastolic": diastolic}
+        self._usual = default_rules(self._defaults, 1, self._steps)[0]
         self._settings = kernel_settings(settings)
         self._events = np.zeros(ROOM, EVENT)
         self._rows, self._columns = Rows(names), [_column(name) for name in names]
@@ -70,12 +73,19 @@ class PatientWatch:
                 found.append((i, self._tell(readings[i], block, event)))
         return found
 
-    def plan(self, subject: str, limits: Mapping[str, Limit]) -> None:
-        """Hold a patient to a plan's limits from now on; {}: to the defaults."""
+    def plan(
+        self, subject: str, limits: Mapping[str, Limit], *, steps: bool = True
+    ) -> None:
+        """Hold a patient to a plan's limits from now on; {}: to the defaults.
+
+        `steps`: whether `dsp.crisis` watches this patient.
+        """
         rules = self._usual.copy()
         for column, signal in enumerate(SIGNALS):
             name = signal.metric.value
             found = bounds(signal, self._defaults.get(name), limits.get(name))
+            if steps:
+                found = spared(found, limits.get(name), self._steps.get(name))
             rules[column]["bound"] = found.bound
             rules[column]["hold"] = found.hold
             rules[column]["night"] = found.night
@@ -153,9 +163,18 @@ def _column(name: str) -> int:
     return COLUMN[name.rpartition("/")[2]]
 
 
-def default_rules(limits: Mapping[str, Limit], rows: int) -> Records:
-    """Give the rules of all signals under the configuration's limits, `rows` times."""
-    found = [bounds(s, limits.get(s.metric.value)) for s in SIGNALS]
+def default_rules(
+    limits: Mapping[str, Limit], rows: int, steps: Mapping[str, float] | None = None
+) -> Records:
+    """Give the rules of all signals under the configuration's limits, `rows` times.
+
+    `steps` are the bounds of `dsp.crisis` by signal.
+    """
+    named = [(s, s.metric.value) for s in SIGNALS]
+    found = [
+        spared(bounds(s, limits.get(name)), None, (steps or {}).get(name))
+        for s, name in named
+    ]
     rule = np.zeros(len(SIGNALS), RULE)
     rule["bound"] = [f.bound for f in found]
     rule["hold"] = [f.hold for f in found]

@@ -81,7 +81,7 @@ class Service:
                 delivery.ack()
 
     async def tick(self, every_s: float) -> None:
-        """Look for silent devices, for ever."""
+        """Look for what has not come in time, for ever."""
         while True:
             await asyncio.sleep(every_s)
             async with self._one_at_a_time:

@@ -31,7 +31,7 @@ from dsp.calendars import Term
 from dsp.episodes import identity, late
 from dsp.limits import COLUMN
 from dsp.seats import Kept, Seats, Seen, Slow
-from dsp.sentences import exercised, recovering, striving, unheard
+from dsp.sentences import exercised, lost, recovering, striving
 from dsp.session import CONTACT, KNOWN, LOG, Heard, contact_of, log_of
 from vitals.codes import Metric
 from vitals.config import Dsp
@@ -283,7 +283,7 @@ class SessionWatch:
         found = self._anomaly(
             self._seats.contacts[row],
             (LOST, "technical", *span),
-            unheard((span[1] - span[0]) / 1000, over),
+            lost((span[1] - span[0]) / 1000, over),
         )
         return replace(
             found,

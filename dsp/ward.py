@@ -2,9 +2,9 @@
 
 A block of readings gives the same anomalies as the same readings one by one, and a
 replay the same as the first time: what an anomaly says comes from the records alone.
-The one exception is a silence by `tick`, in a session too, that the records do not
-show, because they were held up on their way or never came: whoever replays them was
-never kept waiting.
+The one exception is what a `tick` tells of (a silence, in a session too, a measurement
+that did not come) and the records do not show, because they were held up on their way
+or never came: whoever replays them was never kept waiting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,25 +15,32 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp import crisis
 from dsp.arrays import Records, devices, state
 from dsp.batteries import BatteryWatch, Draining
 from dsp.calendars import Calendar
 from dsp.decline import declines
 from dsp.declines import DeclineWatch, gathers
 from dsp.devices import DeviceWatch
+from dsp.fevers import FeverWatch
 from dsp.forecasts import ForecastWatch
 from dsp.heart import hearts
 from dsp.hearts import HeartWatch
 from dsp.limits import COLUMN
 from dsp.orphans import Orphan, adopt, first_layout, orphans
 from dsp.patients import PatientWatch
+from dsp.pressures import PressureWatch
 from dsp.seats import Kept
 from dsp.session import CONTACT, LOG
 from dsp.sessions import SessionWatch
 from dsp.standing import Standing
 from dsp.trend import trends
+from vitals.codes import Metric
 from vitals.config import Dsp
 from vitals.model import Anomaly, HeartRate, Instant, Plan, Reading
+
+CUFF = COLUMN[Metric.SYSTOLIC.value]
+HEAT = COLUMN[Metric.BODY_TEMPERATURE.value]
 
 LAYOUT = "/".join(("2", *COLUMN))
 """What a saved ward consists of; see `Ward.load` for one of another layout."""
@@ -77,6 +84,8 @@ class Ward:
         self._sessions = SessionWatch(settings, saved.sessions)
         self._standing = Standing(saved.standing)
         self._since, self._due = dict(saved.since), dict(saved.due)
+        self._pressures = PressureWatch(settings)
+        self._fevers = FeverWatch(settings)
         self._plans: dict[str, Plan] = {}
         self._orphans = list(saved.orphans)
         self._late = settings.late_s * 1000
@@ -110,7 +119,9 @@ class Ward:
 
         Without `now`, our own clock's time, nobody is missed in a session.
         """
-        found = [(0, anomaly) for anomaly in self._devices.tick(steady)]
+        wall = Instant(steady) if now is None else now
+        said = self._devices.tick(steady) + self._pressures.tick(steady, wall)
+        found = [(0, anomaly) for anomaly in said]
         if now is not None:
             terms = self._calendar.terms(now)
             found += [(0, a) for a in self._sessions.tick(terms, now, steady)]
@@ -126,7 +137,11 @@ class Ward:
             self._plans[subject] = plan
         said = plan or Plan()
         self._calendar.plan(subject, plan)
-        self._patients.plan(subject, said.limits)
+        # Switched off, the two steps leave their bounds to the limits.
+        steps = crisis.DETECTOR not in said.off
+        self._patients.plan(subject, said.limits, steps=steps)
+        self._pressures.plan(subject, plan)
+        self._fevers.plan(subject, plan)
         self._devices.plan(subject, said.expects)
         if said.baseline_since > self._since.get(subject, 0):
             self._since[subject] = self._due[subject] = Instant(said.baseline_since)
@@ -155,6 +170,9 @@ class Ward:
             self._calendar.tables.terms,
             now[1],
         )
+        pressures, temperatures = source[column == CUFF], source[column == HEAT]
+        rare = self._pressures.observe(readings, pressures, fresh, now[1])
+        physiological += rare + self._fevers.observe(readings, temperatures, fresh)
         self.stale += len(readings) - int(np.count_nonzero(fresh))
         technical += self._batteries.observe(readings, fresh)
         ended = list(adopt(readings, fresh, self._orphans, self._late))
@@ -209,6 +227,8 @@ class Ward:
             "hours": gathered,
             "trends": self._forecasts.save(len(patients)),
             **{f"session_{name}": array for name, array in exercise.items()},
+            "pressures": np.frombuffer(self._pressures.save(), np.uint8),
+            "fevers": np.frombuffer(self._fevers.save(), np.uint8),
         }
 
     @classmethod
@@ -240,6 +260,9 @@ class Ward:
             ward._forecasts.load(_onto(arrays["trends"], fresh))
         if "session_log" in arrays:
             ward._rejoin(saved.sessions, arrays)
+        if "pressures" in arrays:
+            ward._pressures.load(arrays["pressures"].tobytes())
+            ward._fevers.load(arrays["fevers"].tobytes())
         ward._patients.load(_onto(arrays["state"], state(len(saved.patients), 1)))
         ward._devices.load(_onto(arrays["devices"], devices(len(saved.streams))))
         return ward

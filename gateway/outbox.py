@@ -23,8 +23,9 @@ from gateway.room import Full, Keep, Room
 from gateway.sharing import Sharing
 from gateway.tally import Range
 from vitals import Instant, MalformedData, Reading, Unavailable
+from vitals.assignments import Assignments
 from vitals.config import Wearable
-from vitals.model import Assign, Assignments, CheckIn
+from vitals.model import Assign, CheckIn
 from vitals.wire import encode, record_topic
 
 __all__ = ["Full", "Keep", "Notification", "Outbox", "Row"]

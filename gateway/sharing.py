@@ -17,8 +17,9 @@ from gateway.schema import READINGS
 from gateway.tally import Range
 from gateway.trail import Line, Trail
 from vitals import Kind, MalformedData, Reading, wire
+from vitals.assignments import Unassigned
 from vitals.config import Wearable
-from vitals.model import RECORDS, Assign, CheckIn, Unassigned
+from vitals.model import RECORDS, Assign, CheckIn
 
 OURSELVES = "configuration"  # who says what the file says, in the audit trail
 MINUTE = 60_000  # ms

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gateway.assignment import LONGEST, OPEN, Assignment, Occasion, What, whose
 from gateway.file import File
-from vitals.model import Assigned
+from vitals.assignments import Assigned
 
 
 class Line(NamedTuple):

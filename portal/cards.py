@@ -128,7 +128,7 @@ def _evidence(alert: Alert, texts: Texts) -> Iterable[str]:
     evidence, metric = alert.evidence, metric_of(alert)
     spoken = _IN_TEXT if "text" in evidence else frozenset()
     for key, value in evidence.items():
-        if key in spoken or key == "text":
+        if key in spoken or key in ("text", "text_zh"):
             continue
         measured = metric if key in _MEASURED else None
         if shown := _one(key, value, measured):
@@ -163,9 +163,13 @@ def _plainly(value: float, metric: Metric | None) -> str:
 
 
 def _several(values: list[Any], metric: Metric | None) -> str:
-    """Write the last of many numbers, or of many [time, number]."""
-    ends = [v[-1] if isinstance(v, list) and v else v for v in values[-_SHOWN_VALUES:]]
-    return " ".join(_plainly(v, metric) for v in ends if isinstance(v, int | float))
+    """Write the last of many numbers, or of many [time, number, ...]."""
+    rows = [v[1:] if isinstance(v, list) else [v] for v in values[-_SHOWN_VALUES:]]
+    shown = (
+        "/".join(_plainly(v, metric) for v in row if isinstance(v, int | float))
+        for row in rows
+    )
+    return " ".join(filter(None, shown))
 
 
 def _note(alert: Alert, texts: Texts, now: Instant, place: str) -> str:

@@ -158,6 +158,14 @@ ENGLISH = {
     "condition.body_temperature_high": "Temperature high",
     "condition.body_temperature_low": "Temperature low",
     "condition.oxygen_saturation_low": "Oxygen low",
+    "condition.blood_pressure_crisis": "Blood pressure very high",
+    "condition.blood_pressure_crisis_pending": "Blood pressure: measure again",
+    "condition.measurement_missed": "Blood pressure not measured",
+    "condition.measurement_unusable": "Reading cannot be used",
+    "condition.exercise_start_pressure_high": "Blood pressure too high to exercise",
+    "condition.exercise_pressure_high": "Blood pressure too high in exercise",
+    "condition.exercise_hypotension": "Blood pressure falls in exercise",
+    "condition.orthostatic_hypotension": "Blood pressure falls on standing up",
     "plain.high": "Your {what} is higher than it should be. Sit down and rest.",
     "plain.low": "Your {what} is lower than it should be. Sit down and rest.",
     "plain.unusual": "Your {what} is unusual for you.",
@@ -169,6 +177,24 @@ ENGLISH = {
     "plain.low.blood pressure": "Your blood pressure is lower than it should be."
     " Sit or lie down, and measure again in five minutes.",
     "plain.high.temperature": "You may have a fever. Rest and drink enough.",
+    "plain.other.blood pressure crisis pending": "Your blood pressure is very high."
+    " Sit still and measure again in 1 to 5 minutes.",
+    "plain.other.blood pressure crisis": "Your blood pressure is very high. With chest"
+    " pain, trouble breathing, seeing or speaking, numbness or weakness, call an"
+    " ambulance at once. Otherwise call your care team.",
+    "plain.other.measurement missed": "A measurement of your blood pressure is missing."
+    " Please measure at the next agreed time.",
+    "plain.other.measurement unusable": "The last reading cannot be used."
+    " Sit still, check the cuff and measure again.",
+    "plain.high.exercise start pressure": "Your blood pressure is too high to exercise."
+    " Rest, and measure again.",
+    "plain.high.exercise pressure": "Your blood pressure is too high."
+    " Stop exercising, sit down and rest.",
+    "plain.other.exercise hypotension": "Your blood pressure falls while you exercise."
+    " Stop exercising and sit down.",
+    "plain.other.orthostatic hypotension": "Your blood pressure falls when you stand"
+    " up. Stand up slowly and hold on to something.",
+    "plain.other.fever": "You may have a fever. Rest and drink enough.",
     "plain.other": "Something needs a look: {what}.",
     # evidence
     "evidence.late": "late:",

@@ -89,6 +89,22 @@ class Flag(StrEnum):
         return 1 << _ORDER[self]
 
 
+UNRELIABLE = frozenset(
+    {
+        Flag.OFF_BODY,
+        Flag.ARTEFACT,
+        Flag.IMPLAUSIBLE,
+        Flag.FROZEN,
+        Flag.MOTION,
+        Flag.CUFF_LOOSE,
+        Flag.BAD_POSITION,
+    }
+)
+"""A value with one of these is kept and shown, and nothing is concluded from it.
+
+The other flags concern the record's time, or only the values that are null.
+"""
+
 _ORDER = {flag: place for place, flag in enumerate(Flag)}
 
 SITES = (

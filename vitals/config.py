@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
-from vitals.codes import Kind, Metric
+from vitals.codes import SITES, Kind, Metric
 from vitals.errors import ConfigError
 from vitals.model import Limit, Minutes, Name
 from vitals.sections import (
@@ -32,6 +32,8 @@ from vitals.simulation import Sim
 
 CREDENTIALS = "/etc/credstore"
 TRENDS = "heart_rate", "body_temperature", "systolic"  # that can be followed
+
+Mmhg = tuple[Positive, Positive]
 
 
 class Mqtt(Section, frozen=True):
@@ -127,6 +129,20 @@ class Rate(Section, frozen=True):
     within_s: Positive = 300.0
 
 
+class Pressure(Section, frozen=True):
+    """What the detectors of blood pressure go by; pairs are systolic, diastolic."""
+
+    crisis: Mmhg = (180, 120)  # at or above either: measure again
+    again_s: Positive = 60.0  # a second such reading counts from then on
+    wait_s: Positive = 600.0  # without a second reading for so long, the first counts
+    start: Mmhg = (180, 100)  # at rest above either: do not start a session
+    before_s: Positive = 1800.0  # so long before a session it is rest
+    stop: Mmhg = (250, 115)  # in a session at or above either: stop it
+    exercise_fall: Positive = 10.0  # mmHg: more, while the pulse rises: stop it
+    pulse_rise: Positive = 5.0  # /min at least, for the workload to have risen
+    standing_fall: Mmhg = (20, 10)  # at or above either, after standing up
+
+
 class Dsp(Section, frozen=True):
     """What the detectors hold a patient to who has no plan of their own."""
 
@@ -149,6 +165,11 @@ class Dsp(Section, frozen=True):
     session_hold_s: Positive = 10.0  # at or above a session's limit, before it counts
     session_signal_s: Positive = 30.0  # without a heart rate in a session: it is lost
     session_drop: Positive = 12.0  # /min in 60 s after a session; no more is slow
+    pressure: Pressure = Pressure()
+    fever: dict[str, Positive] = field(default_factory=dict)  # Cel by site
+    fever_margin: Positive = 0.3  # so far below, it is over
+    fever_settle_s: Positive = 900.0  # a patch on the skin is not believed before
+    fever_hold_s: Positive = 600.0  # and its fever must last
 
 
 class Alerts(Section, frozen=True):
@@ -248,6 +269,7 @@ def _complaints(found: Config) -> Iterator[str]:
     if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
         yield "gateway.adapter: one is there twice"
     yield from _tables(found.dsp)
+    yield from _unknown("dsp.fever", found.dsp.fever, SITES)
     yield from _ladder(found.store)
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
         yield "mqtt.ca: a certificate without it would be sent in plain text"

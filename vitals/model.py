@@ -203,12 +203,21 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rest: Bound | None = None  # resting heart rate, /min
 
 
+class Standing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A declared standing test: lie and measure, then stand up and measure again."""
+
+    id: Name
+    begin: Time  # lying from then on
+    stand: Time  # standing from then on
+    end: Time  # exclusive
+
+
 class Schedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When blood pressure is to be measured at home: "722" unless said otherwise."""
 
     begin: Time  # within its first day, by the patient's time zone
     days: Annotated[int, Meta(ge=1, le=366)] = 7
-    morning: tuple[MinuteOfDay, MinuteOfDay] = (5 * 60, 11 * 60)  # from, to
+    morning: tuple[MinuteOfDay, MinuteOfDay] = (5 * 60, 11 * 60)  # from, to (inclusive)
     evening: tuple[MinuteOfDay, MinuteOfDay] = (17 * 60, 24 * 60 - 1)
     readings: Annotated[int, Meta(ge=1, le=10)] = 2  # on each occasion
 
@@ -220,6 +229,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     time_zone: str = "UTC"
     night: Night = Night()
     sessions: tuple[Session, ...] = ()
+    standings: tuple[Standing, ...] = ()
     schedule: Schedule | None = None
     expects: dict[str, Annotated[float, Meta(gt=0, le=1e7)]] = field(
         default_factory=dict
@@ -356,39 +366,6 @@ class WhatIf(Struct, frozen=True, kw_only=True):
     night: Night | None = None
     off: tuple[str, ...] | None = None
     days: Annotated[float, Meta(gt=0, le=366)] = 30.0
-
-
-class Unassigned(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A reading that waits for somebody to say whose it is."""
-
-    device: str
-    t: Time
-    kind: str
-    user: int | None = None  # the device's slot
-    sure: bool = True  # False: `t` is when it arrived, its own time is not known
-
-
-class Assigned(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of a gateway's audit trail: who said when whose readings are whose."""
-
-    t: Time  # when it was said
-    by: str
-    what: Literal["check_in", "assign", "slot", "reading"]
-    device: str
-    since: Time = field(name="from")
-    until: Time | None = field(name="to", default=None)  # exclusive; None: open
-    user: int | None = None
-    old: str | None = None  # who had it before
-    subject: str | None = None  # None: nobody
-    why: str = ""
-
-
-class Assignments(Struct, frozen=True, kw_only=True):
-    """A gateway's retained word on who has what; the newest of each."""
-
-    t: Time
-    waiting: list[Unassigned]
-    trail: list[Assigned]
 
 
 class Dead(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from zlib import crc32
 from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.json import Decoder, Encoder
 
+from vitals.assignments import Assignments
 from vitals.codes import Kind
 from vitals.errors import MalformedData
 from vitals.model import (
@@ -23,7 +24,6 @@ from vitals.model import (
     Anomaly,
     Answer,
     Assign,
-    Assignments,
     CheckIn,
     Committed,
     Dead,

@@ -13,10 +13,10 @@ from gateway.recorder import Recorder
 from gateway.registrar import Registrar
 from tests.gateway.values import NOON, measured
 from vitals import broker, config
+from vitals.assignments import Assigned, Assignments, Unassigned
 from vitals.cli.assigning import text
 from vitals.clock import now
 from vitals.metrics import Metrics
-from vitals.model import Assigned, Assignments, Unassigned
 from vitals.mqtt import MqttBus
 
 ROOT = Path(__file__).parent.parent.parent

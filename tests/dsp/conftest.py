@@ -73,6 +73,11 @@ def naive_heart():
 
 
 @pytest.fixture(scope="session")
+def naive_pressure():
+    return load_naive("naive_pressure")
+
+
+@pytest.fixture(scope="session")
 def lab():
     """What the tests of kernels share."""
     return SimpleNamespace(rules=Rules, block=block, step=step, state=arrays.state)

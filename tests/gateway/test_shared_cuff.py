@@ -19,10 +19,11 @@ from ingest.store import open_store
 from tests.conftest import background
 from tests.warp import run as warped
 from vitals import Kind, config, wire
+from vitals.assignments import Assignments
 from vitals.bus import MemoryBus
 from vitals.config import Gateway, Wearable
 from vitals.metrics import Metrics
-from vitals.model import Answer, Assign, Assignments, CheckIn, DeviceStatus
+from vitals.model import Answer, Assign, CheckIn, DeviceStatus
 from vitals.simulation import Sim, SimPerson, SimWearable
 
 BEGIN = 1_800_000_000_000

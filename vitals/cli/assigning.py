@@ -9,8 +9,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from vitals import Instant, MalformedData, Unavailable, VitalsError, config, wire
+from vitals.assignments import Assigned, Assignments, Unassigned
 from vitals.clock import now
-from vitals.model import Answer, Assign, Assigned, Assignments, CheckIn, Unassigned
+from vitals.model import Answer, Assign, CheckIn
 from vitals.mqtt import MqttBus
 from vitals.wire import Message
 

@@ -3,7 +3,17 @@
 from pathlib import Path
 from typing import Literal
 
-from vitals.config import Alerts, Config, Dsp, Gateway, Mqtt, Portal, Store, Wearable
+from vitals.config import (
+    Alerts,
+    Config,
+    Dsp,
+    Gateway,
+    Mqtt,
+    Portal,
+    Pressure,
+    Store,
+    Wearable,
+)
 from vitals.model import Limit
 from vitals.simulation import Course, Sim, SimPerson, SimWearable
 
@@ -18,9 +28,9 @@ BEN = (
 QUICK = Dsp(
     limits={
         "heart_rate": Limit(low=40, high=120, hold_s=5),
-        "systolic": Limit(low=90, high=180, hold_s=0),
-        "diastolic": Limit(high=120, hold_s=0),
+        "systolic": Limit(low=90, hold_s=0),
     },
+    pressure=Pressure(again_s=5, wait_s=10),
     off_body_s=5,
     silence_s={"heart_rate": 15},
 )

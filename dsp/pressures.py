@@ -1,0 +1,133 @@
+"""Watches cuffs and schedules of blood pressure.
+
+Who is in a crisis, by its two steps; whose pressure ends an exercise session, or falls
+on standing up; which readings cannot be relied on; who has missed an occasion.
+
+A row is one cuff of one person: two are judged apart, so that neither can hide what the
+other sees.  The schedule counts what any cuff measures.  What time alone brings about
+is told by `tick`, or else by the next reading, in the same words: a replay says what
+was said live.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from dsp.arrays import I1, I8
+from dsp.courses import Courses
+from dsp.cuff import Cuff, lapse, restart, rules, take
+from dsp.episodes import late
+from dsp.occasions import Course
+from dsp.pressure import Taken, pressure
+from vitals.config import Dsp
+from vitals.model import Anomaly, BloodPressure, Instant, Plan, Reading
+
+REWOUND = 2  # of a fresh reading: what was newer was of a broken clock
+NONE = Plan()
+
+Key = tuple[str, str]  # subject, device
+
+
+class Memory(Struct, frozen=True):
+    """What survives a restart."""
+
+    cuffs: list[Cuff]
+    courses: list[Course]
+
+
+class PressureWatch:
+    """All cuffs of all patients, and their schedules."""
+
+    def __init__(self, settings: Dsp) -> None:
+        self._rules, self._late = rules(settings), settings.late_s * 1000
+        self._plans: dict[str, Plan] = {}
+        self._cuffs: dict[Key, Cuff] = {}
+        self._asked: dict[Key, int | None] = {}  # when, by our clock; None: unknown
+        self._courses = Courses()
+
+    def observe(
+        self, readings: Sequence[Reading], which: I8, fresh: I1, steady: int
+    ) -> list[tuple[int, Anomaly]]:
+        """Give anomalies with the index of the reading that led to each.
+
+        `which` are the indices of the fresh blood pressures among `readings`.
+        """
+        return [
+            (i, anomaly)
+            for i in which.tolist()
+            for anomaly in self._take(readings[i], fresh[i] == REWOUND, steady)
+        ]
+
+    def tick(self, steady: int, now: Instant) -> list[Anomaly]:
+        """Take that it is `now`; `steady` is a clock that never steps, in ms."""
+        said = [a for key in list(self._asked) for a in self._wait(key, steady, now)]
+        return said + self._courses.tick(now)
+
+    def plan(self, subject: str, plan: Plan | None) -> None:
+        """Obey a patient's plan from now on; None: there is none."""
+        self._plans.pop(subject, None)
+        if plan is not None:
+            self._plans[subject] = plan
+        self._courses.plan(subject, plan or NONE)
+
+    def save(self) -> bytes:
+        """Give what must survive a restart."""
+        memory = Memory(list(self._cuffs.values()), self._courses.save())
+        return msgspec.json.encode(memory)
+
+    def load(self, saved: bytes) -> None:
+        """Take back what `save` gave; the plans are known already.
+
+        Raises
+        ------
+        ValueError
+            It is not what `save` gives.
+        """
+        memory = msgspec.json.decode(saved, type=Memory)
+        self._cuffs = {(c.subject, c.device): c for c in memory.cuffs}
+        self._asked = {key: None for key, cuff in self._cuffs.items() if cuff.asked}
+        self._courses.load(memory.courses)
+
+    def _take(self, reading: Reading, rewound: bool, steady: int) -> list[Anomaly]:
+        """Take one measurement."""
+        record, key = reading.record, (reading.subject, reading.device)
+        if not isinstance(record, BloodPressure):
+            return []
+        t, plan = Instant(record.t), self._plans.get(reading.subject, NONE)
+        found, late_ = pressure(record), late(record, self._late)
+        taken = Taken(t, found, late_, record.q, record.received)
+        cuff, said = self._cuffs.get(key) or Cuff(*key), list[Anomaly]()
+        if rewound:
+            cuff, said = restart(cuff, taken, self._rules)
+            self._courses.rewind(reading.subject, t, plan)
+        cuff, more = take(cuff, taken, plan, self._rules)
+        self._keep(key, cuff, steady)
+        said += more
+        if found is not None:
+            said += self._courses.take(reading.subject, t, late_)
+        return said
+
+    def _wait(self, key: Key, steady: int, now: Instant) -> list[Anomaly]:
+        """Wait for a second reading; told when none has come in time."""
+        cuff, wait = self._cuffs[key], self._rules.steps.wait
+        since, asked = self._asked[key], cuff.crisis
+        if asked is None:
+            return []
+        if since is None:  # before this process started: by the clock on the wall
+            since = steady - min(max(now - asked.begin, 0), wait)
+            self._asked[key] = since
+        if steady - since <= wait:
+            return []
+        plan = self._plans.get(cuff.subject, NONE)
+        cuff, said = lapse(cuff, Instant(asked.begin + wait + 1), plan, self._rules)
+        self._keep(key, cuff, steady)
+        return said
+
+    def _keep(self, key: Key, cuff: Cuff, steady: int) -> None:
+        """Remember a cuff, and since when it waits for a second reading."""
+        self._cuffs[key] = cuff
+        if cuff.asked:
+            self._asked.setdefault(key, steady)
+        else:
+            self._asked.pop(key, None)
