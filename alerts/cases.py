@@ -6,9 +6,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from alerts import rules
-from alerts.states import Event, after
+from alerts.escalation import Chain
+from alerts.states import MUTED, Event, after
 from vitals.model import Alert, AlertCommand, Anomaly, Instant, Priority
 
+Key = tuple[str, str, str]  # subject, condition, device
 KEEP = 100  # anomalies and decisions of one alert: far more than the bus can repeat
 
 
@@ -29,20 +31,28 @@ class Case(Struct, frozen=True, kw_only=True):
     heard: dict[str, Episode] = {}  # by id: the anomalies that are already in it
     commands: tuple[str, ...] = ()  # the decisions that are already in it
     news: Instant = Instant(0)  # when an anomaly of it was last heard, by our clock
+    chain: Chain | None = None  # whom it calls; None: nobody was ever to be told
+    seen: Instant | None = None  # when it was acknowledged; None: it is not
 
 
 class Change(Struct, frozen=True, kw_only=True):
     """What became of a case, and why."""
 
     case: Case
-    why: str  # "opened", an Event, a command's action, "late"; "" = only numbers
+    why: str  # "opened", an Event, an action, "escalate", "late"; "" = only numbers
     by: str = ""
     comment: str = ""
+    to: tuple[str, ...] | None = None  # "" = the whole house; None: nobody is told
 
     @property
     def alert(self) -> Alert:
         """The alert as it is now."""
         return self.case.alert
+
+
+def key(case: Case) -> Key:
+    """Give the place of a case on the desk."""
+    return case.alert.subject, case.alert.condition, case.device
 
 
 def device(anomaly: Anomaly) -> str:
@@ -118,6 +128,7 @@ def moved(case: Case, event: Event) -> Case:
         left = {k: v for k, v in alert.escalation.items() if k != "until"}
         alert = replace(alert, escalation=left)
     if state == "unacknowledged" and alert.acknowledged_by:
+        case = replace(case, seen=None)
         kept = {k: v for k, v in alert.evidence.items() if k != "false_alarm"}
         alert = replace(alert, acknowledged_by=None, comment=None, evidence=kept)
     quiet = event is Event.RETURNED or (event is Event.ALARM and state == alert.state)
@@ -135,6 +146,8 @@ def decided(case: Case, command: AlertCommand, now: Instant) -> Case | None:
     said = f"{command.t} {command.action} {command.by}"
     if said in case.commands:
         return None
+    if command.action not in DECISIONS or case.alert.state in MUTED:
+        return None
     after_it = DECISIONS[command.action](case, command, now)
     if after_it is None:
         return None
@@ -149,7 +162,8 @@ def _acknowledge(case: Case, command: AlertCommand, now: Instant) -> Case | None
     case = moved(case, Event.ACKNOWLEDGE)
     if case.alert.kind == "technical" and now - case.news >= rules.ABANDONED_MS:
         case = moved(case, Event.RETURNED)
-    return replace(case, alert=replace(case.alert, acknowledged_by=command.by))
+    alert = replace(case.alert, acknowledged_by=command.by)
+    return replace(case, alert=alert, seen=now)
 
 
 def _false_alarm(case: Case, command: AlertCommand, now: Instant) -> Case | None:

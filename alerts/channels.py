@@ -23,7 +23,10 @@ from vitals.model import Alert, Instant
 
 LOG = logging.getLogger(__name__)
 
-CALLS = frozenset({"opened", "alarm", "rise", "relapse", "unshelve"})  # look at it
+# Look at it.
+CALLS = frozenset(
+    {"opened", "alarm", "rise", "relapse", "unshelve", "release", "expire", "escalate"}
+)
 ALL_CLEAR = frozenset({"returned"})
 SEEN = frozenset({"acknowledge", "false_alarm"})
 
@@ -32,20 +35,22 @@ AT_ONCE = 4  # requests of one webhook
 
 
 class Notice(Struct, frozen=True, kw_only=True):
-    """One change of one alert that one channel has to tell."""
+    """One change of one alert that one channel has to tell one recipient."""
 
     alert: str
     version: int
     channel: str
-    why: str
+    why: str  # one of CALLS, ALL_CLEAR or SEEN
     body: bytes  # the whole alert as JSON, as it was then
     created: Instant
     attempts: int  # that failed so far
+    to: str = ""  # a name of `alerts.people`; "" = the whole house
 
     @property
     def key(self) -> str:
         """The same whenever this notice is repeated, and for no other."""
-        return f"{self.alert}-{self.version}"
+        key = f"{self.alert}-{self.version}"
+        return f"{key}.{self.to}" if self.to else key
 
 
 class Channel(Protocol):

@@ -8,14 +8,22 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from alerts import cases, rules
-from alerts.cases import Case, Change, Episode
+from alerts import calls, cases, escalation, rules
+from alerts.cases import Case, Change, Episode, Key
+from alerts.muting import Muting
 from alerts.past import Past
-from alerts.states import Event
+from alerts.roster import WHOLE_HOUSE, Roster
+from alerts.states import MUTED, Event
+from alerts.timers import Timers
+from alerts.together import Together
 from vitals.errors import MalformedData
 from vitals.model import Alert, AlertCommand, Anomaly, Instant, Priority
 
-Key = tuple[str, str, str]  # subject, condition, device
+WAKING = {
+    "shelved": Event.UNSHELVE,
+    "acknowledged": Event.EXPIRE,
+    "unacknowledged": "escalate",
+}  # what it is when a case comes due
 
 
 class Desk:
@@ -28,18 +36,28 @@ class Desk:
     lying
         The cases that were open, and those closed within `REMEMBER_MS`, when the desk
         was last written down.
+    roster
+        Who can be told, and when.
+    muting
+        What is suppressed by design or out of service.
     """
 
     def __init__(
-        self, priorities: Mapping[str, Priority], lying: Iterable[Case] = ()
+        self,
+        priorities: Mapping[str, Priority],
+        lying: Iterable[Case] = (),
+        roster: Roster = WHOLE_HOUSE,
+        muting: Muting | None = None,
     ) -> None:
         self._priorities = priorities
+        self._roster, self._muting = roster, muting or Muting()
         self._cases: dict[Key, Case] = {}
         self._keys: dict[str, Key] = {}  # by alert id
-        self._shelved: dict[Key, None] = {}  # in the order of their decisions
+        self._timers: Timers[Key] = Timers()
         self._past = Past()  # of alerts that are closed
+        self._called = Together()
         for case in sorted(lying, key=_is_open):  # the open one has the last word
-            self._put(case, "")
+            self._lay(case)
 
     def __len__(self) -> int:
         return len(self._cases)
@@ -72,8 +90,7 @@ class Desk:
         if case and anomaly.id == case.live.get(cases.lane(anomaly)):
             return [self._continue(case, anomaly, late, now)]
         if anomaly.over and (heard or not late):
-            self._past.settle([anomaly.id])
-            return []  # of an alert that is closed, or was taken over
+            return self._end(case, anomaly, now, heard is not None)
         if not late:
             return self._begin(case, anomaly, now)
         if not anomaly.over and self._past.lasts(anomaly.id, now):
@@ -88,14 +105,32 @@ class Desk:
         case = cases.decided(self._cases[key], command, now) if key else None
         if case is None:
             return []
-        return [self._put(case, command.action, command.by, command.comment)]
+        change = self._put(case, command.action, now)
+        return [replace(change, by=command.by, comment=command.comment)]
 
     def tick(self, now: Instant) -> list[Change]:
-        """Let the time pass: forget old episodes, end the snoozes that are up."""
+        """Let the time pass: end what is up, call the next, forget old episodes."""
         self._past.forget(now)
-        shelved = [self._cases[key] for key in self._shelved]
-        ended = [case for case in shelved if cases.snoozed_until(case) <= now]
-        return [self._wake(case, now) for case in ended]
+        due = [self._cases[key] for key in self._timers.up(now)]
+        changes = [self._wake(case, now) for case in due]
+        return changes + (self.review(now) if self._muting.ended(now) else [])
+
+    def review(self, now: Instant) -> list[Change]:
+        """Mute what is to be muted from now, and let come back what is not."""
+        technical = [c for c in self._cases.values() if c.alert.kind == "technical"]
+        events = ((case, self._muting.event(case)) for case in technical)
+        return [self._move(case, event, now) for case, event in events if event]
+
+    def staff(self, roster: Roster) -> None:
+        """Follow another roster from the next step of each call."""
+        self._roster = roster
+
+    def relieve(self, command: AlertCommand, now: Instant) -> list[Change]:
+        """Hand all over that whoever says so was told of or has taken."""
+        word = replace(command, action="handover", until=None)
+        theirs = [c for c in self._cases.values() if _is_with(c, command.by)]
+        ids = [case.alert.id for case in theirs]
+        return [change for i in ids for change in self.command(i, word, now)]
 
     def _begin(self, case: Case | None, anomaly: Anomaly, now: Instant) -> list[Change]:
         """Take an episode that no open alert is about.
@@ -105,11 +140,30 @@ class Desk:
         """
         if case is None:
             priority = rules.priority(anomaly, self._priorities)
-            return [self._put(cases.alarm(anomaly, priority, now), "opened")]
+            case = cases.alarm(anomaly, priority, now)
+            if event := self._muting.event(case):
+                return [self._move(case, event, now)]
+            return [self._put(case, "opened", now)]
         current = case.live.get(cases.lane(anomaly))
         if current and anomaly.t < case.heard[current].t <= now:
             return []
         return [self._continue(case, anomaly, late=False, now=now)]
+
+    def _end(
+        self, case: Case | None, anomaly: Anomaly, now: Instant, known: bool
+    ) -> list[Change]:
+        """Take the end of an episode that no open alert is about.
+
+        Its alert is closed, or was taken over by another episode; or the end has come
+        before the beginning, and what latches must be seen although it is over.
+        """
+        self._past.settle([anomaly.id])
+        self._past.keep({anomaly.id: Episode(Instant(anomaly.t), over=True)}, now)
+        if known or case:
+            return []
+        priority = rules.priority(anomaly, self._priorities)
+        over = cases.moved(cases.alarm(anomaly, priority, now), Event.RETURNED)
+        return [] if over.alert.state == "normal" else [self._put(over, "opened", now)]
 
     def _record(self, anomaly: Anomaly, now: Instant, *, new: bool) -> list[Change]:
         """Make an alert that was closed before anybody could have been told."""
@@ -129,11 +183,11 @@ class Desk:
         # What is always late and was told nevertheless has no better evidence coming.
         late = late and "late" not in case.alert.evidence
         if case.live and (late or event is Event.RETURNED):
-            return self._put(case, "")
+            return self._put(case, "", now)
         case = cases.moved(self._at_priority(case, anomaly), event)
-        if event is not Event.RISE and case.alert.state == was:
-            return self._put(case, "")
-        return self._put(case, event)
+        if case.alert.state == was and (event is not Event.RISE or was in MUTED):
+            return self._put(case, "", now)
+        return self._put(case, event, now)
 
     def _event(self, case: Case, anomaly: Anomaly) -> Event:
         """Tell whether it is over, only goes on, or is worse than people know."""
@@ -153,26 +207,41 @@ class Desk:
         return replace(case, alert=replace(case.alert, priority=highest))
 
     def _wake(self, case: Case, now: Instant) -> Change:
-        """End a snooze."""
-        case = cases.moved(case, Event.UNSHELVE)
-        case = replace(case, alert=replace(case.alert, t=now))
-        return self._put(case, Event.UNSHELVE)
+        """End a snooze or an acknowledgement that is up, or call the next."""
+        event = WAKING[case.alert.state]
+        if isinstance(event, Event):
+            return self._move(case, event, now)
+        return self._put(case, event, now)
 
-    def _put(self, case: Case, why: str, by: str = "", comment: str = "") -> Change:
-        """Put a case where it belongs, on the desk or off it."""
-        key, alert = _key(case), case.alert
-        self._shelved.pop(key, None)
-        if alert.state == "shelved":
-            self._shelved[key] = None
+    def _move(self, case: Case, event: Event, now: Instant) -> Change:
+        """Move a case for a reason other than its anomaly."""
+        case = cases.moved(case, event)
+        return self._put(replace(case, alert=replace(case.alert, t=now)), event, now)
+
+    def _put(self, case: Case, why: str, now: Instant) -> Change:
+        """Put a case where it belongs, on the desk or off it, and call people."""
+        base = self._called.base(case.alert, now) if why == "opened" else now
+        case, to = calls.directed(case, why, self._roster, now, base)
+        if to and any(to):  # somebody in person
+            self._called.note(case.alert, now)
+        self._lay(case)
+        return Change(case=case, why=why, to=to if why else None)
+
+    def _lay(self, case: Case) -> None:
+        """Lay a case down; one that nobody has called for yet begins to call."""
+        key, alert = cases.key(case), case.alert
         if alert.state == "normal":
             self._keys.pop(alert.id, None)
             self._cases.pop(key, None)
+            self._timers.set(key, None)
             self._past.keep(case.heard, Instant(alert.t))
             self._past.go_on(case.live.values(), Instant(alert.t))
-        else:
-            self._cases[key], self._keys[alert.id] = case, key
-            self._past.settle(case.live.values())
-        return Change(case=case, why=why, by=by, comment=comment)
+            return
+        if alert.state == "unacknowledged" and case.chain is None:
+            case = replace(case, chain=escalation.begun(Instant(alert.t)))
+        self._cases[key], self._keys[alert.id] = case, key
+        self._timers.set(key, calls.due(case, self._roster))
+        self._past.settle(case.live.values())
 
 
 def _known(anomaly: Anomaly, heard: Episode, now: Instant) -> bool:
@@ -187,9 +256,10 @@ def _is_open(case: Case) -> bool:
     return case.alert.state != "normal"
 
 
-def _key(case: Case) -> Key:
-    """Give the place of a case on the desk."""
-    return case.alert.subject, case.alert.condition, case.device
+def _is_with(case: Case, name: str) -> bool:
+    """Tell whether somebody was told of a case or has taken it."""
+    mine = escalation.heard(case.chain)
+    return name in mine or case.alert.acknowledged_by == name
 
 
 def _key_of(anomaly: Anomaly) -> Key:

@@ -10,7 +10,7 @@ from alerts.burden import Happening
 from alerts.database import Database
 from alerts.register import read_case
 from vitals.errors import MalformedData
-from vitals.model import Alert, Instant
+from vitals.model import HOUSE, Alert, Instant
 
 HAPPENINGS = """
 SELECT e.alert, a."case", e.t, e.what, e.state, e.by
@@ -99,7 +99,8 @@ class AlertHistory:
     ) -> list[Happening]:
         """Give the events of the alerts that began to be told in [begin, end).
 
-        `subjects` are whose; None: everybody's.
+        `subjects` are whose; None: every patient's.  Those of the house are no
+        patient's, and a test alarm is none.
         """
         values = {
             "begin": begin,
@@ -110,6 +111,8 @@ class AlertHistory:
         found = []
         for alert, case, t, what, state, by in self._database.rows(query, values):
             about = read_case(case).alert
+            if about.subject == HOUSE or about.condition == "test_alarm":
+                continue
             sort = about.subject, about.condition, about.kind, about.priority
             row = alert, *sort, t, what, state, by
             named = dict(zip(Happening.__struct_fields__, row, strict=True))

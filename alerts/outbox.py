@@ -29,13 +29,14 @@ POLL_S = 1.0  # how late a repetition may be
 STORE_RETRY_S = 1.0
 
 DUE = """
-SELECT alert, version, channel, why, body, created, attempts FROM deliveries AS d
+SELECT alert, version, channel, why, body, created, attempts, recipient
+FROM deliveries AS d
 WHERE channel = ? AND state = 'pending' AND due <= ? AND NOT EXISTS (
     SELECT 1 FROM deliveries AS e WHERE e.alert = d.alert AND e.channel = d.channel
-    AND e.version < d.version AND e.state = 'pending')
+    AND e.recipient = d.recipient AND e.version < d.version AND e.state = 'pending')
 ORDER BY due LIMIT ?
 """
-ROW = " WHERE alert = ? AND version = ? AND channel = ?"
+ROW = " WHERE alert = ? AND version = ? AND channel = ? AND recipient = ?"
 # What was said lives on in the events; the outbox need not grow for ever.
 DELIVERED = "UPDATE deliveries SET state = 'delivered', body = x''" + ROW
 POSTPONED = "UPDATE deliveries SET attempts = ?, due = ?, state = ?" + ROW
@@ -59,7 +60,7 @@ class Outbox:
     def delivered(self, notice: Notice) -> bool:
         """Note that a notice is accepted; tell whether its channel was the first."""
         with self._database.transaction() as db:
-            db.execute(DELIVERED, (notice.alert, notice.version, notice.channel))
+            db.execute(DELIVERED, _row(notice))
             row = db.execute(TELLINGS, (notice.alert, notice.version)).fetchone()
         return bool(row[0] == 1)
 
@@ -68,10 +69,15 @@ class Outbox:
         wait = BACK_OFF_S[min(notice.attempts, len(BACK_OFF_S) - 1)]
         given_up = now - notice.created >= GIVE_UP_MS
         state = "failed" if given_up else "pending"
-        row = notice.alert, notice.version, notice.channel
+        how = notice.attempts + 1, now + wait * 1000, state
         with self._database.transaction() as db:
-            db.execute(POSTPONED, (notice.attempts + 1, now + wait * 1000, state, *row))
+            db.execute(POSTPONED, (*how, *_row(notice)))
         return given_up
+
+
+def _row(notice: Notice) -> tuple[str, int, str, str]:
+    """Give the key of a notice's row."""
+    return notice.alert, notice.version, notice.channel, notice.to
 
 
 class Sender:

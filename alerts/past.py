@@ -31,7 +31,8 @@ class Past:
     def keep(self, heard: Mapping[str, Episode], now: Instant) -> None:
         """Remember what was heard."""
         for anomaly_id, episode in heard.items():
-            self._heard[anomaly_id] = episode, now
+            known, _ = self._heard.get(anomaly_id, (episode, now))
+            self._heard[anomaly_id] = max(known, episode), now
             if episode.over:
                 self._unended.pop(anomaly_id, None)
 

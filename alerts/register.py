@@ -6,12 +6,16 @@ disk before anybody hears.
 
 import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec import json
 
+from alerts import ledger
 from alerts.cases import Case, Change
 from alerts.database import Database
+from alerts.ledger import Entry
+from alerts.post import Letter, Post
+from vitals.config import Alerts
 from vitals.model import Alert, Instant
 
 LOG = logging.getLogger(__name__)
@@ -29,10 +33,13 @@ INSERT INTO events (alert, version, t, what, state, by, comment)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 # News of an alert is a reason to try its earlier deliveries again at once.
-HURRY = "UPDATE deliveries SET due = ? WHERE alert = ? AND state = 'pending'"
+HURRY = """
+UPDATE deliveries SET due = ? WHERE alert = ? AND version < ? AND state = 'pending'
+"""
 ADD_DELIVERY = """
-INSERT INTO deliveries (alert, version, channel, why, body, created, due)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO deliveries
+    (alert, version, channel, recipient, why, body, created, due)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 CASES = """
 SELECT "case" FROM alerts WHERE state = 'normal' AND t >= ?
@@ -46,23 +53,36 @@ class Register:
 
     Parameters
     ----------
-    hears
-        What each channel is told of, by its name: values of `Change.why`.
+    post
+        Whom each channel tells of a change.
     """
 
-    def __init__(self, database: Database, hears: Mapping[str, frozenset[str]]) -> None:
+    def __init__(self, database: Database, post: Post) -> None:
         self._database = database
-        self._hears = hears
+        self._post = post
 
     def restore(self, since: Instant) -> list[Case]:
         """Give the open cases, and those closed since a time."""
         return [read_case(row[0]) for row in self._database.rows(CASES, (since,))]
 
-    def commit(self, changes: Sequence[Change], now: Instant) -> None:
+    def follow(self, settings: Alerts, now: Instant) -> None:
+        """Keep what the configuration says otherwise than before, and that it does."""
+        self.commit(ledger.changed(self.ledger(), settings, now), now)
+
+    def ledger(self) -> list[Entry]:
+        """Give everything that was changed about whom alerts reach."""
+        return ledger.entries(self._database)
+
+    def commit(self, news: Sequence[Change | Entry], now: Instant) -> None:
         """Write changes down, and who must be told of them, all or nothing."""
+        changes = [one for one in news if isinstance(one, Change)]
         with self._database.transaction() as db:
-            for change in changes:
-                self._keep(db, change, now)
+            for entry in (one for one in news if isinstance(one, Entry)):
+                ledger.add(db, entry)
+            kept = [(change, self._keep(db, change, now)) for change in changes]
+            told = [(change, version) for change, version in kept if version]
+            for letter in self._post.letters(told):
+                _send(db, letter, now)
 
     def unclosed(self) -> list[Alert]:
         """Give the closed alerts that the bus may still show as open."""
@@ -77,31 +97,32 @@ class Register:
         with self._database.transaction() as db:
             db.execute(query, (json.encode(ids).decode(),))
 
-    def _keep(self, db: sqlite3.Connection, change: Change, now: Instant) -> None:
-        """Write one change down."""
+    def _keep(self, db: sqlite3.Connection, change: Change, now: Instant) -> int | None:
+        """Write one change down; give the alert's version, None if it is refused."""
         alert = change.alert
         rows = db.execute(KEEP_ALERT, _columns(change)).fetchall()
         if not rows:  # recorded before, or another subject's id
             LOG.log(*_unkept(db, alert))
-            return
+            return None
         [[version]] = rows
         if change.why:
-            who = change.by, change.comment
+            who = change.by, change.comment or _told(change)
             what = alert.id, version, now, str(change.why), alert.state
             db.execute(KEEP_EVENT, (*what, *who))
-        self._tell(db, change, version, now)
+        return int(version)
 
-    def _tell(
-        self, db: sqlite3.Connection, change: Change, version: int, now: Instant
-    ) -> None:
-        """Put a change into the outbox of every channel that hears of such things."""
-        alert, why = change.alert, str(change.why)
-        channels = [name for name, hears in self._hears.items() if why in hears]
-        if channels:
-            db.execute(HURRY, (now, alert.id))
-        for channel in channels:
-            row = alert.id, version, channel, why, json.encode(alert), now, now
-            db.execute(ADD_DELIVERY, row)
+
+def _send(db: sqlite3.Connection, letter: Letter, now: Instant) -> None:
+    """Put a letter into the outbox."""
+    db.execute(HURRY, (now, letter.alert, letter.version))
+    where = letter.alert, letter.version, letter.channel, letter.to
+    db.execute(ADD_DELIVERY, (*where, letter.why, letter.body, now, now))
+
+
+def _told(change: Change) -> str:
+    """Say in the history who was told in person."""
+    names = ", ".join(filter(None, change.to or ()))
+    return f"told {names}" if names else ""
 
 
 _CASE = json.Decoder(Case)

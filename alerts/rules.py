@@ -40,7 +40,10 @@ PRIORITIES: tuple[tuple[str, Priority, str], ...] = (
     ("*battery_critical", "medium", "battery 10 % and below (OURS)"),
     ("*battery*", "low", "battery 20 % and below (OURS)"),
     ("*off_body", "low", "the patient mends it by putting it on (OURS)"),
+    ("stage_silent", "high", "nobody detects or stores anything (OURS)"),
     ("*silent", "medium", "while it is silent nothing else can alarm (OURS)"),
+    ("delivery_failing", "medium", "alerts do not reach who should act (OURS)"),
+    ("test_alarm", "low", "nobody is ill (OURS)"),
     ("gateway_*", "medium", "all its wearables are silent with it (OURS)"),
     ("device_*", "low", "technical (OURS)"),
 )
@@ -76,6 +79,16 @@ LATE_MS = 15 * 60_000  # older evidence is recorded and wakes nobody (OURS)
 # story: the gateway's clock is slow, or its link.  It is told after all (OURS).
 STILL_MS = 60_000
 UNENDED_MS = 24 * 3_600_000  # that we wait for more of what came late (OURS)
+
+# What begins together for one patient within this time is told together (OURS).
+TOGETHER_MS = 3000
+
+# An alert of the first kind mutes those of the second about one cause (CLINICAL 5).
+INHIBITS = {"gateway_offline": ("device_silent",)}
+DOWN_MS = 10_000  # without a gateway, before it counts as down (OURS)
+BACK_MS = 30_000  # that its devices get to be found again once it is back (OURS)
+# Maintenance of a device has an end, at most so far away (OURS).
+SERVICE_MS = 7 * 24 * 3_600_000
 
 # A technical alert that nothing was heard of for this long closes when somebody sees
 # it: the device may never speak again.  It opens again when it is heard of (OURS).

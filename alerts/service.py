@@ -6,32 +6,38 @@ acknowledged to the bus.  A kill anywhere repeats something at most.
 
 import asyncio
 import logging
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from alerts.cases import Change
+from msgspec.structs import replace
+
+from alerts import equipment, ledger, roster
+from alerts.cases import Case, Change
 from alerts.channels import Channel, LogChannel, Webhook
 from alerts.database import Database
 from alerts.desk import Desk
+from alerts.equipment import Equipment
+from alerts.facts import Facts
+from alerts.intake import Intake, News
+from alerts.ledger import Entry
+from alerts.muting import Muting
 from alerts.outbox import Outbox, Sender, insist
 from alerts.past import REMEMBER_MS
+from alerts.post import Post
 from alerts.register import Register
 from vitals import config, wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock
-from vitals.errors import MalformedData
+from vitals.errors import ConfigError, MalformedData
 from vitals.metrics import Metrics
-from vitals.model import Alert, AlertCommand, Anomaly, Instant, StageStatus
+from vitals.model import Alert, Instant, StageStatus
 from vitals.wire import Message
 
 LOG = logging.getLogger(__name__)
 
 TICK_S = 1.0
 ALIVE_S = 30.0  # between two words that somebody is at the desk
-S = TypeVar("S", Anomaly, AlertCommand)
-_ID = re.compile(r"[a-z0-9_-]{1,128}")
+TOPICS = wire.ANOMALIES, wire.ALERT_COMMANDS, wire.PLANS, *equipment.TOPICS
 
 
 async def run(
@@ -52,7 +58,7 @@ async def run(
     channels = _channels(settings)
     database = await asyncio.to_thread(Database, data)
     try:
-        register = Register(database, {c.name: c.hears for c in channels})
+        register = Register(database, _post(settings, channels))
         senders = [Sender(c, Outbox(database), metrics, clock) for c in channels]
         office = Office(bus, register, senders, metrics, clock)
         await office.run(settings)
@@ -75,7 +81,7 @@ class Office:
     ) -> None:
         self._bus, self._register, self._senders = bus, register, senders
         self._metrics, self._clock = metrics, clock
-        self._desk = Desk({})
+        self._intake: Intake
         # The broker may be away for hours: publishing must not hold up the telling.
         self._outgoing: asyncio.Queue[tuple[list[Message], list[str], list[Delivery]]]
         self._outgoing = asyncio.Queue()
@@ -84,12 +90,14 @@ class Office:
         """Lay the desk out as it was, then work until cancelled."""
         since = Instant(self._clock() - REMEMBER_MS)
         kept = await insist(self._metrics, self._register.restore, since)
-        self._desk = Desk(settings.priorities, kept)
+        await insist(self._metrics, self._register.follow, settings, self._clock())
+        entries = await insist(self._metrics, self._register.ledger)
+        self._desk, self._intake = lay_out(settings, kept, entries)
         gone = await insist(self._metrics, self._register.unclosed)
         self._count([])
         self._send([*self._desk.open(), *gone], [], [])
         # Never unsubscribed: the broker keeps for us what comes until we are back.
-        inbox = self._bus.subscribe(wire.ANOMALIES, wire.ALERT_COMMANDS)
+        inbox = self._bus.subscribe(*TOPICS)
         async with asyncio.TaskGroup() as tasks:
             for sender in self._senders:
                 tasks.create_task(sender.run())
@@ -101,10 +109,11 @@ class Office:
         """Judge what arrives, write it down, pass it on."""
         while True:
             deliveries = await _take(inbox)
-            changes, refused = self._judge(deliveries, self._clock())
-            if changes:
+            news, refused = self._judge(deliveries, self._clock())
+            if news:
                 commit = self._register.commit
-                await insist(self._metrics, commit, changes, self._clock())
+                await insist(self._metrics, commit, news, self._clock())
+            changes = [one for one in news if isinstance(one, Change)]
             for sender in self._senders if changes else ():
                 sender.hurry.set()
             self._count(changes)
@@ -115,27 +124,17 @@ class Office:
 
     def _judge(
         self, deliveries: Sequence[Delivery], now: Instant
-    ) -> tuple[list[Change], list[Message]]:
+    ) -> tuple[list[News], list[Message]]:
         """Ask the desk; what nobody can read is kept with the reason."""
-        changes, refused = self._desk.tick(now), []
+        news, refused = self._intake.tick(now), []
         for delivery in deliveries:
             try:
-                changes += self._decide(delivery.message, now)
+                news += self._intake.take(delivery.message, now)
             except MalformedData as error:
                 self._metrics.count("alerts_malformed_total")
                 LOG.warning("refused: %s", str(error)[:200])
                 refused.append(wire.dead(delivery.message, str(error), now))
-        return changes, refused
-
-    def _decide(self, message: Message, now: Instant) -> list[Change]:
-        """Bring one message before the desk."""
-        if message.topic.endswith("/command"):
-            alert_id, command = read_command(message)
-            alert = self._desk.find(alert_id)
-            if alert and alert.subject != wire.levels(message.topic)[1]:
-                raise MalformedData("the alert belongs to another subject")
-            return self._desk.command(alert_id, command, now)
-        return self._desk.observe(read_anomaly(message), now)
+        return news, refused
 
     def _count(self, changes: Sequence[Change]) -> None:
         """Say how busy the desk is."""
@@ -171,50 +170,25 @@ class Office:
                 delivery.ack()
 
 
+def lay_out(
+    settings: config.Alerts, kept: Sequence[Case], entries: Sequence[Entry]
+) -> tuple[Desk, Intake]:
+    """Lay the desk out as it was, with everybody who brings something to it."""
+    facts = Facts(kept)
+    machines = Equipment(settings, facts)
+    muting = Muting(machines.unreachable, ledger.out_of_service(entries))
+    teams: dict[str, tuple[str, ...]] = {}  # the plans on the bus fill it
+    staff = replace(roster.of(settings), reliefs=ledger.reliefs(entries), teams=teams)
+    desk = Desk(settings.priorities, kept, staff, muting)
+    return desk, Intake(desk, staff, machines, facts, muting, teams)
+
+
 def announce(alert: Alert) -> list[Message]:
     """Give the messages that say how an alert is: retained while it is open."""
     topic, payload = wire.of(alert.subject, "alert", alert.id), wire.encode(alert)
     if alert.state != "normal":
         return [Message(topic, payload, retain=True)]
     return [Message(topic, payload), Message(topic, b"", retain=True)]
-
-
-def read_anomaly(message: Message) -> Anomaly:
-    """Take an anomaly off its message.
-
-    Raises
-    ------
-    MalformedData
-        It is none, or its topic is somebody else's.
-    """
-    anomaly = _read(Anomaly, message)
-    if not _ID.fullmatch(anomaly.id):
-        raise MalformedData("an anomaly's id must match [a-z0-9_-]{1,128}")
-    if message.topic != wire.of(anomaly.subject, "anomaly"):
-        raise MalformedData("the anomaly is not about the subject of its topic")
-    return anomaly
-
-
-def read_command(message: Message) -> tuple[str, AlertCommand]:
-    """Take an alert's id and a decision about it off a message.
-
-    Raises
-    ------
-    MalformedData
-        It is none, or lacks what it needs.
-    """
-    command = _read(AlertCommand, message)
-    if command.action == "handover" and not command.to:
-        raise MalformedData("a handover must say to whom")
-    return wire.levels(message.topic)[3], command
-
-
-def _read(noun: type[S], message: Message) -> S:
-    """Take a noun off a message of a size that we read."""
-    if len(message.payload) > wire.LARGEST:
-        size = len(message.payload)
-        raise MalformedData(f"{size} octets, at most {wire.LARGEST} allowed")
-    return wire.read(noun, message.payload)
 
 
 async def _take(inbox: Inbox) -> list[Delivery]:
@@ -233,3 +207,15 @@ def _channels(settings: config.Alerts) -> list[Channel]:
         secret = config.secret(settings.webhook_secret_file)
         channels.append(Webhook(settings.webhook, secret))
     return channels
+
+
+def _post(settings: config.Alerts, channels: Sequence[Channel]) -> Post:
+    """Address what is told by the configured people and their channels."""
+    hears = {channel.name: channel.hears for channel in channels}
+    own = {person.name: person.channels for person in settings.people}
+    for name, ways in own.items():
+        if unknown := sorted(set(ways) - hears.keys()):
+            raise ConfigError(
+                f"alerts.people: {name} has no such channel: {unknown[0]}"
+            )
+    return Post(hears, own)

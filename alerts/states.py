@@ -2,7 +2,7 @@
 
 `TABLE` holds what moves, `SELF_CLEARING` what differs for alerts that do not latch,
 `IGNORED` what changes nothing.  Every state and event is in exactly one of TABLE and
-IGNORED, and a test keeps it so.
+IGNORED, and a test keeps it so; `docs/alert-states.md` is drawn from them.
 """
 
 from enum import StrEnum
@@ -22,11 +22,17 @@ class Event(StrEnum):
     RETURNED = "returned"  # its anomaly is over
     SHELVE = "shelve"  # a person silences it until an end
     UNSHELVE = "unshelve"  # that end has come
+    EXPIRE = "expire"  # it was acknowledged, and goes on for too long
+    SUPPRESS = "suppress"  # by design: another alert says the same, and why
+    RELEASE = "release"  # that one is over, and this one is not
+    REMOVE = "remove"  # its device is out of service: somebody works on it
+    RESTORE = "restore"  # its device is in service again, and it is not over
 
 
 STATES: tuple[State, ...] = get_args(State)
-# No event leads into these two, so none leads out of them either.
-UNREACHED: tuple[State, ...] = ("suppressed", "out_of_service")
+# Nobody is called in these two: there is nothing for a person to do about the alert.
+MUTED: tuple[State, ...] = ("suppressed", "out_of_service")
+AWAKE: tuple[State, ...] = tuple(state for state in STATES if state not in MUTED)
 
 TABLE: dict[tuple[State, Event], State] = {
     ("normal", Event.ALARM): "unacknowledged",
@@ -55,6 +61,23 @@ TABLE: dict[tuple[State, Event], State] = {
     ("shelved", Event.RETURNED): "normal",
     ("shelved", Event.SHELVE): "shelved",
     ("shelved", Event.UNSHELVE): "unacknowledged",
+    ("acknowledged", Event.EXPIRE): "unacknowledged",
+    # It may begin while it is muted.
+    ("normal", Event.SUPPRESS): "suppressed",
+    ("unacknowledged", Event.SUPPRESS): "suppressed",
+    ("acknowledged", Event.SUPPRESS): "suppressed",
+    ("shelved", Event.SUPPRESS): "suppressed",
+    ("suppressed", Event.RETURNED): "normal",
+    ("suppressed", Event.RELEASE): "unacknowledged",
+    ("normal", Event.REMOVE): "out_of_service",
+    ("unacknowledged", Event.REMOVE): "out_of_service",
+    ("acknowledged", Event.REMOVE): "out_of_service",
+    ("shelved", Event.REMOVE): "out_of_service",
+    # What a person has said about a device counts for more than what we infer.
+    ("suppressed", Event.REMOVE): "out_of_service",
+    ("out_of_service", Event.SUPPRESS): "suppressed",  # in service, its gateway not
+    ("out_of_service", Event.RETURNED): "normal",
+    ("out_of_service", Event.RESTORE): "unacknowledged",
 }
 
 SELF_CLEARING: dict[tuple[State, Event], State] = {
@@ -76,7 +99,19 @@ IGNORED: frozenset[tuple[State, Event]] = frozenset(
         ("acknowledged", Event.UNSHELVE),
         ("returned_unacknowledged", Event.RETURNED),
         ("returned_unacknowledged", Event.UNSHELVE),
-        *product(UNREACHED, Event),
+        # Only what was acknowledged expires, and only what is muted comes back.
+        *((state, Event.EXPIRE) for state in STATES if state != "acknowledged"),
+        *product(AWAKE, [Event.RELEASE, Event.RESTORE]),
+        ("suppressed", Event.RESTORE),
+        ("out_of_service", Event.RELEASE),
+        # What is over and waits to be seen has been told already.
+        ("returned_unacknowledged", Event.SUPPRESS),
+        ("returned_unacknowledged", Event.REMOVE),
+        # The cause is told elsewhere, or known: nothing about this one is to be done.
+        *product(MUTED, [Event.ALARM, Event.RISE, Event.RELAPSE]),
+        *product(MUTED, [Event.ACKNOWLEDGE, Event.SHELVE, Event.UNSHELVE]),
+        ("suppressed", Event.SUPPRESS),
+        ("out_of_service", Event.REMOVE),
     ]
 )
 

@@ -2,10 +2,11 @@
 
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
 is never edited by hand.  Without names everything runs, at the sizes that the README
-quotes (about an hour and a half): duels, demo, recorded_heart, score, burden,
+quotes (about two hours): duels, demo, recorded_heart, score, burden,
 dsp_stage, gateway, gateway_bluez, bluez_recovery, kills, power, outbox, outbox_week,
 ingest_write, ingest_path, ingest_poison, ingest_kills, ingest_outage, store, night,
-fuzz.  With --quick what takes long is done small, and the table says so.
+alerts, alert_kills, fuzz.  With --quick what takes long is done small, and the table
+says so.
 """
 
 import argparse
@@ -67,6 +68,8 @@ MEASUREMENTS = {
     "ingest_outage": program("ingest_outage"),
     "store": program("store"),
     "night": program("night"),
+    "alerts": program("alerts"),
+    "alert_kills": program("alert_kills"),
     "fuzz": program("fuzz"),
 }
 RECORDED = "recorded_heart", "score"  # what needs recordings
@@ -84,6 +87,8 @@ QUICK = {
     "ingest_outage": program("ingest_outage", "--seconds", "30"),
     "store": program("store", "--days", "5", "--seconds", "40"),
     "night": program("night", "--hours", "0.5"),
+    "alerts": program("alerts", "--seconds", "10"),
+    "alert_kills": program("alert_kills", "--kills", "10"),
     "fuzz": program("fuzz", "--damaged", "10000", "--invented", "500"),
 }
 

@@ -70,6 +70,22 @@ def _kills(found):
         yield what, slashed(kills, "records", "lost", "doubled")
 
 
+def _alerts(found):
+    if alerts := found.get("alerts"):
+        told, lie = alerts["delivery"], alerts["open"]
+        what = f"{told['rate_per_s']} alerts/s: anomaly to first delivery, p50 / p99"
+        yield what, slashed(told, "p50_ms", "p99_ms", unit=" ms")
+        what = f"{lie['open']} open alerts: memory / a tick with nothing due"
+        yield what, f"{lie['mb']} MB / {lie['idle_tick_us']} us"
+        yield "the same, all due at once: decided", f"{lie['escalation_ms']} ms"
+    if kills := found.get("alert_kills"):
+        what = (
+            f"{kills['kills']} SIGKILLs of the alert engine, {kills['refused_pct']} %"
+            " of messages refused: alerts / lost / keys with differing messages"
+        )
+        yield what, slashed(kills, "alerts", "lost", "differing")
+
+
 def _power(found):
     if power := found.get("power"):
         cuts, calls = power["power_cuts"], power["kill_at_every_call"]
@@ -234,6 +250,7 @@ PARTS = (
     _heart,
     _detectors,
     _kills,
+    _alerts,
     _power,
     _night,
     _gateways,

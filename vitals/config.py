@@ -14,9 +14,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from vitals import staff
 from vitals.codes import SITES, Kind, Metric
 from vitals.errors import ConfigError
-from vitals.model import Limit, Minutes, Name
+from vitals.model import HOUSE, Limit, Minutes, Name
 from vitals.sections import (
     Address,
     Days,
@@ -29,6 +30,7 @@ from vitals.sections import (
     Slot,
 )
 from vitals.simulation import Sim
+from vitals.staff import STEPS, Person, Shift, Step, Times
 
 CREDENTIALS = "/etc/credstore"
 TRENDS = "heart_rate", "body_temperature", "systolic"  # that can be followed
@@ -180,6 +182,17 @@ class Alerts(Section, frozen=True):
     priorities: dict[str, Literal["high", "medium", "low"]] = field(
         default_factory=dict
     )  # by condition, over the defaults
+    people: tuple[Person, ...] = ()
+    shifts: tuple[Shift, ...] = ()
+    escalation: tuple[Step, ...] = STEPS
+    # After the last step, until somebody acknowledges, it begins again.
+    repeat_s: Times = Times(high=300.0, medium=3600.0)
+    # What was acknowledged and is not over is told anew.
+    acknowledged_s: Times = Times(high=3600.0, medium=28_800.0)
+    gateway_offline_s: Positive = 90.0
+    stage_silent_s: Positive = 90.0  # without an engine's word that it works
+    clock_off_s: Positive = 60.0  # of a gateway or a wearable
+    queued: Positive = 5000.0  # records that wait on a gateway
 
 
 class Watchdog(Section, frozen=True):
@@ -248,7 +261,19 @@ def parse(text: str, name: str = "configuration") -> Config:
 
 def _complaints(found: Config) -> Iterator[str]:
     """Say what a type cannot: names that must differ, keys that must be known."""
-    worn = found.gateway.wearables
+    yield from _worn(found.gateway.wearables)
+    if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
+        yield "gateway.adapter: one is there twice"
+    yield from _tables(found.dsp)
+    yield from _ladder(found.store)
+    alerts = found.alerts
+    yield from staff.complaints(alerts.people, alerts.shifts, alerts.repeat_s)
+    if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
+        yield "mqtt.ca: a certificate without it would be sent in plain text"
+
+
+def _worn(worn: Sequence[Wearable]) -> Iterator[str]:
+    """Say what is wrong with the list of wearables."""
     for what in ("device", "address"):
         seen: set[str] = set()
         for place, wearable in enumerate(worn):
@@ -257,6 +282,8 @@ def _complaints(found: Config) -> Iterator[str]:
                 yield f"gateway.wearables[{place}].{what}: {value} is there already"
             seen.add(value)
     for place, wearable in enumerate(worn):
+        if HOUSE in wearable.subjects:
+            yield f"gateway.wearables[{place}]: no subject may be called {HOUSE}"
         if wearable.device == "alert":
             yield f"gateway.wearables[{place}].device: no device may be called alert"
         if sum(map(bool, (wearable.subject, wearable.users, wearable.shared))) != 1:
@@ -266,13 +293,6 @@ def _complaints(found: Config) -> Iterator[str]:
             )
         if wearable.passkey and wearable.passkey_file:
             yield f"gateway.wearables[{place}].passkey: there is a passkey_file too"
-    if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
-        yield "gateway.adapter: one is there twice"
-    yield from _tables(found.dsp)
-    yield from _unknown("dsp.fever", found.dsp.fever, SITES)
-    yield from _ladder(found.store)
-    if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
-        yield "mqtt.ca: a certificate without it would be sent in plain text"
 
 
 def _tables(dsp: Dsp) -> Iterator[str]:
@@ -281,6 +301,7 @@ def _tables(dsp: Dsp) -> Iterator[str]:
     yield from _unknown("dsp.forecasts", dsp.forecasts, TRENDS)
     yield from _unknown("dsp.rates", dsp.rates, TRENDS)
     yield from _unknown("dsp.silence_s", dsp.silence_s, list(Kind))
+    yield from _unknown("dsp.fever", dsp.fever, SITES)
 
 
 def _ladder(store: Store) -> Iterator[str]:

@@ -17,6 +17,9 @@ Instant = NewType("Instant", int)
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,64}\Z")]
 """A subject's pseudonym, a device or a gateway, as it stands in topics."""
 
+HOUSE = "house"
+"""The subject of alerts that are about no patient: a gateway, a stage, a channel."""
+
 Seq = Annotated[int, Meta(ge=1, le=2**53)]
 """A sequence number; any reader of JSON holds it exactly."""
 
@@ -157,18 +160,29 @@ class Alert(Struct, frozen=True, kw_only=True):
     evidence: dict[str, Any] = field(default_factory=dict)
     acknowledged_by: str | None = None
     comment: str | None = None
-    escalation: dict[str, Any] = field(default_factory=dict)  # {"to"}, {"until"}
+    # {"until"} of a snooze, {"to"} of a handover; {"step", "told", "next", "next_at"}:
+    # how many steps were taken, whom they told, whom the next one tells, and when.
+    escalation: dict[str, Any] = field(default_factory=dict)
 
 
 class AlertCommand(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a clinician decided about an alert."""
+    """What a clinician decided about an alert, a wearable or their own duty.
 
-    action: Literal["acknowledge", "snooze", "handover", "false_alarm"]
+    What is about no alert goes to the command topic of the alert that is called
+    `desk`: of a patient, or of the subject `house`.
+    """
+
+    action: Literal[
+        "acknowledge", "snooze", "handover", "false_alarm",
+        "out_of_service", "in_service", "test", "relieve",
+    ]  # fmt: skip
     by: str
     t: Time
     comment: str = ""
     minutes: Annotated[int, Meta(ge=1, le=24 * 60)] | None = None  # snooze
-    to: str | None = None  # handover
+    to: str | None = None  # handover, relieve
+    device: Name | None = None  # out_of_service, in_service
+    until: Time | None = None  # out_of_service, relieve
 
 
 class Limit(Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,17 +14,32 @@ import time
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+from alerts.cases import Change
 from alerts.channels import Webhook
 from alerts.database import Database
 from alerts.outbox import Outbox, Sender
+from alerts.post import Post
 from alerts.register import Register
 from alerts.service import Office
 from vitals import clock, wire
 from vitals.bus import Delivery, Inbox
 from vitals.config import Alerts
 from vitals.metrics import Metrics
+from vitals.staff import Person, Step, Times
 from vitals.wire import Message
 
+SETTINGS = Alerts(
+    people=(
+        Person(name="anna", channels=("webhook",)),
+        Person(name="dr-li", role="doctor", channels=("webhook",)),
+    ),
+    escalation=(
+        Step(priority="high", roles=("nurse",)),
+        Step(priority="high", roles=("doctor",), after_s=1),
+        Step(priority="low", roles=("nurse",)),
+    ),
+    repeat_s=Times(high=86_400),
+)
 SLOW_S = 0.02  # widens every gap that a kill could fall into
 
 
@@ -36,7 +51,7 @@ class FileBus:
         self.online = asyncio.Event()
 
     async def publish(self, message):
-        await asyncio.sleep(SLOW_S)
+        await asyncio.sleep(SLOW_S / 20)
         with (self.folder / "published").open("ab") as file:
             file.write(
                 wire.encode([message.topic, message.payload, message.retain]) + b"\n"
@@ -70,9 +85,9 @@ class FileBus:
 class SlowRegister(Register):
     """A register with time for a kill before and after its transaction."""
 
-    def commit(self, changes, now):
+    def commit(self, news, now):
         time.sleep(SLOW_S)
-        super().commit(changes, now)
+        super().commit(news, now)
         time.sleep(SLOW_S)
 
 
@@ -81,22 +96,23 @@ class HastyRegister(SlowRegister):
 
     url = ""
 
-    def commit(self, changes, now):
-        for change in changes:
+    def commit(self, news, now):
+        for change in (one for one in news if isinstance(one, Change)):
             if change.why in Webhook.hears:
                 headers = {"Idempotency-Key": f"{change.alert.id}-hasty"}
                 urlopen(Request(self.url, wire.encode(change.alert), headers)).close()
-        super().commit(changes, now)
+        super().commit(news, now)
 
 
 async def main(folder, url, order):
     database, metrics = Database(folder), Metrics()
     make = HastyRegister if order == "tell_first" else SlowRegister
     make.url, hook = url, Webhook(url)
-    register = make(database, {hook.name: hook.hears})
+    own = {person.name: person.channels for person in SETTINGS.people}
+    register = make(database, Post({hook.name: hook.hears}, own))
     sender = Sender(hook, Outbox(database), metrics, clock.now)
     bus = FileBus(folder, order)
-    await Office(bus, register, [sender], metrics, clock.now).run(Alerts())
+    await Office(bus, register, [sender], metrics, clock.now).run(SETTINGS)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from alerts.cases import Change
 from alerts.database import Database
 from alerts.desk import Desk
 from alerts.history import AlertHistory
+from alerts.post import Post
 from alerts.register import Register
 from ingest.store import open_store
 from vitals import HeartRate, Reading, config
@@ -96,7 +97,7 @@ def data(tmp_path):
     store.write([Reading("p-7", "strap", HeartRate(t=then, hr=150.0))])
     store.close()
     database = Database(tmp_path)
-    register, desk = Register(database, {}), Desk({})
+    register, desk = Register(database, Post({})), Desk({})
     racing = Anomaly(
         id="a-1",
         subject="p-7",

@@ -2,6 +2,7 @@ import pytest
 
 from alerts.desk import Desk
 from alerts.history import AlertHistory, page_query
+from alerts.post import Post
 from alerts.register import Register
 from vitals.errors import MalformedData
 
@@ -18,7 +19,7 @@ def history(tmp_path):
 @pytest.fixture
 def told(database, racing, says):
     """Nine alerts of three subjects, two begun each second; those of p-0 are closed."""
-    desk, register = Desk({}), Register(database, {})
+    desk, register = Desk({}), Register(database, Post({}))
     for n in range(9):
         subject = f"p-{n % 3}"
         episode = {"id": f"a-{n}", "subject": subject, "begin": n // 2}
@@ -57,7 +58,7 @@ def test_open_alerts_and_those_of_some_subjects_can_be_asked_for(history):
 
 
 @pytest.mark.usefixtures("told")
-def test_an_alert_tells_its_story(history):
+def test_c4_an_alert_tells_its_story_with_who_has_seen_it_and_what_they_said(history):
     assert history.alert("a-99") is None
     alert = history.alert("a-3")
     assert (alert.state, alert.acknowledged_by) == ("normal", "dr-li")
@@ -87,3 +88,14 @@ def test_a_cursor_that_is_not_ours_is_malformed(history, cursor):
 
 def test_the_portal_may_start_first(history):
     assert history.alerts("all", None) == ([], None)
+
+
+def test_the_burden_is_of_patients_and_not_of_the_house_nor_of_tests(
+    database, history, racing
+):
+    desk, register = Desk({}), Register(database, Post({}))
+    for n, about in enumerate(
+        ({}, {"subject": "house"}, {"condition": "test_alarm", "kind": "technical"})
+    ):
+        register.commit(desk.observe(racing(id=f"a-{n}", **about), NOW), NOW)
+    assert [one.alert for one in history.happenings(NOW, NOW + 1)] == ["a-0"]

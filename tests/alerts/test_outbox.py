@@ -6,6 +6,7 @@ import pytest
 from alerts.channels import Webhook
 from alerts.desk import Desk
 from alerts.outbox import GIVE_UP_MS, Outbox, Sender, insist
+from alerts.post import Post
 from alerts.register import Register
 from vitals.errors import Unavailable
 from vitals.metrics import Metrics
@@ -35,7 +36,7 @@ class Friend:
 @pytest.fixture
 def office(database, racing):
     """Open alerts for a channel, as the service does it."""
-    desks, register = {}, Register(database, {"a": HEARS, "b": HEARS})
+    desks, register = {}, Register(database, Post({"a": HEARS, "b": HEARS}))
 
     def news(t=1, **more):
         desk = desks.setdefault(0, Desk({}))

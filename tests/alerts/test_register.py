@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.desk import Desk
+from alerts.post import Post
 from alerts.register import Register
 
 NOW = 1_700_000_000_000
@@ -12,7 +13,7 @@ HEARS = {"log": frozenset({"opened", "returned"}), "webhook": frozenset({"opened
 
 @pytest.fixture
 def register(database):
-    return Register(database, HEARS)
+    return Register(database, Post(HEARS))
 
 
 def deliveries(database):

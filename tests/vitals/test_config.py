@@ -112,3 +112,23 @@ def test_a_passkey_is_six_digits_wherever_it_stands(tmp_path):
     path.write_text("my birthday\n")
     with pytest.raises(ConfigError, match="six digits"):
         config.passkey(filed)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ('[[alerts.people]]\nname = "a"\n[[alerts.people]]\nname = "a"', "once"),
+        ('[[alerts.people]]\nname = "house"', "house"),
+        ('[[alerts.people]]\nname = "a"\ntime_zone = "Mars/Base"', "Mars/Base"),
+        ('[[alerts.shifts]]\nperson = "a"\nbegin = 0\nend = 60', "nobody is called a"),
+        ("[alerts]\nrepeat_s = { high = 0 }", "repeat_s.high"),
+        (
+            '[[gateway.wearables]]\ndevice = "d"\naddress = "C0:00:00:00:00:01"\n'
+            'subject = "house"',
+            "no subject may be called house",
+        ),
+    ],
+)
+def test_who_is_told_must_be_somebody_and_nobody_is_the_house(text, wrong):
+    with pytest.raises(ConfigError, match=wrong):
+        config.parse(text)

@@ -7,7 +7,7 @@ Rooms are imported when their command runs, so that a gateway needs no numba and
 import argparse
 
 from vitals import __version__
-from vitals.cli import hospital, looking_back
+from vitals.cli import duty, hospital, looking_back
 from vitals.cli.parsing import Parser, Parsers
 from vitals.cli.parsing import config_file as _config
 from vitals.cli.parsing import data_folder as _data
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         add(commands)
     for add in (_export, _import, _migrate, _backup, _restore):
         add(commands)
-    for adder in (hospital, looking_back):
+    for adder in (hospital, looking_back, duty):
         adder.add(commands)
     for add in (_check_in, _assign, _assignments):
         add(commands)

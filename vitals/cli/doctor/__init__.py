@@ -48,6 +48,7 @@ def checks(settings: config.Config, path: Path, seconds: float) -> Iterator[Find
     yield machine.data(data)
     yield machine.room(data)
     yield from machine.databases(data)
+    yield from machine.ledger(data)
     yield machine.clock(moment, disciplined())
     told = broker.Statuses()
     yield from broker.check(settings.mqtt, told, moment)

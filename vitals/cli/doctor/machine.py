@@ -138,6 +138,21 @@ def databases(folder: Path) -> Iterator[Finding]:
         yield ok("databases", f"sound: {names}" if files else "none yet")
 
 
+def ledger(folder: Path) -> Iterator[Finding]:
+    """Check that nobody has forged who changed what about whom alerts reach."""
+    from alerts.ledger import verify
+
+    if not (folder / "alerts.db").exists():
+        return
+    try:
+        words = verify(folder)
+    except sqlite3.Error:
+        return  # `databases` says what is wrong with it
+    if words:
+        advice = "compare it with a backup: somebody has changed the file by hand"
+        yield problem("alert ledger", f"{words}; {advice}")
+
+
 def _sickness(path: Path) -> str:
     """Say what is wrong with a database, "" when nothing is (or it takes too long)."""
     until = time.monotonic() + CHECK_S

@@ -1,0 +1,117 @@
+"""Which channel tells whom of a change, and what is told in one message.  Pure.
+
+A channel is somebody's own when they name it; all others are the house's.  The house's
+hear of everything that they care for; somebody's own of what that person is told, and
+of what the whole house is.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct, json
+from msgspec.structs import replace
+
+from alerts import rules
+from alerts.cases import Change
+from alerts.channels import CALLS
+from alerts.roster import EVERYBODY
+from vitals.model import Alert
+
+LOG = "log"  # reaches nobody who could act
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """What one channel is to tell one recipient."""
+
+    alert: str
+    version: int
+    channel: str
+    to: str
+    why: str
+    body: bytes
+
+
+Kept = tuple[Change, int]  # and the version of its alert
+
+
+class Post:
+    """Addresses changes.
+
+    Parameters
+    ----------
+    hears
+        What each channel is told of, by its name: values of `Change.why`.
+    own
+        The channels of each person; none: the house's.
+    """
+
+    def __init__(
+        self,
+        hears: Mapping[str, frozenset[str]],
+        own: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self._hears, self._own = hears, dict(own or {})
+        self._personal = {name for ways in self._own.values() for name in ways}
+        house = hears.keys() - self._personal - {LOG}
+        if not house:  # whoever has no way of their own is reached by everybody's
+            anyhow = tuple(self._personal)
+            self._own = {name: ways or anyhow for name, ways in self._own.items()}
+
+    def letters(self, changes: Iterable[Kept]) -> Iterator[Letter]:
+        """Give what is to be told of changes that were written down together."""
+        piles: dict[tuple[str, ...], list[Kept]] = {}
+        for change, version in changes:
+            for channel in self._hears:
+                for to in self._recipients(change, channel):
+                    pile = _pile(change, version, channel, to)
+                    piles.setdefault(pile, []).append((change, version))
+        for (channel, to, *_), together in piles.items():
+            yield _letter(channel, to, together)
+
+    def _recipients(self, change: Change, channel: str) -> list[str]:
+        """Give whom a channel tells of a change."""
+        if change.to is None:
+            return []
+        hears = change.why in self._hears[channel]
+        if change.why == "handover" and channel not in self._personal:
+            return [p for p in change.to if channel != LOG and self._own.get(p) == ()]
+        if channel not in self._personal:
+            return [EVERYBODY] if hears else []
+        if not hears and change.why != "handover":
+            return []
+        return [p for p in change.to if p == EVERYBODY or channel in self._ways(p)]
+
+    def _ways(self, name: str) -> Sequence[str]:
+        """Give the channels that are somebody's own."""
+        return self._own.get(name, ())
+
+
+def _pile(change: Change, version: int, channel: str, to: str) -> tuple[str, ...]:
+    """Give what is told in one message: a person's new alerts of one patient."""
+    if to != EVERYBODY and change.why in CALLS:
+        return channel, to, change.alert.subject
+    return channel, to, change.alert.subject, change.alert.id, str(version)
+
+
+def _letter(channel: str, to: str, pile: Sequence[Kept]) -> Letter:
+    """Make one message of what is told together: the most urgent, and the others."""
+    latest = {change.alert.id: (change, version) for change, version in pile}
+    ranked = sorted(latest.values(), key=lambda c: -rules.RANK[c[0].alert.priority])
+    (first, version), *rest = ranked
+    return Letter(
+        alert=first.alert.id,
+        version=version,
+        channel=channel,
+        to=to,
+        why=str(first.why),
+        body=json.encode(_with(first.alert, [change.alert for change, _ in rest])),
+    )
+
+
+def _with(alert: Alert, others: Sequence[Alert]) -> Alert:
+    """Let an alert name those that began together with it."""
+    if not others:
+        return alert
+    names = [
+        {"id": a.id, "condition": a.condition, "priority": a.priority} for a in others
+    ]
+    return replace(alert, evidence={**alert.evidence, "together": names})
