@@ -131,14 +131,17 @@ def spared(found: Bounds, own: Limit | None, steps: float | None) -> Bounds:
 
     One that the patient's `own` plan names is never left: whoever set it wants to know.
 
-    >>> spared(Bounds((90, 180), (0, 0), (85, 170)), Limit(low=90), 180)
-    Bounds(bound=(90, nan), hold=(0, 0), night=(85, 170))
+    >>> spared(Bounds((90, 180), (0, 0), (90, 180)), Limit(low=85), 180).bound
+    (90, nan)
     """
-    if steps is None or (own and (own.high is not None or own.night_high is not None)):
+    if steps is None or not found.bound[1] >= steps:
         return found
-    (low, day), (low_by_night, night) = found.bound, found.night
-    day, night = (nan if high >= steps else high for high in (day, night))
-    return found._replace(bound=(low, day), night=(low_by_night, night))
+    if own is not None and own.high is not None:
+        return found
+    low, high = found.night
+    named = own is not None and own.night_high is not None
+    night = high if named or not high >= steps else nan
+    return Bounds((found.bound[0], nan), found.hold, (low, night))
 
 
 def check(limits: Mapping[str, Limit]) -> Mapping[str, Limit]:

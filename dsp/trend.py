@@ -96,7 +96,6 @@ COURSES = (
 """The signals whose trend can be watched, and how each is averaged (ours)."""
 
 FORECASTS = {
-    "heart_rate": Forecast(horizon_s=600),
     "body_temperature": Forecast(horizon_s=7200),
 }
 """How far ahead is looked where the configuration says nothing (ours, measured)."""

@@ -115,13 +115,14 @@ class Ward:
         return said + self._observe(readings, now)
 
     def tick(self, steady: int, now: Instant | None = None) -> list[Anomaly]:
-        """Take that time passes, in ms as `observe`; give who is not heard of.
+        """Take that time passes; give who is not heard of, and what was not measured.
 
-        Without `now`, our own clock's time, nobody is missed in a session.
+        `steady` is in ms as of `observe`.  Without `now`, our own clock's time, nobody
+        is missed in a session.
         """
         wall = Instant(steady) if now is None else now
-        said = self._devices.tick(steady) + self._pressures.tick(steady, wall)
-        found = [(0, anomaly) for anomaly in said]
+        silent = self._devices.tick(steady) + self._pressures.tick(steady, wall)
+        found = [(0, anomaly) for anomaly in silent]
         if now is not None:
             terms = self._calendar.terms(now)
             found += [(0, a) for a in self._sessions.tick(terms, now, steady)]
@@ -255,14 +256,14 @@ class Ward:
         ward = cls(settings, saved)
         if "hearts" in arrays:
             ward._recall(saved, arrays)
+        if "pressures" in arrays:
+            ward._pressures.load(arrays["pressures"].tobytes())
+            ward._fevers.load(arrays["fevers"].tobytes())
         if "trends" in arrays:
             fresh = trends(len(saved.patients))
             ward._forecasts.load(_onto(arrays["trends"], fresh))
         if "session_log" in arrays:
             ward._rejoin(saved.sessions, arrays)
-        if "pressures" in arrays:
-            ward._pressures.load(arrays["pressures"].tobytes())
-            ward._fevers.load(arrays["fevers"].tobytes())
         ward._patients.load(_onto(arrays["state"], state(len(saved.patients), 1)))
         ward._devices.load(_onto(arrays["devices"], devices(len(saved.streams))))
         return ward
