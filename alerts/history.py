@@ -12,6 +12,18 @@ from alerts.register import read_case
 from vitals.errors import MalformedData
 from vitals.model import HOUSE, Alert, Instant
 
+DELIVERIES = """
+SELECT version, channel, recipient, why, state, attempts, error, created, tried, due
+FROM deliveries WHERE alert = ? ORDER BY version, channel, recipient
+"""
+CHANNELS = """
+SELECT channel, sum(state = 'pending'), min(created) FILTER (WHERE state = 'pending'),
+    sum(state = 'failed'), max(tried) FILTER (WHERE state = 'delivered'),
+    coalesce((SELECT error FROM deliveries AS e WHERE e.channel = d.channel
+        AND state IN ('pending', 'failed') AND error != ''
+        ORDER BY tried DESC LIMIT 1), '')
+FROM deliveries AS d GROUP BY channel ORDER BY channel
+"""
 HAPPENINGS = """
 SELECT e.alert, a."case", e.t, e.what, e.state, e.by
 FROM events e JOIN alerts a ON a.id = e.alert
@@ -33,6 +45,33 @@ class AlertEvent(Struct, frozen=True, kw_only=True):
     state: str  # afterwards
     by: str  # "" = the engine
     comment: str
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """How far one notice of an alert is on one channel."""
+
+    version: int  # of the alert
+    channel: str
+    to: str  # "" = the whole house
+    why: str
+    # passed: another channel told it; failed: nobody was told, and we have given up
+    state: Literal["pending", "delivered", "passed", "failed"]
+    attempts: int  # that failed
+    error: str  # of the last one; never a secret
+    created: Instant
+    tried: Instant | None  # when last
+    due: Instant  # when next, while it is pending
+
+
+class ChannelState(Struct, frozen=True, kw_only=True):
+    """How one channel does, over all alerts."""
+
+    channel: str
+    pending: int
+    oldest: Instant | None  # made, of those
+    failed: int
+    told: Instant | None  # when it last delivered something
+    error: str  # of what it last failed to deliver, and has not delivered since
 
 
 class AlertHistory:
@@ -93,6 +132,20 @@ class AlertHistory:
         rows = self._database.rows(query, (alert_id,))
         names = AlertEvent.__struct_fields__
         return [convert(dict(zip(names, row, strict=True)), AlertEvent) for row in rows]
+
+    def deliveries(self, alert_id: str) -> list[Delivery]:
+        """Give how far every notice of an alert is, oldest first."""
+        rows = self._database.rows(DELIVERIES, (alert_id,))
+        names = Delivery.__struct_fields__
+        return [convert(dict(zip(names, row, strict=True)), Delivery) for row in rows]
+
+    def channels(self) -> list[ChannelState]:
+        """Give how every channel does that has ever had something to tell."""
+        names = ChannelState.__struct_fields__
+        return [
+            convert(dict(zip(names, row, strict=True)), ChannelState)
+            for row in self._database.rows(CHANNELS)
+        ]
 
     def happenings(
         self, begin: Instant, end: Instant, subjects: Sequence[str] | None = None

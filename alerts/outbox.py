@@ -7,24 +7,28 @@ of one alert leave in their order; everything else overtakes one that must wait.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
 from msgspec import convert, json
 
 from alerts.channels import AT_ONCE, Channel, Notice
 from alerts.database import Database
+from alerts.health import FAILING, Health
 from vitals.clock import Clock
 from vitals.errors import Unavailable
 from vitals.metrics import Metrics
-from vitals.model import Alert, Instant
+from vitals.model import Alert, Anomaly, Instant
 
 LOG = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
+Report = Callable[[Anomaly], None]
 
 BACK_OFF_S = (1, 2, 5, 15, 60)  # after each failure; then the last one again
 GIVE_UP_MS = 24 * 3_600_000
+FAIL_OVER = 2  # failures of a notice after which the next channel tells it too (OURS)
+LONGEST = 200  # characters of a reason
 POLL_S = 1.0  # how late a repetition may be
 STORE_RETRY_S = 1.0
 
@@ -38,18 +42,49 @@ ORDER BY due LIMIT ?
 """
 ROW = " WHERE alert = ? AND version = ? AND channel = ? AND recipient = ?"
 # What was said lives on in the events; the outbox need not grow for ever.
-DELIVERED = "UPDATE deliveries SET state = 'delivered', body = x''" + ROW
-POSTPONED = "UPDATE deliveries SET attempts = ?, due = ?, state = ?" + ROW
+DELIVERED = f"""
+UPDATE deliveries SET state = 'delivered', body = x'', tried = ?, error = ''{ROW}
+"""
+# Another channel may have told it while this one was trying.
+WAITING = f"{ROW} AND state = 'pending'"
+POSTPONED = f"""
+UPDATE deliveries SET attempts = ?, due = ?, state = ?, tried = ?, error = ?{WAITING}
+"""
+# Another channel tells it as well; this one goes on trying until one of them has.
+PASS_ON = f"""
+INSERT OR IGNORE INTO deliveries
+    (alert, version, channel, recipient, why, body, created, due)
+SELECT alert, version, ?, recipient, why, body, created, ? FROM deliveries{WAITING}
+"""
+PASSED = """
+UPDATE deliveries SET state = 'passed', body = x'' WHERE alert = ? AND version = ?
+    AND recipient = ? AND state = 'pending' AND attempts >= ?
+    AND channel IN (SELECT value FROM json_each(?))
+"""
+FAILING_SINCE = """
+SELECT min(created) FROM deliveries WHERE channel = ? AND attempts >= ?
+    AND state != 'delivered' AND tried > (SELECT coalesce(max(tried), 0)
+    FROM deliveries WHERE channel = ? AND state = 'delivered')
+"""
 TELLINGS = """
 SELECT count(*) FROM deliveries WHERE alert = ? AND version = ? AND state = 'delivered'
 """
 
 
 class Outbox:
-    """The notices that wait in the database."""
+    """The notices that wait in the database.
 
-    def __init__(self, database: Database) -> None:
+    Parameters
+    ----------
+    following
+        The channel that takes over what another cannot tell, by that one's name.
+    """
+
+    def __init__(
+        self, database: Database, following: Mapping[str, str] | None = None
+    ) -> None:
         self._database = database
+        self._following = following or {}
 
     def due(self, channel: str, now: Instant, limit: int) -> list[Notice]:
         """Give what a channel should tell now, at most one notice of each alert."""
@@ -57,22 +92,47 @@ class Outbox:
         names = Notice.__struct_fields__
         return [convert(dict(zip(names, row, strict=True)), Notice) for row in rows]
 
-    def delivered(self, notice: Notice) -> bool:
+    def delivered(self, notice: Notice, now: Instant) -> bool:
         """Note that a notice is accepted; tell whether its channel was the first."""
+        same = notice.alert, notice.version, notice.to
+        before = json.encode(self._before(notice.channel)).decode()
         with self._database.transaction() as db:
-            db.execute(DELIVERED, _row(notice))
+            db.execute(DELIVERED, (now, *_row(notice)))
+            db.execute(PASSED, (*same, FAIL_OVER, before))
             row = db.execute(TELLINGS, (notice.alert, notice.version)).fetchone()
         return bool(row[0] == 1)
 
-    def postpone(self, notice: Notice, now: Instant) -> bool:
-        """Note a failure; tell whether it was the last and we give up."""
+    def postpone(self, notice: Notice, now: Instant, error: str) -> bool:
+        """Note a failure; tell whether it was the last and we give up.
+
+        Parameters
+        ----------
+        error
+            Why, without a secret: people may read it.
+        """
         wait = BACK_OFF_S[min(notice.attempts, len(BACK_OFF_S) - 1)]
         given_up = now - notice.created >= GIVE_UP_MS
         state = "failed" if given_up else "pending"
-        how = notice.attempts + 1, now + wait * 1000, state
+        how = notice.attempts + 1, now + wait * 1000, state, now, error[:LONGEST]
+        following = self._following.get(notice.channel)
         with self._database.transaction() as db:
             db.execute(POSTPONED, (*how, *_row(notice)))
+            if following and notice.attempts + 1 >= FAIL_OVER:
+                db.execute(PASS_ON, (following, now, *_row(notice)))
         return given_up
+
+    def failing_since(self, channel: str) -> Instant | None:
+        """Give since when a channel tells nothing; None: it does, or need not."""
+        values = channel, FAILING, channel
+        [[since]] = self._database.rows(FAILING_SINCE, values)
+        return None if since is None else Instant(since)  # type: ignore[arg-type]
+
+    def _before(self, channel: str) -> list[str]:
+        """Give the channels that this one may stand in for."""
+        found, new = {channel}, {channel}
+        while new := {c for c, to in self._following.items() if to in new} - found:
+            found |= new
+        return sorted(found - {channel})
 
 
 def _row(notice: Notice) -> tuple[str, int, str, str]:
@@ -80,18 +140,37 @@ def _row(notice: Notice) -> tuple[str, int, str, str]:
     return notice.alert, notice.version, notice.channel, notice.to
 
 
+def _nobody(anomaly: Anomaly) -> None:
+    """Report to nobody."""
+
+
 class Sender:
-    """Tells what is due on one channel; `hurry` says that there is more."""
+    """Tells what is due on one channel; `hurry` says that there is more.
+
+    Parameters
+    ----------
+    report
+        Is told when the channel begins to fail, and when it works again: an anomaly of
+        the house, which the desk takes as it takes any.
+    """
 
     def __init__(
-        self, channel: Channel, outbox: Outbox, metrics: Metrics, clock: Clock
+        self,
+        channel: Channel,
+        outbox: Outbox,
+        metrics: Metrics,
+        clock: Clock,
+        report: Report = _nobody,
     ) -> None:
         self.hurry = asyncio.Event()
         self._channel, self._outbox = channel, outbox
         self._metrics, self._clock = metrics, clock
+        self._health, self._report = Health(channel.name), report
 
     async def run(self) -> None:
         """Tell until cancelled."""
+        failing_since, name = self._outbox.failing_since, self._channel.name
+        self._health.resume(await insist(self._metrics, failing_since, name))
         while True:
             self.hurry.clear()
             await self._round()
@@ -113,17 +192,26 @@ class Sender:
         try:
             await self._channel.tell(notice)
         except Unavailable as error:
-            LOG.warning("notice %s is not told yet: %s", notice.key, error)
-            postpone = self._outbox.postpone
-            if await insist(self._metrics, postpone, notice, self._clock()):
-                LOG.error("notice %s on %s: given up", notice.key, notice.channel)
-                self._metrics.count("alerts_delivery_failed_total")
+            await self._fail(notice, str(error))
             return
         told = self._clock()
-        first = await insist(self._metrics, self._outbox.delivered, notice)
+        first = await insist(self._metrics, self._outbox.delivered, notice, told)
         self._metrics.count("alerts_told_total")
+        if news := self._health.worked(told):
+            self._report(news)
         if first and notice.why == "opened":
             self._observe(notice, told)
+
+    async def _fail(self, notice: Notice, error: str) -> None:
+        """Note that a notice was not told, and whether the channel fails."""
+        LOG.warning("notice %s is not told yet: %s", notice.key, error)
+        now, postpone = self._clock(), self._outbox.postpone
+        if await insist(self._metrics, postpone, notice, now, error):
+            LOG.error("notice %s on %s: given up", notice.key, notice.channel)
+            self._metrics.count("alerts_delivery_failed_total")
+        if news := self._health.failed(notice.created, now):
+            LOG.error("channel %s tells nobody", notice.channel)
+            self._report(news)
 
     def _observe(self, notice: Notice, told: Instant) -> None:
         """Measure from the gateway's notification to the first person told."""

@@ -42,16 +42,20 @@ class Post:
         What each channel is told of, by its name: values of `Change.why`.
     own
         The channels of each person; none: the house's.
+    about
+        The one patient that a channel may be told about; of others it hears nothing.
     """
 
     def __init__(
         self,
         hears: Mapping[str, frozenset[str]],
         own: Mapping[str, Sequence[str]] | None = None,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         self._hears, self._own = hears, dict(own or {})
+        self._about = about or {}
         self._personal = {name for ways in self._own.values() for name in ways}
-        house = hears.keys() - self._personal - {LOG}
+        house = hears.keys() - self._personal - self._about.keys() - {LOG}
         if not house:  # whoever has no way of their own is reached by everybody's
             anyhow = tuple(self._personal)
             self._own = {name: ways or anyhow for name, ways in self._own.items()}
@@ -71,7 +75,11 @@ class Post:
         """Give whom a channel tells of a change."""
         if change.to is None:
             return []
+        if self._about.get(channel, change.alert.subject) != change.alert.subject:
+            return []
         hears = change.why in self._hears[channel]
+        if channel in self._about and channel not in self._personal:
+            return [EVERYBODY] if hears else []  # a patient's own, and nobody's of ours
         if change.why == "handover" and channel not in self._personal:
             return [p for p in change.to if channel != LOG and self._own.get(p) == ()]
         if channel not in self._personal:

@@ -58,6 +58,11 @@ INSERT INTO deliveries
     FROM deliveries_1;
 DROP TABLE deliveries_1;
 """
+# How a notice fares can be seen.  It may also be passed: another channel told it.
+ATTEMPTS = """
+ALTER TABLE deliveries ADD COLUMN tried INTEGER;  -- when last; NULL = not yet
+ALTER TABLE deliveries ADD COLUMN error TEXT NOT NULL DEFAULT '';
+"""
 
 # Who changed what about whom alerts reach: `alerts.ledger`.
 LEDGER = """
@@ -72,7 +77,7 @@ CREATE TRIGGER ledger_remains BEFORE DELETE ON ledger
     BEGIN SELECT RAISE(ABORT, 'the ledger is never deleted from'); END;
 """
 
-STEPS = FIRST, TO_WHOM, LEDGER
+STEPS = FIRST, TO_WHOM, LEDGER, ATTEMPTS
 
 
 def bring_up(db: sqlite3.Connection) -> None:

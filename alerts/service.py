@@ -13,24 +13,26 @@ from msgspec.structs import replace
 
 from alerts import equipment, ledger, roster
 from alerts.cases import Case, Change
-from alerts.channels import Channel, LogChannel, Webhook
+from alerts.channels import Channel
+from alerts.channels.opening import open_all
 from alerts.database import Database
 from alerts.desk import Desk
 from alerts.equipment import Equipment
 from alerts.facts import Facts
 from alerts.intake import Intake, News
 from alerts.ledger import Entry
+from alerts.links import Links
 from alerts.muting import Muting
 from alerts.outbox import Outbox, Sender, insist
 from alerts.past import REMEMBER_MS
 from alerts.post import Post
 from alerts.register import Register
-from vitals import config, wire
+from vitals import config, links, wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock
 from vitals.errors import ConfigError, MalformedData
 from vitals.metrics import Metrics
-from vitals.model import Alert, Instant, StageStatus
+from vitals.model import Alert, Anomaly, Instant, StageStatus
 from vitals.wire import Message
 
 LOG = logging.getLogger(__name__)
@@ -41,7 +43,12 @@ TOPICS = wire.ANOMALIES, wire.ALERT_COMMANDS, wire.PLANS, *equipment.TOPICS
 
 
 async def run(
-    bus: Bus, settings: config.Alerts, data: Path, metrics: Metrics, clock: Clock
+    bus: Bus,
+    settings: config.Alerts,
+    data: Path,
+    metrics: Metrics,
+    clock: Clock,
+    public_url: str = "",
 ) -> None:
     """Turn anomalies into alerts, and tell them, until cancelled.
 
@@ -49,18 +56,24 @@ async def run(
     ----------
     data
         The folder of `alerts.db`.
+    public_url
+        By which people reach the portal; "": messages carry no links.
 
     Raises
     ------
     ConfigError
-        The webhook's URL or secret cannot be used.
+        A channel's URL or secret cannot be used.
     """
-    channels = _channels(settings)
+    key = await asyncio.to_thread(links.key, data)
+    addresses = Links(key, public_url, settings.link_hours)
+    channels = await asyncio.to_thread(open_all, settings, addresses, clock)
     database = await asyncio.to_thread(Database, data)
     try:
         register = Register(database, _post(settings, channels))
-        senders = [Sender(c, Outbox(database), metrics, clock) for c in channels]
-        office = Office(bus, register, senders, metrics, clock)
+        outbox = Outbox(database, {c.name: c.next for c in settings.channels if c.next})
+        own: list[Anomaly] = []
+        senders = [Sender(c, outbox, metrics, clock, own.append) for c in channels]
+        office = Office(bus, register, senders, metrics, clock, own)
         await office.run(settings)
     finally:
         for channel in channels:
@@ -78,9 +91,12 @@ class Office:
         senders: Sequence[Sender],
         metrics: Metrics,
         clock: Clock,
+        own: list[Anomaly] | None = None,
     ) -> None:
         self._bus, self._register, self._senders = bus, register, senders
         self._metrics, self._clock = metrics, clock
+        # What this process has itself to report: it must not need the broker for that.
+        self._own = [] if own is None else own
         self._intake: Intake
         # The broker may be away for hours: publishing must not hold up the telling.
         self._outgoing: asyncio.Queue[tuple[list[Message], list[str], list[Delivery]]]
@@ -127,6 +143,8 @@ class Office:
     ) -> tuple[list[News], list[Message]]:
         """Ask the desk; what nobody can read is kept with the reason."""
         news, refused = self._intake.tick(now), []
+        while self._own:
+            news += self._desk.observe(self._own.pop(0), now)
         for delivery in deliveries:
             try:
                 news += self._intake.take(delivery.message, now)
@@ -200,15 +218,6 @@ async def _take(inbox: Inbox) -> list[Delivery]:
         return []
 
 
-def _channels(settings: config.Alerts) -> list[Channel]:
-    """Open the channels that are configured."""
-    channels: list[Channel] = [LogChannel()]
-    if settings.webhook:
-        secret = config.secret(settings.webhook_secret_file)
-        channels.append(Webhook(settings.webhook, secret))
-    return channels
-
-
 def _post(settings: config.Alerts, channels: Sequence[Channel]) -> Post:
     """Address what is told by the configured people and their channels."""
     hears = {channel.name: channel.hears for channel in channels}
@@ -218,4 +227,5 @@ def _post(settings: config.Alerts, channels: Sequence[Channel]) -> Post:
             raise ConfigError(
                 f"alerts.people: {name} has no such channel: {unknown[0]}"
             )
-    return Post(hears, own)
+    about = {c.name: c.subject for c in settings.channels if c.subject}
+    return Post(hears, own, about)

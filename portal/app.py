@@ -6,9 +6,10 @@ from portal import openapi, problems
 from portal.fhir import bulk, subscribing
 from portal.fhir import routes as fhir
 from portal.house import House
-from portal.pages import assets, clinician, common, fleet, log_in, patient
+from portal.pages import assets, clinician, common, fleet, link, log_in, patient
 from portal.routes import (
     alerts,
+    deliveries,
     events,
     gateways,
     health,
@@ -20,8 +21,8 @@ from portal.routes import (
 from portal.shield import Shield
 from vitals import __version__
 
-API = (token, patients, trends, limits, alerts, gateways, events, health)
-PAGES = (assets, log_in, patient, clinician, fleet)
+API = (token, patients, trends, limits, alerts, deliveries, gateways, events, health)
+PAGES = (assets, log_in, patient, clinician, fleet, link)
 
 
 def create_app(house: House) -> FastAPI:

@@ -6,21 +6,20 @@ from math import isfinite
 from typing import Any
 
 from portal.ages import ago, lasting, local, zone
-from portal.texts import Texts, unit
-from portal.tiles import number
+from portal.texts import Texts
+from vitals import phrases
 from vitals.codes import Metric
 from vitals.model import Alert, Instant
+from vitals.phrases import number, unit
 
 _METRICS = {metric.value: metric for metric in Metric}
-_SIDES = ("high", "low", "unusual", "silent", "off_body", "battery")
-_PLAIN = {
-    "systolic": "blood pressure",
-    "diastolic": "blood pressure",
-    "mean_arterial_pressure": "blood pressure",
-    "body_temperature": "temperature",
-    "oxygen_saturation": "oxygen",
-}
-_IN_TEXT = {"limit", "hold_s", "device", "kind"}  # which the detector's sentence says
+_IN_TEXT = {
+    "limit",
+    "hold_s",
+    "device",
+    "kind",
+    "text_zh",
+}  # which the detector's sentence says
 _SHOWN_VALUES = 6
 _MEASURED = {"limit", "baseline", "values"}  # in the unit of the alert's metric
 _FINE = (Metric.BODY_TEMPERATURE, Metric.GLUCOSE)  # whose tenths matter
@@ -58,9 +57,9 @@ def card(alert: Alert, texts: Texts, now: Instant, place: str) -> Card:
     return Card(
         alert=alert,
         title=title(alert.condition, texts),
-        name=name(alert.condition, texts),
+        name=phrases.name(alert.condition, texts.language),
         value=_value(alert),
-        plain=plain(alert.condition, texts),
+        plain=phrases.plain(alert.condition, texts.language),
         device=_device(alert),
         state=texts(f"state.{alert.state}"),
         unseen=alert.state in ("unacknowledged", "returned_unacknowledged"),
@@ -74,33 +73,7 @@ def card(alert: Alert, texts: Texts, now: Instant, place: str) -> Card:
 
 def title(condition: str, texts: Texts) -> str:
     """Name a condition; one that we have no words for is shown as it is."""
-    otherwise = condition.replace("_", " ").capitalize()
-    return texts.get(f"condition.{condition}", otherwise)
-
-
-def name(condition: str, texts: Texts) -> str:
-    """Name a condition to a patient, without the clinician's distinctions."""
-    what, side = _parts(condition)
-    return (
-        f"{what.capitalize()} {side}"
-        if what in _PLAIN.values()
-        else title(condition, texts)
-    )
-
-
-def plain(condition: str, texts: Texts) -> str:
-    """Tell a patient what a condition means and what to do."""
-    what, side = _parts(condition)
-    special = texts.get(f"plain.{side}.{what}", "")
-    return special or texts(f"plain.{side}", what=what)
-
-
-def _parts(condition: str) -> tuple[str, str]:
-    """Split a condition into what it is about and which way."""
-    side = next((s for s in _SIDES if condition.endswith(s)), "other")
-    side = "battery" if "battery" in condition else side
-    what = condition.removesuffix(f"_{side}")
-    return _PLAIN.get(what, what.replace("_", " ")), side
+    return phrases.title(condition, texts.language)
 
 
 def metric_of(alert: Alert) -> Metric | None:
@@ -196,4 +169,4 @@ def _clock(t: int, now: Instant, place: str) -> str:
     return then.strftime("%H:%M" if same else "%d %b %H:%M")
 
 
-__all__ = ["Card", "ago", "card", "cards", "metric_of", "plain", "title"]
+__all__ = ["Card", "ago", "card", "cards", "metric_of", "title"]

@@ -10,10 +10,11 @@ from portal import cards, chart, tiles
 from portal.ages import DAY, HOUR, MINUTE
 from portal.chart import Frame, Mark
 from portal.house import House
-from portal.texts import Texts, unit
+from portal.texts import Texts
 from portal.tiles import Shown, Tile
 from vitals.codes import Kind, Metric
 from vitals.model import Alert, Instant, Plan
+from vitals.phrases import number, unit
 
 Span = Literal["1h", "24h", "7d", "30d"]
 SPANS: dict[Span, int] = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
@@ -152,7 +153,7 @@ def _in_words(
     pairs = [points, feet] if shown.kind is Kind.BLOOD_PRESSURE else [points]
 
     def say(of: list[float]) -> str:
-        return "/".join(tiles.number(value, shown.digits) for value in of)
+        return "/".join(number(value, shown.digits) for value in of)
 
     full = [found for found in pairs if found]
     return Figure(

@@ -12,6 +12,7 @@ from fastapi.security import OAuth2PasswordBearer
 
 from portal.authorisation import Deed, Person, decide, sees_fleet
 from portal.board import Board
+from portal.deeds import Deeds
 from portal.fhir.export import Exports
 from portal.fhir.subscribers import Subscribers
 from portal.people import People
@@ -44,6 +45,7 @@ class Sources:
     streams: "Callable[[], list[Stream]]" = list  # of numbers that gateways gave
     data: Path | None = None  # where exports may lie; None: there are none
     hooks: tuple[str, ...] = ()  # addresses that subscriptions may call
+    deeds: Deeds | None = None  # None: links in messages lead nowhere
 
 
 def _subscribers(sources: Sources) -> Subscribers | None:
@@ -62,6 +64,7 @@ class House:
         self.bus, self.board, self.metrics, self.clock = bus, board, metrics, clock
         self.history, self.alerts = sources.history, sources.alerts
         self.people, self._streams = sources.people, sources.streams
+        self.deeds = sources.deeds
         self.exports = Exports(sources.data / "exports") if sources.data else None
         self.hooks, self.subscribers = sources.hooks, _subscribers(sources)
         self.logins = Queue()

@@ -6,6 +6,7 @@ import msgspec
 from fastapi import FastAPI
 
 from portal.problems import MEDIA_TYPE
+from portal.routes.deliveries import DeliveryList
 from portal.views import NOUNS
 
 DESCRIPTION = """
@@ -34,7 +35,9 @@ def install(app: FastAPI) -> None:
 def _ours(document: dict[str, Any]) -> dict[str, Any]:
     """Add our structs, and let every 422 be the problem that it is."""
     template = "#/components/schemas/{name}"
-    _, schemas = msgspec.json.schema_components(NOUNS, ref_template=template)
+    _, schemas = msgspec.json.schema_components(
+        (*NOUNS, DeliveryList), ref_template=template
+    )
     known = document.setdefault("components", {}).setdefault("schemas", {})
     known.update(schemas)
     for unused in ("HTTPValidationError", "ValidationError"):

@@ -124,6 +124,13 @@ class People:
             rows = self._db.execute("SELECT name FROM users ORDER BY name").fetchall()
             return [self._person(name) for (name,) in rows]
 
+    def find(self, name: str) -> Person | None:
+        """Give the person of a name, None if nobody has it."""
+        with self._lock:
+            query = "SELECT 1 FROM users WHERE name=?"
+            known = self._db.execute(query, [name]).fetchone()
+            return self._person(name) if known else None
+
     def passwd(self, name: str, password: str) -> None:
         """Change a password and end everything that was opened with the old one."""
         digest = passwords.hashed(password)

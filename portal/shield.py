@@ -73,6 +73,10 @@ def _refusal(scope: Scope) -> tuple[int, str] | None:
 
 def _forgeable(scope: Scope, headers: Headers) -> bool:
     """Tell whether a browser could have been tricked into sending this."""
+    # A link in a message is its own proof, and no cookie counts there: ntfy's buttons
+    # post it from a telephone's lock screen.
+    if scope["path"].startswith("/l/"):
+        return False
     # Only a page of ours can make a browser send a bearer token, and with one the
     # cookie counts for nothing (`house.token_of`).
     scheme, _, _ = headers.get("authorization", "").partition(" ")

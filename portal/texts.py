@@ -3,6 +3,7 @@
 A language is complete or it is not offered: a test compares the keys.
 """
 
+from vitals import phrases
 from vitals.codes import Flag, Kind, Metric
 from vitals.model import Priority, State
 
@@ -146,56 +147,8 @@ ENGLISH = {
     "priority.high": "High",
     "priority.medium": "Medium",
     "priority.low": "Low",
-    # what a condition is called, and what it means to a patient
-    "condition.device_off_body": "Not worn",
-    "condition.device_silent": "No data",
-    "condition.device_battery_low": "Battery low",
-    "condition.device_battery_critical": "Battery nearly empty",
-    "condition.systolic_high": "Systolic pressure high",
-    "condition.systolic_low": "Systolic pressure low",
-    "condition.diastolic_high": "Diastolic pressure high",
-    "condition.diastolic_low": "Diastolic pressure low",
-    "condition.body_temperature_high": "Temperature high",
-    "condition.body_temperature_low": "Temperature low",
-    "condition.oxygen_saturation_low": "Oxygen low",
-    "condition.blood_pressure_crisis": "Blood pressure very high",
-    "condition.blood_pressure_crisis_pending": "Blood pressure: measure again",
-    "condition.measurement_missed": "Blood pressure not measured",
-    "condition.measurement_unusable": "Reading cannot be used",
-    "condition.exercise_start_pressure_high": "Blood pressure too high to exercise",
-    "condition.exercise_pressure_high": "Blood pressure too high in exercise",
-    "condition.exercise_hypotension": "Blood pressure falls in exercise",
-    "condition.orthostatic_hypotension": "Blood pressure falls on standing up",
-    "plain.high": "Your {what} is higher than it should be. Sit down and rest.",
-    "plain.low": "Your {what} is lower than it should be. Sit down and rest.",
-    "plain.unusual": "Your {what} is unusual for you.",
-    "plain.off_body": "The sensor does not seem to be worn. Please put it on again.",
-    "plain.silent": "A device is silent. Is it switched on and near you?",
-    "plain.battery": "A battery is nearly empty. Please change or charge it.",
-    "plain.high.blood pressure": "Your blood pressure is higher than it should be."
-    " Sit down, rest for five minutes and measure again.",
-    "plain.low.blood pressure": "Your blood pressure is lower than it should be."
-    " Sit or lie down, and measure again in five minutes.",
-    "plain.high.temperature": "You may have a fever. Rest and drink enough.",
-    "plain.other.blood pressure crisis pending": "Your blood pressure is very high."
-    " Sit still and measure again in 1 to 5 minutes.",
-    "plain.other.blood pressure crisis": "Your blood pressure is very high. With chest"
-    " pain, trouble breathing, seeing or speaking, numbness or weakness, call an"
-    " ambulance at once. Otherwise call your care team.",
-    "plain.other.measurement missed": "A measurement of your blood pressure is missing."
-    " Please measure at the next agreed time.",
-    "plain.other.measurement unusable": "The last reading cannot be used."
-    " Sit still, check the cuff and measure again.",
-    "plain.high.exercise start pressure": "Your blood pressure is too high to exercise."
-    " Rest, and measure again.",
-    "plain.high.exercise pressure": "Your blood pressure is too high."
-    " Stop exercising, sit down and rest.",
-    "plain.other.exercise hypotension": "Your blood pressure falls while you exercise."
-    " Stop exercising and sit down.",
-    "plain.other.orthostatic hypotension": "Your blood pressure falls when you stand"
-    " up. Stand up slowly and hold on to something.",
-    "plain.other.fever": "You may have a fever. Rest and drink enough.",
-    "plain.other": "Something needs a look: {what}.",
+    # what a condition is called, and what it means: the messages say the same
+    **phrases.ENGLISH,
     # evidence
     "evidence.late": "late:",
     "evidence.limit": "limit",
@@ -212,9 +165,6 @@ LANGUAGES: dict[str, dict[str, str]] = {"en": {str(k): v for k, v in ENGLISH.ite
 PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low")
 STATES: tuple[State, ...] = State.__args__  # type: ignore[attr-defined]
 
-UNITS = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "ms": "ms"}
-"""UCUM as people write it; what is not here is written as it is."""
-
 
 class Texts:
     """The words of one language."""
@@ -230,12 +180,3 @@ class Texts:
     def get(self, key: str, otherwise: str) -> str:
         """Give a text that may be missing, because its key came from outside."""
         return self._words.get(key, otherwise)
-
-
-def unit(ucum: str) -> str:
-    """Write a unit for people.
-
-    >>> unit("mm[Hg]")
-    'mmHg'
-    """
-    return UNITS.get(ucum, ucum)

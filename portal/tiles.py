@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import floor
 from typing import Literal
 
 from ingest.store import Point
-from portal.texts import Texts, unit
+from portal.texts import Texts
 from vitals.codes import Kind, Metric
 from vitals.model import Instant, Reading
+from vitals.phrases import number, unit
 
 Trend = Literal["rising", "falling", "steady", ""]
 LOOK_BACK_S = 3600  # what the arrow is about
@@ -93,16 +93,6 @@ def trend(points: Sequence[Point], step: float) -> Trend:
     if abs(change) < step:
         return "steady"
     return "rising" if change > 0 else "falling"
-
-
-def number(value: float, digits: int) -> str:
-    """Write a value, rounded half up as people do.
-
-    >>> number(72.5, 0), number(36.65, 1)
-    ('73', '36.7')
-    """
-    scale = 10**digits
-    return f"{floor(value * scale + 0.5 + 1e-9) / scale:.{digits}f}"
 
 
 def _tile(shown: Shown, reading: Reading, texts: Texts, now: Instant) -> Tile:

@@ -42,6 +42,8 @@ HOMES = {
     "fastapi": ("portal",),
     "starlette": ("portal",),
     "uvicorn": ("portal",),
+    "apprise": ("alerts.channels.services",),
+    "requests": (),
     "jinja2": ("portal",),
     "pwdlib": ("portal", "vitals.broker"),
     "amqtt": ("vitals.broker",),
@@ -112,6 +114,12 @@ def test_the_gateway_on_a_pi_reads_neither_http_nor_mail_for_its_broker():
     assert not modules & {"http", "email"}
     later = loaded("import urllib, vitals.mqtt; urllib.request.getproxies()")
     assert {"http", "email"} <= later
+
+
+def test_alerts_load_apprise_only_for_a_channel_that_needs_it():
+    assert "apprise" not in loaded("import alerts.service")
+    service = "from alerts.channels.services import Service"
+    assert "apprise" in loaded(f"{service}; Service('json://localhost')")
 
 
 def test_help_needs_no_room():

@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
-from vitals import staff
+from vitals import channels, staff
+from vitals.channels import Channel
 from vitals.codes import SITES, Kind, Metric
 from vitals.errors import ConfigError
 from vitals.model import HOUSE, Limit, Minutes, Name
@@ -28,6 +29,8 @@ from vitals.sections import (
     Positive,
     Section,
     Slot,
+    Url,
+    plain,
 )
 from vitals.simulation import Sim
 from vitals.staff import STEPS, Person, Shift, Step, Times
@@ -183,6 +186,8 @@ class Alerts(Section, frozen=True):
         default_factory=dict
     )  # by condition, over the defaults
     people: tuple[Person, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    link_hours: Positive = 12.0  # that a link in a message lets its reader decide
     shifts: tuple[Shift, ...] = ()
     escalation: tuple[Step, ...] = STEPS
     # After the last step, until somebody acknowledges, it begins again.
@@ -211,6 +216,7 @@ class Portal(Section, frozen=True):
 
     host: str = "127.0.0.1"
     port: Port = 8000
+    public_url: Url = ""  # by which people reach it: what links in messages begin with
     hooks: tuple[str, ...] = ()  # addresses that FHIR subscriptions may call
 
 
@@ -251,7 +257,7 @@ def parse(text: str, name: str = "configuration") -> Config:
     try:
         found = msgspec.toml.decode(text, type=Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{name}: {_plain(str(error))}") from error
+        raise ConfigError(f"{name}: {plain(str(error))}") from error
     except msgspec.DecodeError as error:
         raise ConfigError(f"{name} is not TOML: {error}") from error
     for complaint in _complaints(found):
@@ -266,6 +272,7 @@ def _complaints(found: Config) -> Iterator[str]:
         yield "gateway.adapter: one is there twice"
     yield from _tables(found.dsp)
     yield from _ladder(found.store)
+    yield from channels.complaints(found.alerts.channels)
     alerts = found.alerts
     yield from staff.complaints(alerts.people, alerts.shifts, alerts.repeat_s)
     if (found.mqtt.certificate or found.mqtt.key) and not found.mqtt.ca:
@@ -362,23 +369,3 @@ def passkey(wearable: Wearable) -> str:
     if found and not (len(found) == 6 and found.isascii() and found.isdigit()):
         raise ConfigError(f"{wearable.passkey_file}: a passkey has six digits")
     return found
-
-
-def _plain(error: str) -> str:
-    """Say msgspec's words in ours: `gateway.nmae: unknown key`."""
-    what, _, where = error.replace("`key` in ", "").partition(" - at `$.")
-    if "`key` in " in error:
-        what = f"a user slot of the device is a number from 0 to 254: {what}"
-    where = where.rstrip("`")
-    if "matching regex '^[a-z0-9_-]" in what:
-        what = "takes 1 to 64 of a-z, 0-9, _ and -"
-    if "matching regex '^([0-9A-Fa-f]{2}" in what:
-        what = "takes an address such as C0:00:00:00:00:01"
-    if "matching regex '^([0-9]{6}" in what:
-        what = "takes six digits, in quotes"
-    if "matching regex '^([0-9A-Fa-f]{32" in what:
-        what = "takes 32 hexadecimal digits"
-    if what.startswith("Object contains unknown field"):
-        key = what.split("`")[1]
-        return f"{f'{where}.{key}' if where else key}: unknown key"
-    return f"{where}: {what}" if where else what

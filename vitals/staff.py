@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 
 from vitals.model import HOUSE, MinuteOfDay
-from vitals.sections import Section
+from vitals.sections import Section, zone_known
 
 Seconds = Annotated[float, Meta(ge=0, le=1e7)]
 Login = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._@-]{1,64}\Z")]
@@ -70,18 +69,10 @@ def complaints(
     if len(set(names)) < len(names) or HOUSE in names:
         yield f"alerts.people: each name is there once, and nobody is called {HOUSE}"
     for place, person in enumerate(people):
-        if not _zone_known(person.time_zone):
+        if not zone_known(person.time_zone):
             yield f"alerts.people[{place}].time_zone: {person.time_zone} is unknown"
     for place, shift in enumerate(shifts):
         if shift.person not in names:
             yield f"alerts.shifts[{place}].person: nobody is called {shift.person}"
     if not repeat_s.high:
         yield "alerts.repeat_s.high: what is urgent is repeated until it is seen"
-
-
-def _zone_known(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True

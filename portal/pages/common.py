@@ -72,6 +72,12 @@ def page(
     return HTMLResponse(text, status)
 
 
+def bare(template: str, status: int = 200, **values: object) -> Response:
+    """Render a page that does not know who looks, in words of its own."""
+    text = _TEMPLATES.get_template(template).render(**values)
+    return HTMLResponse(text, status)
+
+
 def error_page(request: Request, status: int, detail: str) -> Response:
     """Say what went wrong to a person."""
     if status == HTTPStatus.SEE_OTHER:

@@ -66,7 +66,7 @@ def says():
 class Receiver:
     """A real HTTP server; `behave(n)` gives answer n: a status, or seconds to hang."""
 
-    def __init__(self, behave):
+    def __init__(self, behave, answer=b""):
         self.got = []  # (headers, body) of every request that came whole
         receiver = self
 
@@ -76,14 +76,16 @@ class Receiver:
                 if len(body := self.rfile.read(size)) < size:
                     return  # the sender was killed
                 receiver.got.append((dict(self.headers), body))
-                answer = behave(len(receiver.got))
-                if isinstance(answer, float):
-                    time.sleep(answer)
+                status = behave(len(receiver.got))
+                if isinstance(status, float):
+                    time.sleep(status)
                     return
-                self.send_response(answer)
+                text = b"" if status == 204 else answer
+                self.send_response(status)
                 self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
+                self.wfile.write(text)
 
             do_GET = do_POST
 
@@ -107,8 +109,8 @@ def receiver():
     """Start webhook receivers; all are stopped at the end."""
     started = []
 
-    def start(behave=lambda n: 204):
-        started.append(Receiver(behave))
+    def start(behave=lambda n: 204, answer=b""):
+        started.append(Receiver(behave, answer))
         return started[-1]
 
     yield start

@@ -5,8 +5,11 @@ import logging
 
 import pytest
 
-from alerts.channels import LogChannel, Notice, Webhook
+from alerts.channels import LogChannel, Notice, Webhook, opening
+from alerts.links import Links
 from vitals import wire
+from vitals.channels import Channel
+from vitals.config import Alerts
 from vitals.errors import ConfigError, Unavailable
 from vitals.model import Alert
 
@@ -33,13 +36,36 @@ NOTICE = Notice(
 )
 
 
-@pytest.fixture(params=["log", "webhook"])
-def channel(request, receiver):
+@pytest.fixture(params=["log", "webhook", "robot", "service"])
+def channel(request, receiver, tmp_path):
     """Every channel that accepts what it is told."""
-    make = {"log": LogChannel, "webhook": lambda: Webhook(receiver().url, "secret")}
+
+    def messenger(url):
+        (tmp_path / "url").write_text(url)
+        settings = Channel(name="any", url_file=str(tmp_path / "url"))
+        return opening.messenger(settings, Alerts(), Links(b"", "", 12), lambda: 7)
+
+    def host(server):
+        return server.url.removeprefix("http://").removesuffix("/hook")
+
+    make = {
+        "log": LogChannel,
+        "webhook": lambda: Webhook(receiver().url, "secret"),
+        "robot": lambda: messenger(
+            f"wecombot://key?base=http://{host(receiver(ok, ACCEPTED))}"
+        ),
+        "service": lambda: messenger(f"ntfy://{host(receiver(ok))}/topic"),
+    }
     channel = make[request.param]()
     yield channel
     channel.close()
+
+
+ACCEPTED = b'{"errcode":0}'
+
+
+def ok(n):
+    return 200
 
 
 @pytest.fixture

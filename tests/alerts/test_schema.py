@@ -27,7 +27,7 @@ def test_what_waited_in_a_file_of_the_first_version_is_told_to_the_house(old):
     database = Database(old)
     [notice] = Outbox(database).due("webhook", NOW, 9)
     assert (notice.key, notice.to, notice.attempts) == ("a-1-2", "", 3)
-    assert Outbox(database).delivered(notice)
+    assert Outbox(database).delivered(notice, NOW)
     assert Outbox(database).due("webhook", NOW, 9) == []
     database.close()
 

@@ -17,6 +17,7 @@ from ingest.completeness import streams
 from ingest.sqlite import SqliteStore
 from portal.app import create_app
 from portal.board import Board, follow
+from portal.deeds import Deeds
 from portal.events import EventLog
 from portal.house import House, Sources
 from portal.people import People
@@ -129,9 +130,9 @@ class Place:
         self.people = People(folder / "people.db", self.clock)
         self.history = AlertHistory(folder)
         self.board = Board(EventLog(self.clock()), self.clock)
-        told = partial(streams, folder)
+        told, self.deeds = partial(streams, folder), Deeds(folder)
         self.sources = Sources(
-            self.store, self.history, self.people, told, folder, hooks
+            self.store, self.history, self.people, told, folder, hooks, self.deeds
         )
         self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
         self.app = create_app(self.house)
@@ -185,6 +186,15 @@ class Place:
         await self.say(found, wire.of(subject, "anomaly"))
         await until(lambda: self.board.alert(name))
 
+    async def raise_alert_over(self, name):
+        found = self.board.alert(name)
+        word = anomaly(
+            found.subject, name, self.clock(), over=True, condition=found.condition,
+            kind=found.kind, evidence=found.evidence, t=self.clock(),
+        )  # fmt: skip
+        await self.say(word, wire.of(found.subject, "anomaly"))
+        await until(lambda: self.board.alert(name) is None)
+
     async def say_acknowledged(self, name):
         alert = self.board.alert(name)
         word = AlertCommand(action="acknowledge", by="dr.chen", t=self.clock())
@@ -223,6 +233,7 @@ class Place:
         if self.house.subscribers:
             self.house.subscribers.close()
         self.people.close()
+        self.deeds.close()
         self.history.close()
         self.store.close()
 

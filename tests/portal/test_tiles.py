@@ -98,11 +98,3 @@ def test_whatever_a_detector_says_can_be_put_into_words(condition, found, escala
     card = cards.card(alert, TEXTS, NOW, "UTC")
     assert card.title is not None
     assert card.plain
-
-
-def test_a_patient_hears_of_blood_pressure_not_of_systole():
-    assert cards.name("systolic_high", TEXTS) == "Blood pressure high"
-    assert "measure again" in cards.plain("diastolic_high", TEXTS)
-    assert cards.title("systolic_high", TEXTS) == "Systolic pressure high"
-    assert "silent" in cards.plain("device_silent", TEXTS)
-    assert "put it on" in cards.plain("device_off_body", TEXTS)

@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         add(commands)
     for adder in (hospital, looking_back, duty):
         adder.add(commands)
-    for add in (_check_in, _assign, _assignments):
+    for add in (_check_in, _assign, _assignments, _channel):
         add(commands)
     return top
 
@@ -317,6 +317,19 @@ def _assignments(commands: Parsers) -> None:
     )
     _to_gateway(shown)
     shown.set_defaults(command=_later("assigning", "show"))
+
+
+def _channel(commands: Parsers) -> None:
+    channel = commands.add_parser("channel", help="ways to reach people about alerts")
+    _config(channel)
+    actions = channel.add_subparsers(metavar="ACTION", required=True)
+    test = actions.add_parser(
+        "test", help="send a message that says that it is a test, by one channel"
+    )
+    test.add_argument("name", metavar="NAME", help="of [[alerts.channels]]")
+    listing = actions.add_parser("list", help="show the channels, and how each does")
+    test.set_defaults(command=_later("channel", "test"))
+    listing.set_defaults(command=_later("channel", "show"))
 
 
 def _to_gateway(command: argparse.ArgumentParser) -> None:

@@ -142,7 +142,12 @@ async def alerts(house: House) -> None:
 
     async with MqttBus(house.config.mqtt, "vitals-alerts") as bus:
         await alerts.service.run(
-            bus, house.config.alerts, house.data, house.metrics, house.clock
+            bus,
+            house.config.alerts,
+            house.data,
+            house.metrics,
+            house.clock,
+            house.config.portal.public_url,
         )
 
 
@@ -152,15 +157,15 @@ async def portal(house: House) -> None:
     from alerts.history import AlertHistory
     from ingest.completeness import streams
     from ingest.store import open_history
+    from portal.deeds import Deeds
     from portal.house import Sources
     from portal.people import People
 
     people = People(house.data / "people.db")
     history = open_history(house.config.store, house.data)
     told, hooks = partial(streams, house.data), house.config.portal.hooks
-    sources = Sources(
-        history, AlertHistory(house.data), people, told, house.data, hooks
-    )
+    alerts, deeds = AlertHistory(house.data), Deeds(house.data)
+    sources = Sources(history, alerts, people, told, house.data, hooks, deeds)
     async with MqttBus(house.config.mqtt) as bus:
         work = portal.service.run(
             bus,

@@ -62,6 +62,8 @@ def secrets(settings: config.Config) -> Iterator[Finding]:
     }
     for place, worn in enumerate(settings.gateway.wearables):
         named[f"gateway.wearables[{place}].passkey_file"] = worn.passkey_file
+    for channel in alerts.channels:
+        named[f"alerts.channels.{channel.name}.url_file"] = channel.url_file
     used = {key: config.located(path) for key, path in named.items() if path}
     told = (_secret(key, Path(path)) for key, path in used.items())
     found = [one for one in told if one is not None]

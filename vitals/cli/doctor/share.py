@@ -72,6 +72,11 @@ def private(settings: config.Config) -> Iterator[tuple[str, str]]:
     yield store.database, "<database>"
     yield store.organisation, "<organisation>"
     yield settings.portal.host, "<portal>"
+    yield urlsplit(settings.portal.public_url).hostname or "", "<portal>"
+    for person in settings.alerts.people:
+        yield person.name, "<person>"
+    for channel in settings.alerts.channels:
+        yield _secret(channel.url_file), "<secret>"
     yield settings.alerts.webhook, "<webhook>"
     for url in (store.url, settings.alerts.webhook):
         yield urlsplit(url).hostname or "", "<host>"

@@ -1,0 +1,70 @@
+"""Whether a channel tells people at all; that it does not is an alert.  Pure.
+
+One that answers now and then is slow, not failing: what counts is a row of failures
+that lasts.
+"""
+
+from vitals.model import HOUSE, Anomaly, Instant
+
+FAILING = 3  # failures in a row ... (OURS)
+FAILING_MS = 20_000  # ... that have lasted for so long (OURS)
+
+
+class Health:
+    """How one channel does."""
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+        self._since: Instant | None = None  # made, the first notice that was not told
+        self._failures, self._began = 0, Instant(0)
+        self._told = self._resumed = False
+
+    def resume(self, since: Instant | None) -> None:
+        """Go on after a restart: since when it has told nothing, None if it works."""
+        self._since, self._resumed = since, since is not None
+
+    def failed(self, created: Instant, now: Instant) -> Anomaly | None:
+        """Take a failure to tell a notice; give what the house must know, if new."""
+        if not self._failures:
+            self._began = now
+            self._since = created if self._since is None else self._since
+        self._failures += 1
+        lasts = now - self._began >= FAILING_MS
+        if self._told or self._failures < FAILING or not lasts:
+            return None
+        self._told = True
+        return self._news(now, over=False)
+
+    def worked(self, now: Instant) -> Anomaly | None:
+        """Take a success; give what the house must know, if new."""
+        known = self._told or self._resumed
+        news = self._news(now, over=True) if known else None
+        self._since, self._failures = None, 0
+        self._told = self._resumed = False
+        return news
+
+    def _news(self, now: Instant, *, over: bool) -> Anomaly:
+        """Give the anomaly of this row of failures."""
+        name, since = self._channel, Instant(self._since or now)
+        minutes = max(0, now - since) // 60_000
+        english = f"Messages by {name} do not arrive, for {minutes} min."
+        chinese = f"通道 {name} 的消息已有 {minutes} 分钟无法送达。"
+        if over:
+            english = f"Messages by {name} arrive again, after {minutes} min."
+            chinese = f"通道 {name} 在 {minutes} 分钟后恢复送达。"
+        return Anomaly(
+            id=f"delivery-{name}-{since}",
+            subject=HOUSE,
+            detector="delivery",
+            condition="delivery_failing",
+            kind="technical",
+            begin=since,
+            t=now,
+            over=over,
+            evidence={
+                "device": name,
+                "kind": "channel",
+                "text": english,
+                "text_zh": chinese,
+            },
+        )
