@@ -36,6 +36,7 @@ from vitals.simulation import Sim
 from vitals.staff import STEPS, Person, Shift, Step, Times
 
 CREDENTIALS = "/etc/credstore"
+CONFIRMED = "systolic", "diastolic", "mean_arterial_pressure", "pulse", "glucose"
 TRENDS = "heart_rate", "body_temperature", "systolic"  # that can be followed
 
 Mmhg = tuple[Positive, Positive]
@@ -139,7 +140,9 @@ class Pressure(Section, frozen=True):
 
     crisis: Mmhg = (180, 120)  # at or above either: measure again
     again_s: Positive = 60.0  # a second such reading counts from then on
-    wait_s: Positive = 600.0  # without a second reading for so long, the first counts
+    wait_s: Positive = 3600.0  # without a second reading for so long, the first counts
+    extreme: Mmhg = (200, 130)  # at or above either, it does after `extreme_s`
+    extreme_s: Positive = 600.0
     start: Mmhg = (180, 100)  # at rest above either: do not start a session
     before_s: Positive = 1800.0  # so long before a session it is rest
     stop: Mmhg = (250, 115)  # in a session at or above either: stop it
@@ -170,6 +173,10 @@ class Dsp(Section, frozen=True):
     session_hold_s: Positive = 10.0  # at or above a session's limit, before it counts
     session_signal_s: Positive = 30.0  # without a heart rate in a session: it is lost
     session_drop: Positive = 12.0  # /min in 60 s after a session; no more is slow
+    # By metric: a single reading less far beyond its limit waits for a second one.
+    confirm: dict[str, Annotated[float, Meta(ge=0, le=1e6)]] = field(
+        default_factory=dict
+    )
     pressure: Pressure = Pressure()
     fever: dict[str, Positive] = field(default_factory=dict)  # Cel by site
     fever_margin: Positive = 0.3  # so far below, it is over
@@ -309,6 +316,7 @@ def _tables(dsp: Dsp) -> Iterator[str]:
     yield from _unknown("dsp.rates", dsp.rates, TRENDS)
     yield from _unknown("dsp.silence_s", dsp.silence_s, list(Kind))
     yield from _unknown("dsp.fever", dsp.fever, SITES)
+    yield from _unknown("dsp.confirm", dsp.confirm, CONFIRMED)
 
 
 def _ladder(store: Store) -> Iterator[str]:

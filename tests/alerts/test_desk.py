@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -451,9 +453,10 @@ def test_a_desk_laid_out_from_its_book_goes_on_as_if_nothing_had_been(story, cut
             # What was heard and opened nothing is not in the book, and need not be.
             other._past = desk._past
             desk = other
-        for change in [*desk.tick(now), *tell(desk, item, now)]:
-            kept[change.alert.id] = change.case
-            assert change.alert.state == "normal" or change.alert in desk.open()
+        for news_of in (partial(desk.tick, now), partial(tell, desk, item, now)):
+            for change in news_of():
+                kept[change.alert.id] = change.case
+                assert change.alert.state == "normal" or change.alert in desk.open()
         for alert in desk.open():
             assert ("until" in alert.escalation) == (alert.state == "shelved")
             assert alert.escalation.get("until", now + 1) > now or later < now

@@ -29,7 +29,7 @@ from vitals.codes import Metric
         ("heart_rate_recovery_slow", "physiological", "low"),
         ("body_temperature_forecast_high", "physiological", "low"),
         ("heart_rate_falling_fast", "physiological", "low"),
-        ("device_silent", "technical", "medium"),
+        ("device_silent", "technical", "low"),
         ("device_off_body", "technical", "low"),
         ("device_battery_low", "technical", "low"),
         ("device_battery_critical", "technical", "medium"),
@@ -52,7 +52,8 @@ def test_every_row_says_why():
 
 
 def test_every_metric_that_has_limits_has_a_step_that_is_much_worse():
-    assert set(rules.WORSE_BY) == {m.value for m in Metric} - {"rr_interval"}
+    metrics = {m.value for m in Metric} - {"rr_interval"}
+    assert set(rules.WORSE_BY) == metrics | {"blood_pressure_crisis", "decline"}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 SEEN_AFTER = 15 * 60_000  # ms until somebody is assumed to acknowledge
 BLOCK = 5000  # records handed over at once
 NOBODY = "whatif"
-CALLS = frozenset({"opened", "rise", "relapse"})
+CALLS = frozenset({"opened", "rise", "relapse", "expire"})
+AGAIN = "again"  # it stands on the list, as seen
 
 
 class Rehearsed(NamedTuple):
@@ -31,13 +32,15 @@ class Rehearsal:
     """Detectors and desk of their own, that nobody listens to."""
 
     def __init__(self, settings: config.Config, plans: dict[str, Plan]) -> None:
+        from alerts import roster
         from alerts.desk import Desk
         from dsp.ward import Ward
 
         self._ward = Ward(settings.dsp)
         for subject, plan in plans.items():
             self._ward.plan(subject, plan)
-        self._desk = Desk(settings.alerts.priorities)
+        staff = roster.of(settings.alerts)
+        self._desk = Desk(settings.alerts.priorities, roster=staff)
         self._unseen: dict[str, Instant] = {}  # alert id: when it was called for
         self.found: list[Rehearsed] = []
 
