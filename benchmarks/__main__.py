@@ -5,8 +5,8 @@ is never edited by hand.  Without names everything runs, at the sizes that the R
 quotes (about two hours): duels, demo, recorded_heart, score, burden,
 dsp_stage, gateway, gateway_bluez, bluez_recovery, kills, power, outbox, outbox_week,
 ingest_write, ingest_path, ingest_poison, ingest_kills, ingest_outage, store, night,
-alerts, alert_kills, fuzz.  With --quick what takes long is done small, and the table
-says so.
+alerts, alert_kills, pages, portal, fuzz.  With --quick what takes long is done small,
+and the table says so.
 """
 
 import argparse

@@ -245,6 +245,29 @@ def _duels(found):
         yield claim, f"{duel['us']} µs, {duel['ratio']} times as fast"
 
 
+def _pages(found):
+    if not (pages := found.get("pages")):
+        return
+    for name, what in (("ours", "trends page"), ("echarts", "the same with ECharts")):
+        figures = slashed(pages[name], "kB", "ready_ms")
+        yield f"{what}, slow phone: kB / ready in ms", figures
+
+
+def _portal(found):
+    if not (portal := found.get("portal")):
+        return
+    trend, events, resumed = portal["trend"], portal["events"], portal["resumed"]
+    what = (
+        f"trend of {trend['days']} days at 1 Hz, {trend['clients']} clients: p50 / p95"
+    )
+    yield what, slashed(trend, "p50_ms", "p95_ms", unit=" ms")
+    yield "its server's time for each", f"{trend['cpu_ms']} ms"
+    what = f"live event to one of {events['clients']}: ours / FastAPI's SSE"
+    yield what, slashed(events["us_sending"], "ours", "fastapi", unit=" µs")
+    what = f"events lost / sent over {resumed['reconnects']} reconnections"
+    yield what, slashed(resumed, "lost", "sent")
+
+
 PARTS = (
     _demo,
     _heart,
@@ -259,6 +282,8 @@ PARTS = (
     _week,
     _ingest,
     _store,
+    _pages,
+    _portal,
     _fuzz,
     _duels,
 )

@@ -23,21 +23,32 @@ def ago(texts: Texts, t: Instant | int, now: Instant) -> str:
     return texts("ago.days", n=age // DAY)
 
 
-def lasting(age_ms: float) -> str:
+def lasting(texts: Texts, age_ms: float) -> str:
     """Say how long something has lasted.
 
-    >>> lasting(59_000), lasting(240_000), lasting(5_400_000)
-    ('59 s', '4 min', '1 h 30 min')
+    >>> [lasting(Texts("en"), ms) for ms in (59_000, 240_000, 5_400_000)]
+    ['59 s', '4 min', '1 h 30 min']
     """
     age = int(max(0, age_ms))
     if age < MINUTE:
-        return f"{age // 1000} s"
+        return texts("lasting.s", n=age // 1000)
     if age < HOUR:
-        return f"{age // MINUTE} min"
+        return texts("lasting.min", n=age // MINUTE)
     if age < 2 * DAY:
-        minutes = age % HOUR // MINUTE
-        return f"{age // HOUR} h {minutes} min" if minutes else f"{age // HOUR} h"
-    return f"{age // DAY} days"
+        hours, minutes = age // HOUR, age % HOUR // MINUTE
+        return texts("lasting.h_min" if minutes else "lasting.h", n=hours, m=minutes)
+    return texts("lasting.days", n=age // DAY)
+
+
+def date(texts: Texts, there: datetime) -> str:
+    """Write a day without its year.
+
+    >>> date(Texts("en"), datetime(2026, 1, 9))
+    '09 Jan'
+    """
+    if texts.language == "zh":
+        return f"{there.month}月{there.day}日"
+    return there.strftime("%d %b")
 
 
 def zone(name: str) -> tzinfo:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from portal.events import EventLog
 from portal.times import LATEST, rfc3339
 from vitals import clock as clocks
 from vitals import wire
+from vitals.assignments import Assignments
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.codes import Kind
@@ -20,6 +22,7 @@ from vitals.errors import MalformedData
 from vitals.metrics import Metrics
 from vitals.model import (
     Alert,
+    Answer,
     DeviceStatus,
     GatewayStatus,
     Instant,
@@ -40,6 +43,8 @@ TOPICS = (
     wire.GATEWAY_STATUSES,
     wire.STAGE_STATUSES,
     wire.WITHDRAWALS,
+    wire.ASSIGNMENTS,
+    wire.ANSWERS,
 )
 URGENCY = {"high": 0, "medium": 1, "low": 2}
 MUTE_MS = 90_000  # after which an engine or a gateway that said nothing does not work
@@ -55,6 +60,8 @@ class Board:
         self._clock = clock
         self._meanwhile: dict[str, Alert | None] | None = None  # while a book is read
         self.gateways: dict[str, GatewayStatus] = {}
+        self.assignments: dict[str, Assignments] = {}  # by gateway
+        self._asked: dict[str, asyncio.Future[Answer]] = {}
         self._came: dict[str, Instant] = {}  # their latest words, by our own clock
         self._stages: dict[str, StageStatus] = {}
         self._latest: dict[str, dict[tuple[str, Kind], Reading]] = {}
@@ -117,6 +124,15 @@ class Board:
             await self._changed.setdefault(name, asyncio.Event()).wait()
         return self._alerts.get(name)
 
+    @contextmanager
+    def asking(self, name: str) -> Iterator[asyncio.Future[Answer]]:
+        """Give what becomes a gateway's answer to the command with this id."""
+        self._asked[name] = asyncio.get_running_loop().create_future()
+        try:
+            yield self._asked[name]
+        finally:
+            self._asked.pop(name).cancel()
+
     # -- writing -------------------------------------------------------------------
 
     def seed(self, readings: Iterable[Reading]) -> None:
@@ -160,6 +176,10 @@ class Board:
         levels = wire.levels(message.topic)
         if levels[0] == "gateway" and levels[2] == "withdraw":
             self._forget(wire.unpack_withdrawal(message))
+        elif levels[0] == "gateway" and levels[2] == "assignments":
+            self._take_assignments(levels[1], message.payload)
+        elif levels[0] == "gateway" and levels[2] == "answer":
+            self._take_answer(wire.read(Answer, message.payload))
         elif levels[0] == "gateway":
             self._take_gateway(levels[1], message.payload)
         elif levels[0] == "stage":
@@ -244,6 +264,19 @@ class Board:
         if known and not status.online:  # a last will is as old as its connection
             status = replace(status, t=max(known.t, status.t))
         self.gateways[name], self._came[name] = status, self._clock()
+
+    def _take_assignments(self, name: str, payload: bytes) -> None:
+        """Keep a gateway's word on whose readings are whose."""
+        if payload:
+            self.assignments[name] = wire.read(Assignments, payload)
+        else:
+            self.assignments.pop(name, None)
+
+    def _take_answer(self, answer: Answer) -> None:
+        """Give an answer to whoever waits for it."""
+        asked = self._asked.get(answer.id)
+        if asked and not asked.done():
+            asked.set_result(answer)
 
     def _take_device(self, subject: str, device: str, payload: bytes) -> None:
         """Keep a device's state; an empty payload forgets it."""

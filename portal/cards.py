@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from portal.ages import ago, lasting, local, zone
+from portal.ages import ago, date, lasting, local, zone
 from portal.texts import Texts
+from portal.units import Measure
 from vitals import phrases
 from vitals.codes import Metric
 from vitals.model import Alert, Instant
-from vitals.phrases import number, unit
+from vitals.phrases import number
 
 _METRICS = {metric.value: metric for metric in Metric}
 _IN_TEXT = {
@@ -58,14 +59,14 @@ def card(alert: Alert, texts: Texts, now: Instant, place: str) -> Card:
         alert=alert,
         title=title(alert.condition, texts),
         name=phrases.name(alert.condition, texts.language),
-        value=_value(alert),
+        value=_value(alert, texts),
         plain=phrases.plain(alert.condition, texts.language),
         device=_device(alert),
         state=texts(f"state.{alert.state}"),
         unseen=alert.state in ("unacknowledged", "returned_unacknowledged"),
-        lasting=lasting(end - alert.since),
-        since=_clock(alert.since, now, place),
-        said=str(alert.evidence.get("text", ""))[:300],
+        lasting=lasting(texts, end - alert.since),
+        since=clock(alert.since, now, place, texts),
+        said=_said(alert, texts),
         evidence=tuple(_evidence(alert, texts)),
         note=_note(alert, texts, now, place),
     )
@@ -88,12 +89,24 @@ def _device(alert: Alert) -> str:
     return str(alert.evidence.get("device", ""))[:64] if technical else ""
 
 
-def _value(alert: Alert) -> str:
-    """Write the alert's value with its unit."""
+def _said(alert: Alert, texts: Texts) -> str:
+    """Give the detector's sentence, in the reader's language if it can."""
+    evidence = alert.evidence
+    ours = evidence.get(f"text_{texts.language}", evidence.get("text", ""))
+    return str(ours)[:300]
+
+
+def _value(alert: Alert, texts: Texts) -> str:
+    """Write the alert's value in the reader's unit."""
     if alert.value is None:
         return ""
-    digits = 1 if metric_of(alert) in _FINE else 0
-    return f"{number(alert.value, digits)} {unit(alert.unit)}".strip()
+    shown = _measure(metric_of(alert), alert.unit, texts)
+    return f"{number(shown(alert.value), shown.digits)} {shown.label}".strip()
+
+
+def _measure(metric: Metric | None, ucum: str, texts: Texts) -> Measure:
+    """Say how values of an alert are shown."""
+    return texts.units.measure(ucum, 1 if metric in _FINE else 0)
 
 
 def _evidence(alert: Alert, texts: Texts) -> Iterable[str]:
@@ -101,17 +114,17 @@ def _evidence(alert: Alert, texts: Texts) -> Iterable[str]:
     evidence, metric = alert.evidence, metric_of(alert)
     spoken = _IN_TEXT if "text" in evidence else frozenset()
     for key, value in evidence.items():
-        if key in spoken or key in ("text", "text_zh"):
+        if key in spoken or key.startswith("text"):
             continue
         measured = metric if key in _MEASURED else None
-        if shown := _one(key, value, measured):
+        if shown := _one(key, value, measured, texts):
             label = texts.get(
                 f"evidence.{key}", key.removesuffix("_s").replace("_", " ")
             )
             yield f"{label} {shown}"
 
 
-def _one(key: str, value: object, metric: Metric | None) -> str:
+def _one(key: str, value: object, metric: Metric | None, texts: Texts) -> str:
     """Write one piece of evidence; "" for what says nothing on a card."""
     if isinstance(value, bool) or value is None:
         return ""
@@ -120,26 +133,29 @@ def _one(key: str, value: object, metric: Metric | None) -> str:
             return f"{value:.0%}"
         if value > 1e11:  # an instant
             return ""
-        return lasting(value * 1000) if key.endswith("_s") else _plainly(value, metric)
+        if key.endswith("_s"):
+            return lasting(texts, value * 1000)
+        return _plainly(value, metric, texts)
     if isinstance(value, str):
         return value[:80]
     if isinstance(value, list):
-        return _several(value, metric)
+        return _several(value, metric, texts)
     return ""
 
 
-def _plainly(value: float, metric: Metric | None) -> str:
+def _plainly(value: float, metric: Metric | None, texts: Texts) -> str:
     """Write a number as finely as its metric is read, or as it is without one."""
     if metric is None or not isfinite(value):
         return f"{value:g}"
-    return number(value, 1 if metric in _FINE else 0)
+    shown = _measure(metric, metric.unit, texts)
+    return number(shown(value), shown.digits)
 
 
-def _several(values: list[Any], metric: Metric | None) -> str:
+def _several(values: list[Any], metric: Metric | None, texts: Texts) -> str:
     """Write the last of many numbers, or of many [time, number, ...]."""
     rows = [v[1:] if isinstance(v, list) else [v] for v in values[-_SHOWN_VALUES:]]
     shown = (
-        "/".join(_plainly(v, metric) for v in row if isinstance(v, int | float))
+        "/".join(_plainly(v, metric, texts) for v in row if isinstance(v, int | float))
         for row in rows
     )
     return " ".join(filter(None, shown))
@@ -152,7 +168,8 @@ def _note(alert: Alert, texts: Texts, now: Instant, place: str) -> str:
         parts.append(f"{texts('seen_by')} {alert.acknowledged_by}")
     if isinstance(until := alert.escalation.get("until"), int) and until > now:
         parts.append(
-            f"{texts('state.shelved')} {texts('until')} {_clock(until, now, place)}"
+            f"{texts('state.shelved')} {texts('until')} "
+            f"{clock(until, now, place, texts)}"
         )
     if isinstance(to := alert.escalation.get("to"), str):
         parts.append(f"→ {to}")
@@ -161,12 +178,13 @@ def _note(alert: Alert, texts: Texts, now: Instant, place: str) -> str:
     return " · ".join(parts)
 
 
-def _clock(t: int, now: Instant, place: str) -> str:
+def clock(t: int, now: Instant, place: str, texts: Texts) -> str:
     """Give the time of day, with the date when it was not today."""
     there = zone(place)
     then, today = local(t, there), local(now, there)
     same = then.date() == today.date()
-    return then.strftime("%H:%M" if same else "%d %b %H:%M")
+    clock = then.strftime("%H:%M")
+    return clock if same else f"{date(texts, then)} {clock}"
 
 
 __all__ = ["Card", "ago", "card", "cards", "metric_of", "title"]

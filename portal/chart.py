@@ -12,23 +12,30 @@ from itertools import pairwise
 from math import ceil, floor, log10
 
 from ingest.store import Point
-from portal.ages import DAY, HOUR, MINUTE, local, zone
+from portal.ages import DAY, HOUR, MINUTE, date, local, zone
+from portal.targets import Target
+from portal.texts import Texts
 from vitals.model import Instant
 
 WIDE = 1000  # units from the start to the stop of a plot
 TOP, BOTTOM = 14, 31  # px above for marks, below for times
 TICKS_MS = (
     MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 20 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR,
-    8 * HOUR, DAY, 2 * DAY, 4 * DAY, 10 * DAY,
+    8 * HOUR, DAY, 2 * DAY, 4 * DAY, 10 * DAY, 30 * DAY, 100 * DAY,
 )  # fmt: skip
+
+
+ENGLISH = Texts("en")
+SHAPES = {"note": "M-6 1h12v12h-12z"}  # others are alerts
+ALERT = "M-7 1h14l-7 12z"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An alert on the time axis."""
+    """An alert on the time axis, or a note."""
 
     t: Instant
-    priority: str
+    priority: str  # or "note"
     title: str
 
 
@@ -40,9 +47,11 @@ class Frame:
     stop: Instant
     place: str = "UTC"  # time zone of its labels
     height: int = 200  # px
-    limits: tuple[float, ...] = ()  # drawn dashed, in the metric's unit
+    targets: tuple[Target, ...] = ()  # in the unit of what is drawn
+    usual: tuple[float, float] | None = None
     gap_ms: int = 5 * MINUTE  # a longer silence is shown as a gap
     least: float = 4  # the axis spans at least this, in the metric's unit
+    texts: Texts = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,8 @@ def sticks(
         for p in tops
         if p.t in foot
     )
-    return _figure(scale, f'<path class="stick" d="{path}"/>', marks)
+    # Two ranges on one axis would be read as one: their limits are lines alone.
+    return _figure(scale, f'<path class="stick" d="{path}"/>', marks, filled=False)
 
 
 def sparkline(points: Sequence[Point], frame: Frame) -> str:
@@ -117,13 +127,16 @@ def sparkline(points: Sequence[Point], frame: Frame) -> str:
     )
 
 
-def _figure(scale: Scale, drawn: str, marks: Iterable[Mark]) -> str:
+def _figure(
+    scale: Scale, drawn: str, marks: Iterable[Mark], filled: bool = True
+) -> str:
     """Put the axis, the grid, the curves and the marks together."""
     height = scale.frame.height
-    near = [v for v in scale.frame.limits if scale.low <= v <= scale.high]
-    grid, limits = _levels(scale, "grid", scale.ticks()), _levels(scale, "limit", near)
+    grid = _levels(scale, "grid", scale.ticks())
+    ranges = _ranges(scale) if filled else ""
+    limits = "".join(_limits(scale, target) for target in scale.frame.targets)
     plot = (
-        f'<svg class="plot" width="100%" height="{height}">{grid}'
+        f'<svg class="plot" width="100%" height="{height}">{ranges}{grid}'
         f'<svg width="100%" height="{height}" viewBox="0 0 {WIDE} {height}"'
         f' preserveAspectRatio="none" overflow="visible">{drawn}</svg>'
         f"{limits}{_times(scale)}{_marks(scale, marks)}</svg>"
@@ -136,6 +149,38 @@ def _levels(scale: Scale, name: str, values: Iterable[float]) -> str:
     places = (f"{scale.y(value):.1f}" for value in values)
     return "".join(
         f'<line class="{name}" x1="0" x2="100%" y1="{y}" y2="{y}"/>' for y in places
+    )
+
+
+def _ranges(scale: Scale) -> str:
+    """Fill where values are meant to be, and where they usually are."""
+    found = [("target", t.begin, t.end, t.low, t.high) for t in scale.frame.targets]
+    if usual := scale.frame.usual:
+        found.append(("usual", scale.frame.start, scale.frame.stop, *usual))
+    return "".join(_range(scale, *one) for one in found)
+
+
+def _range(
+    scale: Scale, name: str, begin: int, end: int, low: float | None, high: float | None
+) -> str:
+    """Fill a range of a while."""
+    top = scale.high if high is None else min(max(high, scale.low), scale.high)
+    foot = scale.low if low is None else max(min(low, scale.high), scale.low)
+    left, right = scale.x(begin) / WIDE * 100, scale.x(end) / WIDE * 100
+    return (
+        f'<rect class="{name}" x="{left:.2f}%" width="{right - left:.2f}%"'
+        f' y="{scale.y(top):.1f}" height="{scale.y(foot) - scale.y(top):.1f}"/>'
+    )
+
+
+def _limits(scale: Scale, target: Target) -> str:
+    """Draw the limits of a while, those that the axis holds."""
+    left, right = (scale.x(t) / WIDE * 100 for t in (target.begin, target.end))
+    return "".join(
+        f'<line class="limit" x1="{left:.2f}%" x2="{right:.2f}%"'
+        f' y1="{scale.y(side):.1f}" y2="{scale.y(side):.1f}"/>'
+        for side in (target.low, target.high)
+        if side is not None and scale.low <= side <= scale.high
     )
 
 
@@ -157,7 +202,7 @@ def _time(scale: Scale, t: int) -> str:
     share = scale.x(t) / WIDE * 100
     there = local(t, zone(scale.frame.place))
     daily = scale.frame.stop - scale.frame.start > 2 * DAY
-    words = there.strftime("%d %b" if daily else "%H:%M")
+    words = date(scale.frame.texts, there) if daily else there.strftime("%H:%M")
     y = scale.frame.height - 5
     return f'<text x="{share:.2f}%" y="{y}">{words}</text>'
 
@@ -165,20 +210,20 @@ def _time(scale: Scale, t: int) -> str:
 def _time_ticks(frame: Frame) -> Iterator[int]:
     """Give at most four round times in the frame, by the clock of its place."""
     span = frame.stop - frame.start
-    width = next((w for w in TICKS_MS if span / w < 4), 30 * DAY)
+    width = next((w for w in TICKS_MS if span / w < 4), 100 * DAY)
     away = local(frame.stop, zone(frame.place)).utcoffset()
     offset = int(away.total_seconds() * 1000) if away else 0
     first = -(-(frame.start + offset) // width) * width - offset
-    yield from range(first, frame.stop + 1, width)
+    yield from range(first, frame.stop - span // 25, width)  # the last must fit
 
 
 def _marks(scale: Scale, marks: Iterable[Mark]) -> str:
-    """Draw a triangle on top for each alert."""
+    """Draw a triangle on top for each alert, a square for each note."""
     foot = scale.frame.height - BOTTOM
     return "".join(
         f'<svg x="{scale.x(m.t) / WIDE * 100:.2f}%" overflow="visible">'
         f'<line class="when {m.priority}" y1="{TOP}" y2="{foot}"/>'
-        f'<path class="mark {m.priority}" d="M-7 1h14l-7 12z"/>'
+        f'<path class="mark {m.priority}" d="{SHAPES.get(m.priority, ALERT)}"/>'
         f"<title>{escape(m.title)}</title></svg>"
         for m in marks
         if scale.frame.start <= m.t <= scale.frame.stop
@@ -215,7 +260,9 @@ def _scale(frame: Frame, values: Sequence[float]) -> Scale:
     """Choose a round axis that holds all values, and limits that are near."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     near = (high - low) * 0.5 + frame.least
-    limits = [v for v in frame.limits if low - near <= v <= high + near]
+    sides = [side for t in frame.targets for side in (t.low, t.high)]
+    sides += frame.usual or ()
+    limits = [v for v in sides if v is not None and low - near <= v <= high + near]
     low, high = min([low, *limits]), max([high, *limits])
     if high - low < frame.least:
         middle = (low + high) / 2

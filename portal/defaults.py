@@ -16,3 +16,6 @@ DEFAULTS: dict[Metric, tuple[float | None, float | None]] = {
     Metric.GLUCOSE: (None, None),
 }
 """(low, high) by metric, in its unit; None: no default on that side."""
+
+REST_S = 300  # sitting, before the first reading (Taiwan consensus, PMC7677637)
+BETWEEN_S = 60  # from one reading to the next (the same)

@@ -6,10 +6,11 @@ ring no longer holds is told so (`reset`), and reads the state afresh.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from portal.sharing import let_event
 from vitals.model import Instant
 
 REMEMBERED = 20_000
@@ -27,10 +28,28 @@ class Event(NamedTuple):
 class Follower:
     """Somebody reading the log: whom they may see and how far they are."""
 
-    def __init__(self, subjects: frozenset[str], number: int) -> None:
+    def __init__(
+        self,
+        subjects: frozenset[str],
+        number: int,
+        shared: Mapping[str, frozenset[str]] | None = None,
+    ) -> None:
         self.subjects = subjects
+        self.shared = shared or {}  # what they may see of whom else
         self.number = number
         self.woken = asyncio.Event()
+
+    def cares(self, subject: str) -> bool:
+        """Tell whether they may see anything of a subject."""
+        return subject in self.subjects or subject in self.shared
+
+    def seen(self, event: Event) -> Event | None:
+        """Give what they may see of an event."""
+        if event.subject in self.subjects:
+            return event
+        scope = self.shared.get(event.subject)
+        data = let_event(event.name, event.data, scope) if scope else None
+        return None if data is None else event._replace(data=data)
 
 
 class EventLog:
@@ -51,13 +70,20 @@ class EventLog:
         self._number += 1
         self._ring.append(Event(self._number, subject, name, data))
         for follower in self._followers:
-            if subject in follower.subjects:
+            if follower.cares(subject):
                 follower.woken.set()
+            elif not follower.woken.is_set():  # has seen all that was theirs
+                follower.number = self._number
 
     @contextmanager
-    def follow(self, subjects: frozenset[str], last_id: str) -> Iterator[Follower]:
+    def follow(
+        self,
+        subjects: frozenset[str],
+        last_id: str,
+        shared: Mapping[str, frozenset[str]] | None = None,
+    ) -> Iterator[Follower]:
         """Read on after `last_id`; "" starts now."""
-        follower = Follower(subjects, self._after(last_id))
+        follower = Follower(subjects, self._after(last_id), shared)
         follower.woken.set()
         self._followers.add(follower)
         try:
@@ -69,7 +95,7 @@ class EventLog:
         """Give what the follower has not seen yet as an event stream's text."""
         follower.woken.clear()
         reset = follower.number < self._number - len(self._ring)
-        fresh = self._since(follower.number, follower.subjects)
+        fresh = self._since(follower)
         follower.number = self._number
         return (self._reset() if reset else b"") + b"".join(map(self._text, fresh))
 
@@ -83,14 +109,14 @@ class EventLog:
         """Give the id of an event."""
         return f"{self._started}-{number}"
 
-    def _since(self, number: int, subjects: frozenset[str]) -> list[Event]:
-        """Give the events after a number that these subjects own, oldest first."""
+    def _since(self, follower: Follower) -> list[Event]:
+        """Give the events that a follower has not seen and may, oldest first."""
         fresh: list[Event] = []
         for event in reversed(self._ring):
-            if event.number <= number:
+            if event.number <= follower.number:
                 break
-            if event.subject in subjects:
-                fresh.append(event)
+            if seen := follower.seen(event):
+                fresh.append(seen)
         return fresh[::-1]
 
     def _after(self, last_id: str) -> int:

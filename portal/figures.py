@@ -6,18 +6,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest.store import Point
-from portal import cards, chart, tiles
+from portal import cards, chart, plots, tiles
 from portal.ages import DAY, HOUR, MINUTE
 from portal.chart import Frame, Mark
 from portal.house import House
+from portal.targets import Target, by_day, by_night, targets
 from portal.texts import Texts
 from portal.tiles import Shown, Tile
+from portal.units import Measure, of_metric
+from portal.usual import HOURS, since, usual
 from vitals.codes import Kind, Metric
 from vitals.model import Alert, Instant, Plan
-from vitals.phrases import number, unit
+from vitals.phrases import number
 
-Span = Literal["1h", "24h", "7d", "30d"]
-SPANS: dict[Span, int] = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+Span = Literal["1h", "24h", "7d", "30d", "1y"]
+SPANS: dict[Span, int] = {
+    "1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "1y": 365 * DAY,
+}  # fmt: skip
+DASH = "\N{EN DASH}"
 FEWEST = 5  # points worth a drawing on a card
 POINTS = 240  # more than a phone has columns for
 FINEST = 5_000  # ms; a band of several heart beats, not a line through each
@@ -37,29 +43,41 @@ class Figure:
     low: str
     mean: str
     high: str
+    target: str = ""  # in words, as is what is usual
+    usual: str = ""
+    plot: str = ""  # JSON for the page's script
 
 
 async def numbers(house: House, subject: str, texts: Texts) -> list[Tile]:
     """Give the tiles of a patient."""
     now = house.clock()
     found = tiles.tiles(await house.latest(subject), texts, now)
-    return list(await asyncio.gather(*(_arrow(house, subject, t, now) for t in found)))
+    arrows = (_arrow(house, subject, tile, now, texts) for tile in found)
+    return list(await asyncio.gather(*arrows))
 
 
 async def figures(
-    house: House, subject: str, kinds: Sequence[Kind], span: Span, texts: Texts
+    house: House,
+    subject: str,
+    kinds: Sequence[Kind],
+    span: Span,
+    texts: Texts,
+    points: int = POINTS,
 ) -> list[Figure]:
-    """Give the charts of a patient."""
+    """Give the charts of a patient, of at most so many points each."""
     stop = Instant(house.clock())
     start = Instant(max(0, stop - SPANS[span]))
     if span == "1h":
         start = await _first(house, subject, kinds, start, stop)
     past = await asyncio.to_thread(house.alerts.alerts, "all", [subject], None, 200)
     marked = {a.id: a for a in [*past[0], *house.board.open_alerts([subject])]}
-    frames = _Frames(house.board.plan(subject) or Plan(), start, stop)
+    written, _ = await asyncio.to_thread(house.notes.of, subject, start, stop)
+    notes = [Mark(note.t, "note", note.text) for note in written]
+    plan = house.board.plan(subject) or Plan()
+    paper = _Paper(house, subject, plan, (start, stop), texts, points)
     shown = (s for s in tiles.SHOWN if s.kind in kinds)
     alerts = list(marked.values())
-    return [await _figure(house, subject, s, (frames, alerts), texts) for s in shown]
+    return [await _figure(paper, s, alerts, notes) for s in shown]
 
 
 async def spark(house: House, alert: Alert) -> str:
@@ -70,7 +88,7 @@ async def spark(house: House, alert: Alert) -> str:
     stop = house.clock()
     start = Instant(max(0, stop - HOUR // 2))
     start = await _first(house, alert.subject, [metric.kind], start, stop)
-    points = await _trend(house, alert.subject, metric, start, stop, 90)
+    points = await _trend(house, alert.subject, metric, (start, stop), 90)
     if len(points) < FEWEST:
         return ""
     return chart.sparkline(points, Frame(start, stop, height=44, least=10))
@@ -93,27 +111,36 @@ async def _first(
 
 
 @dataclass(frozen=True, slots=True)
-class _Frames:
-    """The frames of one patient's charts."""
+class _Paper:
+    """What all charts of a page have in common."""
 
+    house: House
+    subject: str
     plan: Plan
-    start: Instant
-    stop: Instant
+    span: tuple[Instant, Instant]
+    texts: Texts
+    points: int
 
-    def of(self, shown: Shown) -> Frame:
-        """Give the frame of one chart."""
-        metrics = [
-            m for m in Metric if m.kind is shown.kind and m.field in shown.fields
+    def measure(self, shown: Shown) -> Measure:
+        """Say in which unit a chart is drawn."""
+        return of_metric(shown.metric, self.texts.units, shown.digits)
+
+    def frame(self, shown: Shown, usually: tuple[float, float] | None) -> Frame:
+        """Give the frame of one chart, in the reader's unit."""
+        measure = self.measure(shown)
+        found = [
+            _shown(target, measure)
+            for metric in metrics(shown)
+            for target in targets(self.plan, metric, *self.span)
         ]
-        found = [self.plan.limits.get(metric.value) for metric in metrics]
-        sides = [side for limit in found if limit for side in (limit.low, limit.high)]
         return Frame(
-            self.start,
-            self.stop,
+            *self.span,
             place=self.plan.time_zone,
-            limits=tuple(side for side in sides if side is not None),
+            targets=tuple(found),
+            usual=usually and (measure(usually[0]), measure(usually[1])),
             gap_ms=self._gap(shown.kind),
-            least=LEAST.get(shown.kind, 4.0),
+            least=LEAST.get(shown.kind, 4.0) * measure.factor,
+            texts=self.texts,
         )
 
     def _gap(self, kind: Kind) -> int:
@@ -121,67 +148,130 @@ class _Frames:
         longest = GAPS.get(kind, 2 * MINUTE)
         if kind is not Kind.HEART_RATE:
             return longest
-        return min(longest, max(15_000, (self.stop - self.start) // 20))
+        return min(longest, max(15_000, (self.span[1] - self.span[0]) // 20))
+
+    async def trend(self, metric: Metric) -> list[Point]:
+        """Read a trend."""
+        return await _trend(self.house, self.subject, metric, self.span, self.points)
+
+    async def usual(self, metric: Metric) -> tuple[float, float] | None:
+        """Give what is usual for this person, in the metric's unit."""
+        now = self.span[1]
+        hours = since(now, self.plan.baseline_since), now
+        return usual(await _trend(self.house, self.subject, metric, hours, HOURS))
+
+
+def metrics(shown: Shown) -> list[Metric]:
+    """Give the metrics that a chart shows."""
+    return [m for m in Metric if m.kind is shown.kind and m.field in shown.fields]
+
+
+def _shown(target: Target, measure: Measure) -> Target:
+    """Give limits in the reader's unit."""
+    low, high = (
+        side if side is None else measure(side) for side in (target.low, target.high)
+    )
+    return Target(target.begin, target.end, low, high)
 
 
 async def _figure(
-    house: House,
-    subject: str,
-    shown: Shown,
-    drawn: tuple[_Frames, list[Alert]],
-    texts: Texts,
+    paper: _Paper, shown: Shown, alerts: Sequence[Alert], notes: Sequence[Mark]
 ) -> Figure:
     """Draw one chart."""
-    frame = drawn[0].of(shown)
-    points = await _trend(house, subject, shown.metric, frame.start, frame.stop, POINTS)
-    marks = [_mark(alert, texts) for alert in drawn[1] if _about(alert, shown.kind)]
-    svg, feet = "", list(points)
-    if points and shown.kind is Kind.BLOOD_PRESSURE:
-        feet = await _trend(
-            house, subject, Metric.DIASTOLIC, frame.start, frame.stop, POINTS
-        )
-        svg = chart.sticks(frame, points, feet, marks)
-    elif points:
-        svg = chart.curve(frame, points, marks)
-    return _in_words(shown, svg, points, feet, texts)
-
-
-def _in_words(
-    shown: Shown, svg: str, points: list[Point], feet: list[Point], texts: Texts
-) -> Figure:
-    """Say a chart's extremes and mean; blood pressure has two of each."""
-    pairs = [points, feet] if shown.kind is Kind.BLOOD_PRESSURE else [points]
-
-    def say(of: list[float]) -> str:
-        return "/".join(number(value, shown.digits) for value in of)
-
-    full = [found for found in pairs if found]
+    measure, two = paper.measure(shown), shown.kind is Kind.BLOOD_PRESSURE
+    usually = None if two else await paper.usual(shown.metric)
+    frame = paper.frame(shown, usually)
+    series = [[measure.point(p) for p in await paper.trend(m)] for m in metrics(shown)]
+    about = [a for a in alerts if _about(a, shown.kind)]
+    marks = [*(_mark(alert, paper.texts) for alert in about), *notes]
     return Figure(
         kind=shown.kind,
-        title=texts(shown.kind),
-        unit=unit(shown.metric.unit),
-        svg=svg,
-        low=say([min(p.min for p in found) for found in full]),
-        mean=say([_mean(found) for found in full]),
-        high=say([max(p.max for p in found) for found in full]),
+        title=paper.texts(shown.kind),
+        unit=measure.label,
+        svg=_drawn(frame, series, marks),
+        **_in_words(measure, series),
+        target=_target(paper, shown),
+        usual=_range(frame.usual, measure.digits) if frame.usual else "",
+        plot=plots.plot(frame, metrics(shown), measure, series, marks),
     )
 
 
-async def _arrow(house: House, subject: str, tile: Tile, now: Instant) -> Tile:
+def _drawn(
+    frame: Frame, series: Sequence[Sequence[Point]], marks: Sequence[Mark]
+) -> str:
+    """Draw one metric as a curve, two as sticks; "" when nothing was measured."""
+    if not series[0]:
+        return ""
+    if len(series) == 1:
+        return chart.curve(frame, series[0], marks)
+    return chart.sticks(frame, series[0], series[1], marks)
+
+
+def _in_words(measure: Measure, series: Sequence[list[Point]]) -> dict[str, str]:
+    """Say a chart's extremes and mean; blood pressure has two of each."""
+    full = [found for found in series if found]
+
+    def say(of: list[float]) -> str:
+        return "/".join(number(value, measure.digits) for value in of)
+
+    return {
+        "low": say([min(p.min for p in found) for found in full]),
+        "mean": say([_mean(found) for found in full]),
+        "high": say([max(p.max for p in found) for found in full]),
+    }
+
+
+def _target(paper: _Paper, shown: Shown) -> str:
+    """Say the limits in force, by day and by night."""
+    found = []
+    for part, say in (("", by_day), ("chart.target.night", by_night)):
+        sides = [_sides(say(paper.plan, m), paper, shown) for m in metrics(shown)]
+        words = " / ".join(side for side in sides if side)
+        if words and words not in found:
+            found.append(f"{paper.texts(part)} {words}" if part else words)
+    if len(found) == 2 and found[1].endswith(f" {found[0]}"):  # the same by night
+        found.pop()
+    return ", ".join(found)
+
+
+def _sides(
+    limits: tuple[float | None, float | None], paper: _Paper, shown: Shown
+) -> str:
+    """Write a range that may be open on a side."""
+    measure = paper.measure(shown)
+    low, high = (
+        None if side is None else number(measure(side), measure.digits)
+        for side in limits
+    )
+    if low and high:
+        return f"{low}{DASH}{high}"
+    if high:
+        return paper.texts("chart.up_to", high=high)
+    return paper.texts("chart.from", low=low) if low else ""
+
+
+def _range(sides: tuple[float, float], digits: int) -> str:
+    """Write a range."""
+    return DASH.join(number(side, digits) for side in sides)
+
+
+async def _arrow(
+    house: House, subject: str, tile: Tile, now: Instant, texts: Texts
+) -> Tile:
     """Add to a tile which way it goes."""
     shown = tile.shown
     start = Instant(max(0, now - shown.look_back_s * 1000))
-    points = await _trend(house, subject, shown.metric, start, now, 30)
-    return tiles.with_trend(tile, points)
+    points = await _trend(house, subject, shown.metric, (start, now), 30)
+    return tiles.with_trend(tile, points, texts)
 
 
 async def _trend(
-    house: House, subject: str, metric: Metric, start: Instant, stop: Instant, n: int
+    house: House, subject: str, metric: Metric, span: tuple[Instant, Instant], n: int
 ) -> list[Point]:
     """Read a trend."""
     if metric is Metric.HEART_RATE:
-        n = min(n, (stop - start) // FINEST + 2)
-    return await asyncio.to_thread(house.history.trend, subject, metric, start, stop, n)
+        n = min(n, (span[1] - span[0]) // FINEST + 2)
+    return await asyncio.to_thread(house.history.trend, subject, metric, *span, n)
 
 
 def _mean(points: list[Point]) -> float:

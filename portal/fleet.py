@@ -97,4 +97,4 @@ def _clock(status: DeviceStatus, texts: Texts) -> Iterable[str]:
     ahead = status.clock_ahead_ms or 0
     if abs(ahead) >= SECOND_MS:
         way = "ahead" if ahead > 0 else "behind"
-        yield texts(f"fleet.{way}", time=lasting(abs(ahead)))
+        yield texts(f"fleet.{way}", time=lasting(texts, abs(ahead)))

@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
-from portal.authorisation import Deed, Person, decide, sees_fleet
+from portal.audit import Entry, Repeats
+from portal.authorisation import Deed, Person, decide, may, scope
 from portal.board import Board
 from portal.deeds import Deeds
 from portal.fhir.export import Exports
 from portal.fhir.subscribers import Subscribers
+from portal.notes import Notes
+from portal.oidc import Provider
 from portal.people import People
 from portal.problems import Problem
 from portal.queue import Queue, network
+from portal.sharing import Scope
+from portal.witness import keep, looked
 from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.errors import Unavailable
 from vitals.metrics import Metrics
-from vitals.model import Alert, Reading
+from vitals.model import Alert, Instant, Reading
 
 if TYPE_CHECKING:
     from alerts.history import AlertHistory
@@ -42,6 +47,7 @@ class Sources:
     history: "History"
     alerts: "AlertHistory"
     people: People
+    notes: Notes
     streams: "Callable[[], list[Stream]]" = list  # of numbers that gateways gave
     data: Path | None = None  # where exports may lie; None: there are none
     hooks: tuple[str, ...] = ()  # addresses that subscriptions may call
@@ -63,12 +69,17 @@ class House:
     ) -> None:
         self.bus, self.board, self.metrics, self.clock = bus, board, metrics, clock
         self.history, self.alerts = sources.history, sources.alerts
-        self.people, self._streams = sources.people, sources.streams
-        self.deeds = sources.deeds
+        self.people, self.notes = sources.people, sources.notes
+        self.deeds, self._streams = sources.deeds, sources.streams
         self.exports = Exports(sources.data / "exports") if sources.data else None
         self.hooks, self.subscribers = sources.hooks, _subscribers(sources)
         self.logins = Queue()
+        self.emergency = ""  # whom to call, in the operator's words; "": the usual
+        self.provider: Provider | None = None  # where else one may log in
+        self.admitting = asyncio.Lock()  # one new name after the other
+        self.planning = asyncio.Lock()  # one change of a plan after the other
         self._seeded: set[str] = set()
+        self._repeats = Repeats()
 
     def blind(self) -> str:
         """Say why open alerts may be missing here; "" when nothing speaks for it."""
@@ -117,11 +128,24 @@ class House:
         async with self.logins.place(here):
             who = self.people.authenticate
             person = await asyncio.to_thread(who, name, password, here)
+        await asyncio.to_thread(self._note_log_in, name, person)
         if person is None:
             self.metrics.count("portal_login_failed_total")
             headers = {"WWW-Authenticate": "Bearer"}
             raise Problem(401, "The name or the password is wrong.", headers)
         return person
+
+    def _note_log_in(self, name: str, person: Person | None) -> None:
+        """Write into the audit log who came, or at whose name somebody guesses.
+
+        A name that nobody has is not written: it may be a password in the wrong field.
+        """
+        known = person or self.people.accounts.find(name)
+        who, role = (known.name, known.role) if known else ("?", "")
+        deed = "log_in" if person else "log_in_failed"
+        entry = Entry(Instant(self.clock()), who, role, deed, "", "")
+        if fresh := self._repeats.fresh([entry], entry.t):
+            keep(self.people.audit, fresh, self.metrics)
 
 
 def host_of(request: Request) -> str:
@@ -165,11 +189,24 @@ def check(person: Person, deed: Deed, subject: str, what: str = "patient") -> No
         raise Problem(404, f"There is no such {what}.")
     if verdict == "forbidden":
         raise Problem(403, f"A {person.role} may not do this.")
+    looked(person, deed, [subject])
 
 
-def check_fleet(person: Person) -> None:
-    """Refuse who may not see the gateways."""
-    if not sees_fleet(person):
+def check_view(person: Person, subject: str, *parts: str) -> Scope:
+    """Give what the person may see of a patient: all of it, or what is shared.
+
+    Refuses who may see nothing of them, or not one of `parts`.
+    """
+    seen = scope(person, subject)
+    if seen is not None and (not seen or not seen.issuperset(parts)):
+        raise Problem(404, "There is no such patient.")
+    check(person, "view" if seen is not None else "read", subject)
+    return seen
+
+
+def check_house(person: Person, deed: Deed) -> None:
+    """Refuse who may not do what is about no patient."""
+    if not may(person, deed):
         raise Problem(404, "There is no such page.")
 
 

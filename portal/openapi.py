@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from portal import people_views, views
 from portal.problems import MEDIA_TYPE
+from portal.routes.answers import WHY
 from portal.routes.deliveries import DeliveryList
-from portal.views import NOUNS
 
 DESCRIPTION = """
 Vital signs of patients at home: newest values, trends, raw records, alerts.
@@ -15,9 +16,13 @@ Vital signs of patients at home: newest values, trends, raw records, alerts.
 **This is no emergency service.** Log in with `POST /api/v1/token` and send the token
 as `Authorization: Bearer …`. Times are RFC 3339 UTC with milliseconds, in and out.
 Lists are `{"items": […], "next": cursor or null}`. Errors are RFC 9457 problem
-details. You see yourself, or the patients assigned to you; everybody else does not
-exist (404).
+details. You see yourself, the patients assigned to you, and of others what they
+share with you; everybody else does not exist (404).
 """
+
+
+NOUNS = (*views.NOUNS, *people_views.NOUNS)
+UNREADABLE = "The body is not what its content type says"
 
 
 def install(app: FastAPI) -> None:
@@ -44,6 +49,9 @@ def _ours(document: dict[str, Any]) -> dict[str, Any]:
         known.pop(unused, None)
     for path in document["paths"].values():
         for operation in path.values():
+            if "requestBody" in operation:
+                operation["responses"].setdefault("400", {"description": UNREADABLE})
+                operation["responses"].setdefault("413", {"description": WHY[413]})
             _problems(operation["responses"])
     return document
 

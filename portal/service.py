@@ -13,6 +13,8 @@ from portal.board import Board, follow
 from portal.events import EventLog
 from portal.fhir import hooks
 from portal.house import House, Sources
+from portal.oidc import Provider
+from portal.plans import change_plan
 from portal.renewal import renew
 from portal.views import encode
 from vitals import wire
@@ -55,6 +57,9 @@ async def run(
     listener = listen(settings.host, settings.port)
     board = Board(EventLog(clock()), clock)
     house = House(bus, board, sources, metrics, clock)
+    house.emergency = settings.emergency
+    if settings.oidc.issuer:
+        house.provider = Provider(settings.oidc, clock)
     server = _Server(create_app(house), listener, ready)
     with listener:
         async with asyncio.TaskGroup() as tasks:
@@ -105,6 +110,17 @@ async def restore_plans(house: House) -> None:
         if known is None or known.t < plan.t:
             topic = wire.of(subject, "plan")
             await house.bus.publish(Message(topic, encode(plan), retain=True))
+    await tell_teams(house)
+
+
+async def tell_teams(house: House) -> None:
+    """Bring teams up to date that were changed while we did not run (`vitals user`)."""
+    plans = await asyncio.to_thread(house.people.plans)
+    told = {subject: plan.team for subject, plan in plans.items() if plan.team}
+    carers = await asyncio.to_thread(house.people.carers, told)
+    for subject, team in told.items():
+        if team != (now := tuple(carers[subject])):
+            await change_plan(house, subject, "portal", "care team", team=now)
 
 
 class _Server(uvicorn.Server):  # type: ignore[misc]

@@ -13,8 +13,8 @@ from vitals.metrics import Metrics
 LARGEST = 64 * 1024  # octets of a request's body
 SAFE = {"GET", "HEAD", "OPTIONS"}
 POLICY = (
-    "default-src 'self'; object-src 'none'; base-uri 'none';"
-    " form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+    " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,

@@ -3,6 +3,9 @@
 A language is complete or it is not offered: a test compares the keys.
 """
 
+from portal.chinese import CHINESE
+from portal.units import Units
+from portal.wording import WORDS
 from vitals import phrases
 from vitals.codes import Flag, Kind, Metric
 from vitals.model import Priority, State
@@ -95,6 +98,119 @@ ENGLISH = {
     "span.24h": "24 hours",
     "span.7d": "7 days",
     "span.30d": "30 days",
+    "span.1y": "1 year",
+    "trend.compared": "over the last {past}",
+    "lasting.s": "{n} s",
+    "lasting.min": "{n} min",
+    "lasting.h": "{n} h",
+    "lasting.h_min": "{n} h {m} min",
+    "lasting.days": "{n} days",
+    "quality.good": "good reading",
+    "trends": "Trends",
+    "trends.all": "All",
+    "trends.open": "Look closer: zoom, a year back, print",
+    "trends.hint": "Drag, or pinch with two fingers, to zoom."
+    " Move along to read values.",
+    "trends.in": "Zoom in",
+    "trends.out": "Zoom out",
+    "trends.whole": "Whole time",
+    "trends.print": "Print or save as PDF",
+    "trends.csv": "Download the readings (CSV)",
+    "chart.target": "target",
+    "chart.target.night": "at night",
+    "chart.usual": "usual for you",
+    "chart.usual.theirs": "usual for this person",
+    "chart.up_to": "up to {high}",
+    "chart.from": "from {low}",
+    "chart.legend": "Line: mean. Band: lowest to highest. Dashed: limits."
+    " ▼ alert, ■ note.",
+    "settings": "Language and units",
+    "settings.lead": "For this browser only.",
+    "settings.language": "Language",
+    "settings.pressure": "Blood pressure in",
+    "settings.temperature": "Temperature in",
+    "settings.save": "Save",
+    "name.high": "{what} high",
+    "name.low": "{what} low",
+    "name.unusual": "{what} unusual",
+    "name.other": "{what}",
+    "what.blood pressure": "blood pressure",
+    "what.temperature": "temperature",
+    "what.oxygen": "oxygen",
+    "what.heart rate": "heart rate",
+    "what.pulse": "pulse",
+    "what.glucose": "glucose",
+    "what.irregular rhythm": "irregular pulse",
+    "my.devices": "My devices",
+    "devices.link": "connection",
+    "devices.last": "last reading",
+    "devices.never": "no reading yet",
+    "devices.low": "change or charge its battery soon",
+    "link.strong": "strong",
+    "link.fair": "fair",
+    "link.weak": "weak: bring it nearer to the gateway",
+    "claims": "Whose reading is this?",
+    "claims.lead": "A shared device has measured somebody, and nobody has said whom.",
+    "claims.mine": "Mine",
+    "claims.theirs": "Of this patient",
+    "claims.slot": "user {n}",
+    "claims.unsure": "its own time is not known",
+    "claims.done": "Done: the reading is assigned.",
+    "claims.sent": "Sent. The gateway has not answered yet; look again in a minute.",
+    "claims.refused": "The gateway will not do this: {why}",
+    "pressure": "Blood pressure",
+    "pressure.short": "Pressure",
+    "pressure.agreed": "What is agreed",
+    "pressure.unplanned": "Nothing is agreed at the moment. These are the last days.",
+    "pressure.now": "Please measure now: {n} more",
+    "pressure.until": "until {time}",
+    "pressure.next": "Next: {day}, from {time}",
+    "pressure.over": "The schedule is over. Thank you.",
+    "pressure.done": "{done} of {due} done",
+    "pressure.missed.n": "{n} missed",
+    "pressure.table": "Readings by day, the mean of each occasion",
+    "pressure.day": "Day",
+    "pressure.morning": "Morning",
+    "pressure.evening": "Evening",
+    "pressure.some": "{n} of {all}",
+    "pressure.missed": "missed",
+    "pressure.now.short": "now",
+    "pressure.later": "to come",
+    "pressure.mean": "Mean",
+    "pressure.average": "Average",
+    "pressure.average.later": "The average comes after four days.",
+    "pressure.of": "of {n} readings.",
+    "pressure.first": "The first day does not count for averages.",
+    "guide": "How to measure",
+    "guide.1": "No coffee, smoking or sport in the last half hour. Empty your bladder.",
+    "guide.2": "Sit for {min} minutes: back supported, feet flat, legs not crossed.",
+    "guide.3": "Put the cuff on the bare upper arm, and the arm on a table: the cuff at"
+    " the height of your heart.",
+    "guide.4": "Start the cuff. Keep still and do not talk.",
+    "guide.5": "Wait {min} min and measure again, {n} times in all.",
+    "guide.start": "Guide me",
+    "guide.next": "Go on",
+    "guide.sit": "Sit and rest. Arm at the height of your heart.",
+    "guide.measure": "Start the cuff now: reading {k} of {n}. Keep still.",
+    "guide.got": "Got {said}.",
+    "guide.wait": "Keep sitting. The next one comes soon.",
+    "guide.end": "That was all. Thank you.",
+    "condition.measurement_missed": "Blood pressure not measured",
+    "plain.other.measurement missed": "Your blood pressure has not been measured as"
+    " agreed. Please measure when you can.",
+    "notes": "Notes",
+    "notes.lead": "How do you feel, what have you done or taken?"
+    " You and your care team can read it, on the charts too.",
+    "notes.kind": "What is it about?",
+    "notes.kind.symptom": "How I feel",
+    "notes.kind.medicine": "Medicine",
+    "notes.kind.activity": "Activity",
+    "notes.kind.other": "Something else",
+    "notes.text": "In your words",
+    "notes.when": "When (leave empty for now)",
+    "notes.add": "Save the note",
+    "notes.none": "No notes yet.",
+    "notes.when.wrong": "That is no time of the last year.",
     "trend.rising": "rising",
     "trend.falling": "falling",
     "trend.steady": "steady",
@@ -107,9 +223,6 @@ ENGLISH = {
     "error.401": "Please log in",
     "error.other": "That did not work",
     "error.home": "Go to the start page",
-    "admin": "Accounts",
-    "admin.lead": "Accounts are kept on the command line:"
-    " vitals user add, list, passwd.",
     "skip": "Skip to the content",
     # kinds and metrics
     Kind.HEART_RATE: "Heart rate",
@@ -160,17 +273,20 @@ ENGLISH = {
     "evidence.false_alarm": "false alarm, says",
 }
 
-LANGUAGES: dict[str, dict[str, str]] = {"en": {str(k): v for k, v in ENGLISH.items()}}
+LANGUAGES: dict[str, dict[str, str]] = {
+    "en": {str(k): v for k, v in ENGLISH.items()} | {k: v[0] for k, v in WORDS.items()},
+    "zh": {str(k): v for k, v in CHINESE.items()} | {k: v[1] for k, v in WORDS.items()},
+}
 
 PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low")
 STATES: tuple[State, ...] = State.__args__  # type: ignore[attr-defined]
 
 
 class Texts:
-    """The words of one language."""
+    """The words of one language, and the units of one reader."""
 
-    def __init__(self, language: str) -> None:
-        self.language = language
+    def __init__(self, language: str, units: Units | None = None) -> None:
+        self.language, self.units = language, units or Units()
         self._words = LANGUAGES[language]
 
     def __call__(self, key: str, **values: object) -> str:

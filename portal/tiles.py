@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ingest.store import Point
+from portal.ages import lasting
 from portal.texts import Texts
+from portal.units import Measure, of_metric
 from vitals.codes import Kind, Metric
 from vitals.model import Instant, Reading
-from vitals.phrases import number, unit
+from vitals.phrases import number
 
 Trend = Literal["rising", "falling", "steady", ""]
 LOOK_BACK_S = 3600  # what the arrow is about
@@ -57,11 +59,13 @@ class Tile:
     shown: Shown
     title: str
     numbers: tuple[Number, ...]  # empty: the device gave no value
-    unit: str
+    measure: Measure
     t: Instant
     stale: bool
     notes: tuple[str, ...] = ()  # why to read it with care
+    quality: str = ""  # in a word; "" where the notes say it
     trend: Trend = ""
+    compared: str = ""  # with what the arrow compares
 
 
 def tiles(readings: Sequence[Reading], texts: Texts, now: Instant) -> list[Tile]:
@@ -76,11 +80,14 @@ def tiles(readings: Sequence[Reading], texts: Texts, now: Instant) -> list[Tile]
     ]
 
 
-def with_trend(tile: Tile, points: Sequence[Point]) -> Tile:
+def with_trend(tile: Tile, points: Sequence[Point], texts: Texts) -> Tile:
     """Add the arrow to a tile; nothing is said of a stale or missing value."""
     if tile.stale or not tile.numbers:
         return tile
-    return replace(tile, trend=trend(points, tile.shown.step))
+    found = trend(points, tile.shown.step)
+    past = lasting(texts, tile.shown.look_back_s * 1000)
+    compared = texts("trend.compared", past=past) if found else ""
+    return replace(tile, trend=found, compared=compared)
 
 
 def trend(points: Sequence[Point], step: float) -> Trend:
@@ -99,14 +106,20 @@ def _tile(shown: Shown, reading: Reading, texts: Texts, now: Instant) -> Tile:
     """Show the newest reading of a kind."""
     record = reading.record
     values = [(field, getattr(record, field)) for field in shown.fields]
+    measure = of_metric(shown.metric, texts.units, shown.digits)
     missing = any(value is None for _, value in values)
-    found = [Number(f, number(v, shown.digits)) for f, v in values if v is not None]
+    found = [
+        Number(f, number(measure(v), measure.digits))
+        for f, v in values
+        if v is not None
+    ]
     return Tile(
         shown=shown,
         title=texts(shown.kind),
         numbers=() if missing else tuple(found),
-        unit=unit(shown.metric.unit),
+        measure=measure,
         t=Instant(record.t),
         stale=not -AHEAD_MS <= now - record.t <= shown.stale_s * 1000,
         notes=tuple(texts.get(f"flag.{flag}", flag) for flag in record.q),
+        quality="" if record.q or missing else texts("quality.good"),
     )

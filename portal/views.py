@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from ingest.completeness import Stream
 from ingest.store import Point
+from portal.notes import Note
 from portal.people import Change
 from portal.times import rfc3339, said
 from vitals.codes import Kind, Metric
@@ -23,6 +24,7 @@ from vitals.model import (
     Plan,
     Reading,
 )
+from vitals.schedule import Adherence
 
 encode = msgspec.json.Encoder().encode
 
@@ -117,6 +119,18 @@ class PatientSummary(Struct, frozen=True, kw_only=True):
     latest: str | None  # time of the newest record
     open_alerts: int
     priority: str | None  # of the most urgent open alert
+    name: str | None = None  # as it is kept in the portal alone
+
+
+class AdherenceView(Struct, frozen=True, kw_only=True):
+    """What came of a schedule of blood pressure so far."""
+
+    done: int  # occasions with all their readings
+    due: int  # occasions of the whole schedule
+    missed: int
+    days: int  # with an occasion done
+    systolic: float | None  # mean without the first day, mmHg; None: too few days
+    diastolic: float | None
 
 
 class PatientView(Struct, frozen=True, kw_only=True):
@@ -125,9 +139,10 @@ class PatientView(Struct, frozen=True, kw_only=True):
     subject: str
     latest: list[RecordView]
     devices: list[DeviceView]
-    adherence: None  # no schedules yet
+    adherence: AdherenceView | None  # None: no schedule
     completeness: CompletenessView | None  # of the devices that measured them
     alerts: list[AlertView]
+    name: str | None = None  # as it is kept in the portal alone
 
 
 class PointView(Struct, frozen=True):
@@ -172,11 +187,12 @@ class LimitsView(Struct, frozen=True, kw_only=True):
 
 
 class Token(Struct, frozen=True, kw_only=True):
-    """An access token."""
+    """An access token, and what gives the next one."""
 
     access_token: str
     expires_in: int  # s
     token_type: str = "bearer"
+    refresh_token: str = ""  # once; the answer has another
 
 
 class PatientList(Struct, frozen=True):
@@ -207,6 +223,23 @@ class AlertList(Struct, frozen=True):
     next: str | None = None
 
 
+class NoteView(Struct, frozen=True, kw_only=True):
+    """What somebody wrote about a moment."""
+
+    t: str
+    about: str
+    text: str
+    by: str
+    written: str
+
+
+class NoteList(Struct, frozen=True):
+    """Notes, the newest first."""
+
+    items: list[NoteView]
+    next: str | None = None
+
+
 class Health(Struct, frozen=True):
     """How we are."""
 
@@ -224,8 +257,8 @@ class ProblemDetails(Struct, frozen=True):
 
 
 NOUNS = (
-    AlertList, AlertView, GatewayList, Health, LimitsView, PatientList, PatientView,
-    ProblemDetails, RecordList, Token, Trend,
+    AlertList, AlertView, GatewayList, Health, LimitsView, NoteList, NoteView,
+    PatientList, PatientView, ProblemDetails, RecordList, Token, Trend,
 )  # fmt: skip
 _OUR_FIELDS = {"t", "received", "device_t", "gateway", "seq", "q", "link"}
 
@@ -246,6 +279,30 @@ def of_reading(reading: Reading) -> RecordView:
         q=record.q,
         link=record.link,
         values={k: v for k, v in fields.items() if k not in _OUR_FIELDS},
+    )
+
+
+def of_note(note: Note) -> NoteView:
+    """Show one note."""
+    return NoteView(
+        t=rfc3339(note.t),
+        about=note.about,
+        text=note.text,
+        by=note.by,
+        written=rfc3339(note.written),
+    )
+
+
+def of_adherence(found: Adherence) -> AdherenceView:
+    """Show what came of a schedule."""
+    average = found.average
+    return AdherenceView(
+        done=found.done,
+        due=found.due,
+        missed=found.missed,
+        days=found.days,
+        systolic=average.sys if average else None,
+        diastolic=average.dia if average else None,
     )
 
 

@@ -44,6 +44,8 @@ HOMES = {
     "uvicorn": ("portal",),
     "apprise": ("alerts.channels.services",),
     "requests": (),
+    "segno": ("portal.qr",),
+    "joserfc": ("portal.oidc",),
     "jinja2": ("portal",),
     "pwdlib": ("portal", "vitals.broker"),
     "amqtt": ("vitals.broker",),

@@ -23,6 +23,7 @@ from portal.app import create_app
 from portal.board import Board
 from portal.events import EventLog
 from portal.house import House, Sources
+from portal.notes import Notes
 from portal.people import People
 from portal.service import follow
 from vitals import config
@@ -87,7 +88,10 @@ def test_a_racing_heart_reaches_the_clinician_and_the_chart(
         people.add("anna", "another password", "patient", subject="p-anna")
         store = open_store(config.Store(), tmp_path)
         sources = Sources(
-            open_history(config.Store(), tmp_path), AlertHistory(tmp_path), people
+            open_history(config.Store(), tmp_path),
+            AlertHistory(tmp_path),
+            people,
+            Notes(tmp_path / "notes.db"),
         )
         board = Board(EventLog(now()))
         app = create_app(House(bus, board, sources, metrics, now))

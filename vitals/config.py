@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, field
@@ -207,6 +208,20 @@ class Alerts(Section, frozen=True):
     queued: Positive = 5000.0  # records that wait on a gateway
 
 
+class Oidc(Section, frozen=True):
+    """A hospital's OpenID Connect provider: who logs in there comes in here."""
+
+    issuer: str = ""  # "https://login.hospital.example"; "": there is none
+    client_id: str = ""
+    secret_file: str = ""  # its first line is the client's secret
+    label: str = "Hospital log-in"  # on the button
+    scope: str = "openid profile"
+    name_claim: str = "preferred_username"
+    role_claim: str = "groups"
+    # What the claim says: the role here.  Who has none of these stays outside.
+    roles: dict[str, Literal["nurse", "doctor", "admin"]] = field(default_factory=dict)
+
+
 class Watchdog(Section, frozen=True):
     """Whom gateways and portal tell, by themselves, when a stage falls silent."""
 
@@ -224,6 +239,8 @@ class Portal(Section, frozen=True):
     host: str = "127.0.0.1"
     port: Port = 8000
     public_url: Url = ""  # by which people reach it: what links in messages begin with
+    emergency: Annotated[str, Meta(max_length=300)] = ""  # whom to call; "": 120, 112…
+    oidc: Oidc = Oidc()
     hooks: tuple[str, ...] = ()  # addresses that FHIR subscriptions may call
 
 
@@ -279,6 +296,7 @@ def _complaints(found: Config) -> Iterator[str]:
         yield "gateway.adapter: one is there twice"
     yield from _tables(found.dsp)
     yield from _ladder(found.store)
+    yield from _provider(found.portal.oidc)
     yield from channels.complaints(found.alerts.channels)
     alerts = found.alerts
     yield from staff.complaints(alerts.people, alerts.shifts, alerts.repeat_s)
@@ -317,6 +335,16 @@ def _tables(dsp: Dsp) -> Iterator[str]:
     yield from _unknown("dsp.silence_s", dsp.silence_s, list(Kind))
     yield from _unknown("dsp.fever", dsp.fever, SITES)
     yield from _unknown("dsp.confirm", dsp.confirm, CONFIRMED)
+
+
+def _provider(oidc: Oidc) -> Iterator[str]:
+    """Say what keeps a provider from being asked, and asked safely."""
+    where = urlsplit(oidc.issuer)
+    here = where.hostname in ("127.0.0.1", "::1", "localhost")
+    if oidc.issuer and where.scheme != "https" and not here:
+        yield "portal.oidc.issuer: must begin with https://"
+    if oidc.issuer and not (oidc.client_id and oidc.roles):
+        yield "portal.oidc: an issuer needs a client_id, and roles to give"
 
 
 def _ladder(store: Store) -> Iterator[str]:

@@ -16,6 +16,7 @@ from portal.fhir.shelves import SHELVES
 from portal.house import Caller, House, InHouse
 from portal.problems import Problem
 from portal.times import rfc3339
+from portal.witness import looked
 from vitals.errors import MalformedData
 from vitals.model import Instant
 
@@ -35,6 +36,7 @@ async def kick_off(request: Request, house: InHouse, caller: Caller) -> Response
     if exports.busy(caller.name):
         detail = "An export is running; try again when it is done."
         raise Problem(429, detail, {"Retry-After": "60"})
+    looked(caller, "read", visible(caller))
     job = exports.start(caller.name, sight(house, caller), order)
     headers = {"Content-Location": f"{base(request)}/bulk/{job.id}"}
     return Response(status_code=202, headers=headers)

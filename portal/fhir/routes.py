@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from msgspec.structs import replace
 
-from portal.authorisation import Person
+from portal.authorisation import Person, visible
 from portal.fhir import bundles, capability, shelves, subscribing
 from portal.fhir.answers import (
     base,
@@ -19,11 +19,13 @@ from portal.fhir.answers import (
     strict,
     written,
 )
+from portal.fhir.identity import subject_of
 from portal.fhir.parameters import Search, read
 from portal.fhir.resources import Resource, encode
 from portal.fhir.shelves import SHELVES, Shelf, Sight
 from portal.house import Caller, House, InHouse, check
 from portal.problems import Problem
+from portal.witness import looked
 
 router = APIRouter(dependencies=[Depends(negotiated)])
 Route = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -132,13 +134,22 @@ async def _found(house: House, caller: Person, kind: str, name: str) -> Resource
     found = await asyncio.to_thread(shelf.find, sight(house, caller), name)
     if found is None:
         raise Problem(404, f"There is no such {kind}.")
+    looked(caller, "read", {_whose(found)} & visible(caller))
     return found
+
+
+def _whose(found: Resource) -> str:
+    """Give whose resource it is."""
+    of = getattr(found, "subject", None) or getattr(found, "patient", None)
+    name = of.reference if of else found.id
+    return subject_of((name or "").rpartition("/")[2])
 
 
 def _seen(house: House, caller: Person, search: Search) -> Sight:
     """Give what a search may look at; a patient who is not the caller's is none."""
     seen = sight(house, caller)
     if search.subjects is None:
+        looked(caller, "read", seen.subjects)
         return seen
     for subject in search.subjects:
         check(caller, "read", subject)

@@ -11,9 +11,13 @@ from portal.authorisation import Person, visible
 from portal.cards import cards
 from portal.figures import Span, numbers, spark
 from portal.house import House, InHouse
-from portal.pages.common import TEXTS, Reader, inside, page
+from portal.pages.common import Reader, Words, inside, page
 from portal.pages.patient import today
+from portal.pages.people import everybody
+from portal.pages.sharing import shared
 from portal.routes.alerts import Action, Id, colleague, command, find
+from portal.texts import Texts
+from portal.witness import looked
 from vitals.model import AlertCommand
 
 router = APIRouter()
@@ -32,14 +36,17 @@ class Decision(BaseModel):
 
 @router.get("/")
 async def first(
-    request: Request, house: InHouse, reader: Reader, span: Span = "1h"
+    request: Request, house: InHouse, reader: Reader, texts: Words, span: Span = "1h"
 ) -> Response:
     """Show everybody what they came for."""
     if reader.role == "patient":
-        return await today(request, house, reader, span)
+        return await today(request, house, reader, (span, texts))
+    if reader.role == "family":
+        return await shared(request, house, reader)
     if reader.role == "admin":
-        return page(request, "admin.html", reader)
-    return page(request, "worklist.html", reader, **await _worklist(house, reader))
+        return await everybody(request, house, reader)
+    shown = await _worklist(house, reader, texts)
+    return page(request, "worklist.html", reader, **shown)
 
 
 @router.post("/alerts/{id}/{action}")
@@ -65,15 +72,16 @@ async def decide(
     return RedirectResponse(inside(said.next), 303)
 
 
-async def _worklist(house: House, reader: Person) -> dict[str, Any]:
+async def _worklist(house: House, reader: Person, texts: Texts) -> dict[str, Any]:
     """Gather open alerts, the most urgent first, and everybody's newest values."""
     subjects = sorted(visible(reader))
+    looked(reader, "read", subjects)
     open_alerts = house.board.open_alerts(subjects)
     sparks = await asyncio.gather(*(spark(house, a) for a in open_alerts[:SPARKS]))
     drawn = dict(zip((a.id for a in open_alerts), sparks, strict=False))
-    shown = cards(open_alerts, TEXTS, house.clock(), "UTC")
+    shown = cards(open_alerts, texts, house.clock(), "UTC")
     troubled = {alert.subject: alert.priority for alert in reversed(open_alerts)}
-    tiles = await asyncio.gather(*(numbers(house, s, TEXTS) for s in subjects))
+    tiles = await asyncio.gather(*(numbers(house, s, texts) for s in subjects))
     return {
         "carers": await asyncio.to_thread(house.people.carers, troubled),
         "unseen": [card for card in shown if card.unseen],

@@ -1,5 +1,6 @@
 """What all pages share: templates, who looks, errors as a page."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +12,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from portal.ages import ago
-from portal.authorisation import Person
-from portal.house import Visitor, house
+from portal.authorisation import Person, Role
+from portal.house import House, Visitor, house
 from portal.pages.assets import address
+from portal.pages.packing import packed
+from portal.pages.wishes import NAMES, wishes
 from portal.problems import Problem
 from portal.texts import Texts
 from portal.times import rfc3339
 
-TEXTS = Texts("en")
 _FOLDER = Path(__file__).parent.parent / "templates"
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER),
@@ -28,8 +30,31 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.globals.update(say=TEXTS, asset=address)
+_TEMPLATES.globals.update(asset=address)
 _TEMPLATES.filters.update(rfc3339=rfc3339, svg=Markup)
+
+
+_CARERS = (("/", "worklist"), ("/fleet", "fleet"), ("/account", "account"))
+MENUS: dict[Role, tuple[tuple[str, str], ...]] = {
+    "patient": (("/", "today"), ("/sharing", "sharing"), ("/account", "account")),
+    "family": (("/", "shared"), ("/account", "account")),
+    "nurse": _CARERS,
+    "doctor": _CARERS,
+    "clinician": _CARERS,
+    "admin": (
+        ("/", "people"),
+        ("/admin/patients", "patients"),
+        ("/admin/audit", "audit"),
+        ("/fleet", "fleet"),
+        ("/account", "account"),
+    ),
+}
+"""The pages of each role: address and what it is called."""
+OWN = (
+    ("trends", "trends"), ("pressure", "pressure.short"), ("notes", "notes"),
+    ("devices", "devices"),
+)  # fmt: skip
+"""A patient's own pages, after the first."""
 
 
 class LogIn(Problem):
@@ -53,6 +78,14 @@ def reader(request: Request, person: Visitor) -> Person:
 Reader = Annotated[Person, Depends(reader)]
 
 
+def words(request: Request) -> Texts:
+    """Give the words and units that the browser wants."""
+    return wishes(request).texts()
+
+
+Words = Annotated[Texts, Depends(words)]
+
+
 def page(
     request: Request,
     template: str,
@@ -61,15 +94,25 @@ def page(
     **values: object,
 ) -> Response:
     """Render a page."""
-    here = house(request)
+    here, say = house(request), words(request)
     now = here.clock()
-
-    def age(t: int) -> str:
-        return ago(TEXTS, t, now)
-
-    found = _TEMPLATES.get_template(template)
-    text = found.render(person=person, now=now, ago=age, blind=here.blind(), **values)
-    return HTMLResponse(text, status)
+    common = {
+        "person": person,
+        "now": now,
+        "ago": lambda t: ago(say, t, now),
+        "blind": here.blind(),
+        "say": say,
+        "called": lambda subject: called(here, subject),
+        "provider": here.provider,
+        "emergency": here.emergency or say("emergency.call"),
+        "menu": menu(person),
+        "here": request.url.path,
+        "address": here_of(request, status),
+        "languages": NAMES,
+    }
+    text = _TEMPLATES.get_template(template).render(**common | values)
+    body, headers = packed(request, text.encode())
+    return HTMLResponse(body, status, headers)
 
 
 def bare(template: str, status: int = 200, **values: object) -> Response:
@@ -78,12 +121,36 @@ def bare(template: str, status: int = 200, **values: object) -> Response:
     return HTMLResponse(text, status)
 
 
+def called(house: House, subject: str) -> str:
+    """Give the name of a patient, or else their pseudonym."""
+    return house.people.names.of(subject) or subject
+
+
+def menu(person: Person | None) -> Sequence[tuple[str, str]]:
+    """Give the pages that somebody may go to: address and what it is called."""
+    if person is None:
+        return ()
+    own = sorted(person.subjects) if person.role == "patient" else ()
+    mine = [(f"/patients/{s}/{name}", key) for s in own for name, key in OWN]
+    first, *others = MENUS[person.role]
+    return [first, *mine, *others]
+
+
+def here_of(request: Request, status: int) -> str:
+    """Give the page's own address, to come back to."""
+    if request.method != "GET" or status >= 400:
+        return "/"
+    query = f"?{request.url.query}" if request.url.query else ""
+    return request.url.path + query
+
+
 def error_page(request: Request, status: int, detail: str) -> Response:
     """Say what went wrong to a person."""
     if status == HTTPStatus.SEE_OTHER:
         headers = LogIn(request).headers or {}
         return RedirectResponse(headers["Location"], 303)
-    title = TEXTS.get(f"error.{status}", TEXTS("error.other"))
+    say = words(request)
+    title = say.get(f"error.{status}", say("error.other"))
     return page(request, "error.html", None, status, title=title, detail=detail)
 
 

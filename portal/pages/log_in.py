@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from portal.house import COOKIE, InHouse, host_of
+from portal.house import COOKIE, House, InHouse, host_of
 from portal.pages.common import inside, page
 from portal.people import SESSION_S
 from portal.problems import Problem
@@ -41,8 +41,17 @@ async def log_in(
         answer = page(request, "login.html", None, problem.status_code, **shown)
         answer.headers.update(problem.headers or {})
         return answer
-    token = await asyncio.to_thread(house.people.issue_token, person.name, SESSION_S)
-    response = RedirectResponse(inside(next), 303)
+    return await opened(request, house, person.name, next)
+
+
+async def opened(
+    request: Request, house: House, name: str, where: str = "/"
+) -> Response:
+    """Open a session for somebody who has proved who they are, and go on."""
+    agent = request.headers.get("user-agent", "")
+    issue = house.people.issue_token
+    token = await asyncio.to_thread(issue, name, SESSION_S, agent)
+    response = RedirectResponse(inside(where), 303)
     response.set_cookie(
         COOKIE,
         token,

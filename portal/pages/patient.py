@@ -1,8 +1,9 @@
-"""A patient's own page, and the page that their clinician opens."""
+"""A patient's own pages, and the same as their clinician opens them."""
 
 import asyncio
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
@@ -11,8 +12,10 @@ from portal.authorisation import Person
 from portal.cards import cards
 from portal.figures import SPANS, Span, figures, numbers
 from portal.house import House, InHouse, check
-from portal.pages.common import TEXTS, Reader, page
+from portal.pages.common import Reader, Words, page
 from portal.routes.answers import Subject
+from portal.texts import Texts
+from portal.times import rfc3339
 from vitals.codes import Kind
 
 router = APIRouter()
@@ -26,6 +29,9 @@ CHARTS = (
 )
 ALWAYS = CHARTS[:3]
 PAST = 10  # closed alerts shown
+TREND_SPANS: tuple[Span, ...] = ("24h", "7d", "30d", "1y")
+TREND_POINTS = 120  # of each chart at first; the script fetches more when it is wide
+Look = tuple[Span, Texts]
 
 
 @router.get("/patients/{subject}")
@@ -33,33 +39,74 @@ async def patient(
     request: Request,
     house: InHouse,
     reader: Reader,
+    texts: Words,
     subject: Subject,
     span: Span = "1h",
 ) -> Response:
     """Show one patient to somebody who may see them."""
     check(reader, "read", subject)
     if reader.role == "patient":
-        return await today(request, house, reader, span)
-    values = await _values(house, subject, span)
+        return await today(request, house, reader, (span, texts))
+    values = await _values(house, subject, (span, texts))
     values["carers"] = await asyncio.to_thread(house.people.carers, [subject])
     return page(request, "patient.html", reader, **values)
 
 
-async def today(request: Request, house: House, reader: Person, span: Span) -> Response:
+@router.get("/patients/{subject}/trends")
+async def trends(  # noqa: PLR0913
+    request: Request,
+    house: InHouse,
+    reader: Reader,
+    texts: Words,
+    subject: Subject,
+    span: Span = "24h",
+    only: Kind | None = None,
+) -> Response:
+    """Show all charts under one cursor, or one of them."""
+    check(reader, "read", subject)
+    now = house.clock()
+    measured = {reading.kind for reading in await house.latest(subject)}
+    kinds = [kind for kind in CHARTS if kind in ALWAYS or kind in measured]
+    chosen = [only] if only in kinds else kinds
+    drawn = await figures(house, subject, chosen, span, texts, TREND_POINTS)
+    there = {"from": rfc3339(max(0, now - SPANS[span])), "to": rfc3339(now)}
+    return page(
+        request,
+        "trends.html",
+        reader,
+        subject=subject,
+        figures=drawn,
+        kinds=kinds,
+        only=only if only in kinds else None,
+        span=span,
+        spans=TREND_SPANS,
+        place=place_of(house, subject),
+        between=urlencode(there),
+    )
+
+
+async def today(request: Request, house: House, reader: Person, look: Look) -> Response:
     """Show a patient their own day."""
     subject = next(iter(reader.subjects))
-    values = await _values(house, subject, span)
+    check(reader, "read", subject)
+    values = await _values(house, subject, look)
     there = local(house.clock(), zone(values["place"]))
-    return page(request, "today.html", reader, greeting=_greeting(there), **values)
+    greeting = _greeting(there, look[1])
+    return page(request, "today.html", reader, greeting=greeting, **values)
 
 
-async def _values(house: House, subject: str, span: Span) -> dict[str, Any]:
-    """Gather what both pages show."""
+def place_of(house: House, subject: str) -> str:
+    """Give the time zone of a patient; one that does not exist is UTC."""
     plan = house.board.plan(subject)
-    place = str(zone(plan.time_zone if plan else "UTC"))
-    now = house.clock()
+    return str(zone(plan.time_zone if plan else "UTC"))
+
+
+async def _values(house: House, subject: str, look: Look) -> dict[str, Any]:
+    """Gather what both pages show."""
+    span, texts = look
+    place, now = place_of(house, subject), house.clock()
     past, _ = await asyncio.to_thread(house.alerts.alerts, "all", [subject], None, 50)
-    found = await numbers(house, subject, TEXTS)
+    found = await numbers(house, subject, texts)
     kinds = [
         *ALWAYS,
         *(tile.shown.kind for tile in found if tile.shown.kind not in ALWAYS),
@@ -69,16 +116,16 @@ async def _values(house: House, subject: str, span: Span) -> dict[str, Any]:
         "subject": subject,
         "tiles": found,
         "devices": house.board.devices(subject),
-        "cards": cards(house.board.open_alerts([subject]), TEXTS, now, place),
-        "past": cards(closed[:PAST], TEXTS, now, place),
-        "figures": await figures(house, subject, kinds, span, TEXTS),
+        "cards": cards(house.board.open_alerts([subject]), texts, now, place),
+        "past": cards(closed[:PAST], texts, now, place),
+        "figures": await figures(house, subject, kinds, span, texts),
         "span": span,
-        "spans": list(SPANS),
+        "spans": list(SPANS)[:-1],
         "place": place,
     }
 
 
-def _greeting(there: datetime) -> str:
+def _greeting(there: datetime, texts: Texts) -> str:
     """Greet by the time of day."""
     part = "morning" if there.hour < 12 else "day" if there.hour < 18 else "evening"
-    return TEXTS(f"hello.{part}")
+    return texts(f"hello.{part}")

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from portal.authorisation import Person, visible
-from portal.house import Caller, House, InHouse, check
+from portal.authorisation import ALERTS, Person, scope, shared_with, visible
+from portal.house import Caller, House, InHouse, check, check_view
 from portal.problems import Invalid, Problem
 from portal.routes.answers import Cursor, Limit, answer, fails, says
 from portal.routes.examples import ALERT
 from portal.views import AlertList, AlertView, encode, of_alert
+from portal.witness import looked
 from vitals import wire
 from vitals.errors import MalformedData
 from vitals.model import Alert, AlertCommand
@@ -64,9 +65,10 @@ async def alerts(
     limit: Limit = 100,
 ) -> Response:
     """List the alerts of the patients whom you may see."""
-    subjects = sorted(visible(caller))
+    shared = (s for s in shared_with(caller) if ALERTS in caller.granted[s])
+    subjects = sorted({*visible(caller), *shared})
     if subject is not None:
-        check(caller, "read", subject)
+        check_view(caller, subject, ALERTS)
         subjects = [subject]
     try:
         found, more = await asyncio.to_thread(
@@ -74,6 +76,9 @@ async def alerts(
         )
     except (MalformedData, ValueError) as error:
         raise Invalid("cursor", "it is not one that we gave") from error
+    told = {alert.subject for alert in found}
+    looked(caller, "read", told & visible(caller))
+    looked(caller, "view", told - visible(caller))
     return answer(AlertList([of_alert(alert) for alert in found], more))
 
 
@@ -152,7 +157,11 @@ async def find(
     found = await house.alert(name)
     if found is None:
         raise Problem(404, "There is no such alert.")
-    check(caller, deed, found.subject, "alert")
+    seen = scope(caller, found.subject)
+    if deed == "read" and seen is not None and ALERTS in seen:
+        check(caller, "view", found.subject, "alert")
+    else:
+        check(caller, deed, found.subject, "alert")
     return found
 
 

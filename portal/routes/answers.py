@@ -58,16 +58,16 @@ def interval(
     Invalid
         One of them is no time, or they are the wrong way round.
     """
-    end = _moment("to", stop) if stop is not None else now
+    end = moment("to", stop) if stop is not None else now
     begin = (
-        _moment("from", start) if start is not None else Instant(max(0, end - DAY_MS))
+        moment("from", start) if start is not None else Instant(max(0, end - DAY_MS))
     )
     if begin >= end:
         raise Invalid("from", "it must be before `to`")
     return begin, end
 
 
-def _moment(where: str, text: str) -> Instant:
+def moment(where: str, text: str) -> Instant:
     """Read one of them."""
     try:
         return instant(text)

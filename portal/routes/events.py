@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
-from portal.authorisation import visible
+from portal.authorisation import Person, shared_with, visible
 from portal.house import BEARER, Caller, House, InHouse, token_of
 from portal.routes.answers import fails, streams
+from portal.witness import looked
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
 
@@ -35,18 +36,22 @@ async def events(
 ) -> StreamingResponse:
     """Follow what happens to your patients; `Last-Event-ID` goes on where you were."""
     token = token_of(request, await BEARER(request))
-    stream = _stream(house, token, visible(caller), last_event_id)
+    stream = _stream(house, token, caller, last_event_id)
+    looked(caller, "read", visible(caller))
+    looked(caller, "view", shared_with(caller))
     return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
 
 async def _stream(
-    house: House, token: str, subjects: frozenset[str], last_id: str
+    house: House, token: str, caller: Person, last_id: str
 ) -> AsyncIterator[bytes]:
     """Write events as they come and a comment when none do, until the token ends."""
     log = house.board.events
     checked = house.clock()
-    with log.follow(subjects, last_id) as follower:
-        yield b"retry: 2000\n: hello\n\n"
+    with log.follow(visible(caller), last_id, _shared(caller)) as follower:
+        # Who has seen no event yet can resume as well; not who will be told `reset`.
+        here = f"id: {log.id(follower.number)}\n" if follower.number >= 0 else ""
+        yield f"retry: 2000\n{here}: hello\n\n".encode()
         while not log.closed:
             try:
                 async with asyncio.timeout(PING_S):
@@ -58,5 +63,11 @@ async def _stream(
                 if person is None:
                     return
                 follower.subjects, checked = visible(person), house.clock()
+                follower.shared = _shared(person)
             if news := log.news(follower):
                 yield news
+
+
+def _shared(person: Person) -> dict[str, frozenset[str]]:
+    """Give what the person may see of those who share with them."""
+    return {subject: person.granted[subject] for subject in shared_with(person)}

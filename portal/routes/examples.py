@@ -82,6 +82,7 @@ PATIENTS = {
             "latest": "2026-11-21T07:30:00.120Z",
             "open_alerts": 1,
             "priority": "high",
+            "name": "Wang Min",
         }
     ],
     "next": None,
@@ -117,5 +118,39 @@ LIMITS = {
         }
     ],
 }
-TOKEN = {"access_token": "kX3…", "expires_in": 3600, "token_type": "bearer"}
+TOKEN = {
+    "access_token": "kX3…",
+    "expires_in": 600,
+    "token_type": "bearer",
+    "refresh_token": "v9Q…",
+}
 HEALTH = {"status": "ready", "checks": {"broker": "ok", "store": "ok"}}
+SESSION = {
+    "id": "5f0c2ab91c7e44d0",
+    "began": "2026-11-21T07:00:00.000Z",
+    "expires": "2026-12-05T07:00:00.000Z",
+    "agent": "ward-display/2",
+    "current": True,
+}
+GRANT = {
+    "id": "9f12ab04c3d7",
+    "subject": "p-1",
+    "label": "daughter",
+    "holder": "mei",
+    "metrics": ["heart_rate", "alerts"],
+    "began": "2026-11-21T07:00:00.000Z",
+    "expires": "2026-12-21T07:00:00.000Z",
+    "revoked": None,
+    "link": None,
+}
+INVITATION = GRANT | {"holder": None, "link": "/invite/kX3…"}
+ENTRY = {
+    "t": "2026-11-21T07:30:00.000Z",
+    "who": "dr.chen",
+    "role": "clinician",
+    "deed": "read",
+    "subject": "p-1",
+    "what": "GET /api/v1/patients/{subject}/trends/heart_rate",
+}
+PERSON = {"name": "dr.chen", "role": "clinician", "subjects": ["p-1"]}
+MADE = {"subject": "p-7kq2m9xa", "name": "Wang Min"}

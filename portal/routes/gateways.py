@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from portal.authorisation import visible
-from portal.house import Caller, InHouse, check_fleet
+from portal.house import Caller, InHouse, check_house
 from portal.routes.answers import Cursor, Limit, answer, fails, says
 from portal.routes.examples import GATEWAYS
 from portal.views import GatewayList, of_gateway
@@ -16,7 +16,7 @@ async def gateways(
     house: InHouse, caller: Caller, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """List the gateways by name, each with those wearables that you may see."""
-    check_fleet(caller)
+    check_house(caller, "fleet")
     board, subjects = house.board, visible(caller)
     found = [g for g in sorted(board.gateways) if cursor is None or g > cursor]
     streams = await house.streams()

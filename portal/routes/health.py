@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from portal.house import InHouse, Visitor
 from portal.problems import Problem
-from portal.routes.answers import answer, says
+from portal.routes.answers import answer, fails, says, streams
 from portal.routes.examples import HEALTH
 from portal.views import Health
 
@@ -37,7 +37,7 @@ async def readyz(house: InHouse) -> Response:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"description": "Prometheus text", "content": {"text/plain": {}}}},
+    responses=streams("text/plain", "Prometheus text") | fails(401),
 )
 async def metrics(request: Request, house: InHouse, visitor: Visitor) -> Response:
     """Print what we counted; for this machine, or an administrator's token."""

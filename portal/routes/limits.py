@@ -4,19 +4,16 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
-from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from portal.defaults import DEFAULTS
 from portal.house import Caller, House, InHouse, check
-from portal.people import Change
+from portal.plans import change_plan, plan_of
 from portal.problems import Invalid
 from portal.routes.answers import Subject, answer, fails, says
 from portal.routes.examples import LIMITS
-from portal.views import LimitsView, encode, of_plan
-from vitals import wire
-from vitals.model import Limit, Plan
-from vitals.wire import Message
+from portal.views import LimitsView, of_plan
+from vitals.model import Limit
 
 METRICS = {metric.value: metric for metric in DEFAULTS}
 router = APIRouter(prefix="/api/v1/patients", tags=["limits"])
@@ -68,26 +65,14 @@ async def set_limits(
     """
     check(caller, "plan", subject)
     found = {name: _limit(name, limit) for name, limit in body.limits.items()}
-    old = await _plan(house, subject)
-    now = house.clock()
-    new = replace(old, limits=found, by=caller.name, t=now)
-    change = Change(subject, caller.name, now, old, new, body.why)
-    await asyncio.to_thread(house.people.log_plan, change)
-    house.board.plan_known(subject, new)
-    await house.bus.publish(Message(wire.of(subject, "plan"), encode(new), retain=True))
+    await change_plan(house, subject, caller.name, body.why, limits=found)
     return answer(await _view(house, subject))
-
-
-async def _plan(house: House, subject: str) -> Plan:
-    """Give the plan in force: the newer of what is retained and what we logged."""
-    logged = await asyncio.to_thread(house.people.plan, subject)
-    return max(house.board.plan(subject) or Plan(), logged, key=lambda plan: plan.t)
 
 
 async def _view(house: House, subject: str) -> LimitsView:
     """Show a patient's limits."""
     changes = await asyncio.to_thread(house.people.changes, subject)
-    return of_plan(subject, await _plan(house, subject), changes)
+    return of_plan(subject, await plan_of(house, subject), changes)
 
 
 def _limit(name: str, body: LimitBody) -> Limit:

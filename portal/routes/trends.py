@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from portal.house import Caller, House, InHouse, check
+from portal.house import Caller, House, InHouse, check_view
 from portal.problems import Invalid, Problem
 from portal.routes.answers import (
     Cursor,
@@ -25,6 +25,7 @@ from portal.routes.answers import (
     streams,
 )
 from portal.routes.examples import RECORD, TREND
+from portal.sharing import Scope, let_through
 from portal.times import rfc3339
 from portal.views import RecordList, Trend, of_reading, of_trend
 from vitals.codes import Kind, Metric
@@ -69,9 +70,9 @@ async def trend(  # noqa: PLR0913
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Show a metric over time as buckets with exact extremes; gaps have no bucket."""
-    check(caller, "read", subject)
     if metric not in METRICS:
         raise Problem(404, f"There is no such metric; try one of {', '.join(METRICS)}.")
+    check_view(caller, subject, metric)
     begin, end = interval(start, to, house.clock())
     found = await asyncio.to_thread(
         house.history.trend, subject, METRICS[metric], begin, end, points
@@ -99,10 +100,11 @@ async def records(  # noqa: PLR0913
     limit: Limit = 500,
 ) -> Response:
     """Page through the raw records, oldest first, exactly as they were measured."""
-    check(caller, "read", subject)
+    scope = check_view(caller, subject)
     span = interval(start, to, house.clock())
     found, more = await _page(house, subject, kind, span, cursor, limit)
-    return answer(RecordList([of_reading(reading) for reading in found], more))
+    seen = let_through(found, scope)
+    return answer(RecordList([of_reading(reading) for reading in seen], more))
 
 
 @router.get(
@@ -120,10 +122,11 @@ async def table(
     to: To = None,
 ) -> Response:
     """Download all records of a kind in an interval as a table."""
-    check(caller, "read", subject)
+    scope = check_view(caller, subject)
     span = interval(start, to, house.clock())
     first = await _page(house, subject, kind, span, None, 1000)
-    rows = _rows(house, subject, kind, span, first)
+    pages = _pages(house, subject, kind, span, first)
+    rows = _rows(pages, kind, scope)
     name = f'attachment; filename="{subject}-{kind}.csv"'
     return StreamingResponse(
         rows, media_type="text/csv", headers={"Content-Disposition": name}
@@ -149,22 +152,29 @@ async def _page(
         raise Invalid("cursor", "it is not one that we gave") from error
 
 
-async def _rows(
+async def _pages(
     house: House,
     subject: str,
     kind: Kind,
     span: tuple[Instant, Instant],
     first: tuple[list[Reading], str | None],
+) -> AsyncIterator[list[Reading]]:
+    """Give the records page by page."""
+    found, cursor = first
+    yield found
+    while cursor is not None:
+        found, cursor = await _page(house, subject, kind, span, cursor, 1000)
+        yield found
+
+
+async def _rows(
+    pages: AsyncIterator[list[Reading]], kind: Kind, scope: Scope
 ) -> AsyncIterator[bytes]:
-    """Write the table page by page."""
+    """Write the table."""
     ours = [f for f in RECORDS[kind].__struct_fields__ if f not in _COMMON]
     yield _csv([[*_COMMON, *ours]])
-    found, cursor = first
-    while True:
-        yield _csv([_row(reading, ours) for reading in found])
-        if cursor is None:
-            return
-        found, cursor = await _page(house, subject, kind, span, cursor, 1000)
+    async for found in pages:
+        yield _csv([_row(reading, ours) for reading in let_through(found, scope)])
 
 
 def _row(reading: Reading, fields: list[str]) -> list[object]:

@@ -37,6 +37,7 @@ function grow() {
 }
 
 function show(record) {
+  document.dispatchEvent(new CustomEvent("vitals:record", { detail: record }));
   if (Date.parse(record.t) > Date.now() - skew + AHEAD_MS) return;
   for (const place of document.querySelectorAll(`[data-stream="${record.subject}/${record.kind}"]`)) {
     const time = place.querySelector("time:not(.clock)");
@@ -45,7 +46,8 @@ function show(record) {
     const whole = fields.length && fields.every((f) => record.values[f.dataset.field] != null);
     // Anything out of the ordinary is put into words by the server.
     if (!whole || record.q || place.querySelector(".note")) return refresh();
-    for (const f of fields) f.textContent = record.values[f.dataset.field].toFixed(place.dataset.digits);
+    const { digits, factor = 1, offset = 0 } = place.dataset; // the reader's unit
+    for (const f of fields) f.textContent = (record.values[f.dataset.field] * factor + +offset).toFixed(digits);
     time.dateTime = record.t;
   }
   if (!document.querySelector(`[data-stream="${record.subject}/${record.kind}"]`)) refresh();

@@ -20,6 +20,7 @@ from portal.board import Board, follow
 from portal.deeds import Deeds
 from portal.events import EventLog
 from portal.house import House, Sources
+from portal.notes import Notes
 from portal.people import People
 from portal.renewal import renew
 from vitals import clock, config, wire
@@ -129,10 +130,13 @@ class Place:
         self.store = SqliteStore(folder / "store.db")
         self.people = People(folder / "people.db", self.clock)
         self.history = AlertHistory(folder)
+        self.notes = Notes(folder / "notes.db")
         self.board = Board(EventLog(self.clock()), self.clock)
         told, self.deeds = partial(streams, folder), Deeds(folder)
         self.sources = Sources(
-            self.store, self.history, self.people, told, folder, hooks, self.deeds
+            *(self.store, self.history, self.people, self.notes, told, folder),
+            hooks,
+            self.deeds,
         )
         self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
         self.app = create_app(self.house)
@@ -234,6 +238,7 @@ class Place:
             self.house.subscribers.close()
         self.people.close()
         self.deeds.close()
+        self.notes.close()
         self.history.close()
         self.store.close()
 
@@ -259,6 +264,14 @@ def accounts(tmp_path_factory):
 @pytest.fixture
 def place(tmp_path, accounts):
     shutil.copy(accounts, tmp_path)
+    found = Place(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def fresh_place(tmp_path):
+    """A place where nobody has an account yet."""
     found = Place(tmp_path)
     yield found
     found.close()

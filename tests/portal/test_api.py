@@ -26,7 +26,7 @@ def test_a_password_becomes_a_token_that_can_be_revoked(place):
             answer = await client.post("/api/v1/token", data=form)
             assert answer.headers["cache-control"] == "no-store"
             token = answer.json()
-            assert (token["token_type"], token["expires_in"]) == ("bearer", 3600)
+            assert (token["token_type"], token["expires_in"]) == ("bearer", 600)
             client.headers["Authorization"] = f"Bearer {token['access_token']}"
             assert (await client.get("/api/v1/patients/p-1")).status_code == 200
             assert (await client.delete("/api/v1/token")).status_code == 204
@@ -446,7 +446,7 @@ def test_every_answer_carries_safe_headers(place):
     async def scene(client):
         for path in ("/", "/login", "/api/v1/patients", "/nowhere", "/openapi.json"):
             headers = (await client.get(path)).headers
-            assert "default-src 'self'" in headers["content-security-policy"]
+            assert "default-src 'none'" in headers["content-security-policy"]
             assert "frame-ancestors 'none'" in headers["content-security-policy"]
             assert "unsafe" not in headers["content-security-policy"]
             assert headers["x-content-type-options"] == "nosniff"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ingest.store import Point
 from portal import chart
 from portal.chart import Frame, Mark
+from portal.targets import Target
 
 HOUR = 3_600_000
 FRAME = Frame(1_795_300_000_000, 1_795_300_000_000 + HOUR)
@@ -30,7 +31,9 @@ def path(text, name):
 
 @given(st.lists(values, max_size=50), st.lists(values, max_size=2))
 def test_whatever_was_measured_is_drawn_inside_the_plot(numbers, limits):
-    frame = Frame(FRAME.start, FRAME.stop, limits=tuple(limits))
+    low, high = [*sorted(limits), None, None][:2]
+    target = Target(FRAME.start, FRAME.stop, low, high)
+    frame = Frame(FRAME.start, FRAME.stop, targets=(target,), usual=(low or 0, 1e4))
     text = chart.curve(frame, points(numbers), [Mark(frame.start, "high", "<&")])
     drawn(text)
     for x, y in re.findall(

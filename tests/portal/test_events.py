@@ -72,3 +72,23 @@ def test_every_event_comes_once_over_twenty_reconnections():
         seen += ids(read(log, last))
     numbers = [int(s.split("-")[1]) for s in seen]
     assert len(numbers) == len(set(numbers)) == 1 + sum(n % 4 + 1 for n in range(20))
+
+
+def test_what_happens_to_others_makes_nobody_read_anew():
+    log = EventLog(1, remembered=3)
+    with log.follow(frozenset({"a"}), "") as follower:
+        log.news(follower)
+        for _ in range(5):
+            log.append("b", "record", b"{}")
+        log.append("a", "record", b"{}")
+        news = log.news(follower)
+    assert b"reset" not in news
+    assert news.count(b"event: record") == 1
+
+
+def test_who_has_seen_no_event_yet_resumes_from_the_greeting():
+    log = EventLog(1000)
+    with log.follow(P1, "") as follower:
+        greeting = log.id(follower.number)
+    log.append("p-1", "record", b"0")
+    assert ids(read(log, greeting)) == ["1000-1"]

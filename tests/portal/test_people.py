@@ -2,7 +2,7 @@ import sqlite3
 
 import pytest
 
-from portal import people as people_module
+from portal import accounts as accounts_module
 from portal.people import Change, People
 from vitals.errors import ConfigError, Unavailable
 from vitals.model import Limit, Plan
@@ -62,7 +62,7 @@ def test_a_patients_clinicians_are_known_and_nobody_elses(people):
         ("wang", PASSWORD, "patient", "p-1", (), "exists already"),
         ("new", "short", "clinician", None, (), "10 to 256"),
         ("new", "x" * 257, "clinician", None, (), "10 to 256"),
-        ("new", PASSWORD, "nurse", None, (), "no role"),
+        ("new", PASSWORD, "visitor", None, (), "no role"),
         ("new", PASSWORD, "patient", None, (), "exactly one subject"),
         ("new", PASSWORD, "patient", "p-1", ("p-2",), "exactly one subject"),
         ("new", PASSWORD, "patient", "P 1", (), "a-z, 0-9"),
@@ -146,13 +146,13 @@ def test_an_unknown_name_waits_like_a_known_one(people):
 def test_an_unknown_name_takes_as_long_as_a_known_one(people, monkeypatch):
     people.add("wang", PASSWORD, "patient", "p-1")
     verified = []
-    real = people_module.passwords.matches
+    real = accounts_module.passwords.matches
 
     def counted(password, stored):
         verified.append(stored)
         return real(password, stored)
 
-    monkeypatch.setattr(people_module.passwords, "matches", counted)
+    monkeypatch.setattr(accounts_module.passwords, "matches", counted)
     people.authenticate("wang", "wrong password")
     people.authenticate("nobody", "wrong password")
     assert len(verified) == 2  # argon2 runs either way, against something

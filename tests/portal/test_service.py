@@ -106,8 +106,9 @@ async def listen(client, url, headers, last, count):
     async with client.stream("GET", f"{url}/api/v1/events", headers=headers) as stream:
         async for line in stream.aiter_lines():
             if line.startswith("id: "):
-                ids.append(line[4:])
+                last = line[4:]
             if line.startswith("data: "):
+                ids.append(last)
                 data.append(line[6:])
             if len(data) >= count:
                 break

@@ -43,7 +43,11 @@ def test_the_newest_device_speaks_for_a_kind():
     ]
     heart, warmth = tiles.tiles(readings, TEXTS, NOW)
     assert (heart.numbers[0].text, heart.stale) == ("80", False)
-    assert (warmth.numbers[0].text, warmth.unit, warmth.stale) == ("36.7", "°C", True)
+    assert (warmth.numbers[0].text, warmth.measure.label, warmth.stale) == (
+        "36.7",
+        "°C",
+        True,
+    )
 
 
 def test_a_value_from_the_future_is_as_bad_as_an_old_one():

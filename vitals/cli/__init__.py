@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"vitals {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_demo, _run, _sim, _record, _replay, _doctor, _scan, _user):
+    for add in (_demo, _run, _sim, _record, _replay, _doctor, _scan, _user, _audit):
         add(commands)
     for add in (_export, _import, _migrate, _backup, _restore):
         add(commands)
@@ -258,20 +258,57 @@ def _user(commands: Parsers) -> None:
     actions = user.add_subparsers(metavar="ACTION", required=True)
     add = actions.add_parser("add", help="let somebody in; asks for a password")
     add.add_argument("name")
-    add.add_argument("--role", choices=("patient", "clinician", "admin"), required=True)
+    roles = ("patient", "family", "nurse", "doctor", "clinician", "admin")
+    add.add_argument("--role", choices=roles, required=True)
     add.add_argument("--subject", help="whose data a patient sees: their own pseudonym")
     add.add_argument(
         "--patients",
         nargs="*",
         default=[],
-        help="pseudonyms that a clinician cares for",
+        help="pseudonyms that a nurse or doctor cares for",
     )
     passwd = actions.add_parser("passwd", help="change a password; asks for it")
     passwd.add_argument("name")
+    link = actions.add_parser(
+        "link", help="a one-time link to choose a password, or to set up"
+    )
+    link.add_argument(
+        "name", nargs="?", help="of the first administrator when left out"
+    )
+    role = actions.add_parser("role", help="make somebody something else")
+    role.add_argument("name")
+    role.add_argument("role", choices=roles)
+    role.add_argument(
+        "--subject", help="whose data a patient sees: their own pseudonym"
+    )
+    change = actions.add_parser(
+        "change", help="change whom a nurse or doctor cares for"
+    )
+    change.add_argument("name")
+    change.add_argument(
+        "--patients", nargs="*", required=True, help="these and no others"
+    )
+    remove = actions.add_parser("remove", help="let somebody in no more")
+    remove.add_argument("name")
     listing = actions.add_parser("list", help="show who may log in")
     add.set_defaults(command=_later("people", "add"))
     passwd.set_defaults(command=_later("people", "passwd"))
+    link.set_defaults(command=_later("people", "link"))
+    role.set_defaults(command=_later("people", "role"))
+    change.set_defaults(command=_later("people", "change"))
+    remove.set_defaults(command=_later("people", "remove"))
     listing.set_defaults(command=_later("people", "show"))
+
+
+def _audit(commands: Parsers) -> None:
+    audit = commands.add_parser(
+        "audit", help="check that the log of who saw and changed what is whole"
+    )
+    _config(audit)
+    audit.add_argument(
+        "--kept", metavar="LINES:HASH", help="what this printed earlier must still hold"
+    )
+    audit.set_defaults(command=_later("people", "audit"))
 
 
 def _check_in(commands: Parsers) -> None:

@@ -23,7 +23,7 @@ from vitals import ConfigError, Unavailable, __version__, config
 from vitals.clock import now
 
 FIRST = ("gateway.db", "dsp.npz", "ledger.db")
-LAST = ("people.db", "alerts.db", "rollups.db", "store.db")
+LAST = ("people.db", "notes.db", "alerts.db", "rollups.db", "store.db")
 MANIFEST = "manifest.json"
 MAGIC = b"SQLite format 3\0"
 SIDES = ("", "-wal", "-shm")  # the files of one database in use

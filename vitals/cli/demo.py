@@ -25,6 +25,7 @@ ROOMS = ("ingest", "dsp", "alerts", "portal")  # they listen before anybody spea
 DRAIN_S = 15.0  # at most, for what is under way at the end
 PAGE_S = 20.0  # for the page to come up
 
+NAMES = ("Anna Lindqvist", "Ben Okafor", "Chen Yulan", "Dora Weiss")
 User = dict[str, str | None]
 
 
@@ -79,13 +80,14 @@ async def play(chosen: argparse.Namespace, data: Path) -> dict[str, Any]:
 
 async def _rooms(house: House, screen: Screen, broker: str) -> None:
     """Make the log-ins, then run the stages that listen, for ever."""
-    users = await asyncio.to_thread(_users, house)
+    *users, keeper = await asyncio.to_thread(_users, house)
 
     def told(url: str) -> None:
-        _write(house.data / "demo.json", {"url": url, "users": users})
-        screen.open(url, users, broker)
+        _write(house.data / "demo.json", {"url": url, "users": users, "admin": keeper})
+        screen.open(url, [*users, keeper], broker)
 
     house.told_url = told
+    house.told_set_up = lambda _: None  # the demo has an administrator
     await stages.run(house, ROOMS)
 
 
@@ -169,19 +171,22 @@ def _users(house: House) -> list[User]:
 
     people = People(house.data / "people.db")
     subjects = story.subjects(house.config)
-    doctor, *patients = passwords = [secrets.token_hex(5) for _ in range(3)]
-    names = ("dr-chen", "anna", "ben")
+    doctor, *patients, keeper = passwords = [secrets.token_hex(5) for _ in range(4)]
+    names = ("dr-chen", "anna", "ben", "admin")
     people.add("dr-chen", doctor, "clinician", subjects=subjects)
-    for name, password, subject in zip(names[1:], patients, subjects, strict=False):
+    for name, password, subject in zip(names[1:3], patients, subjects, strict=False):
         people.add(name, password, "patient", subject=subject)
+    people.add("admin", keeper, "admin")
+    for subject, name in zip(subjects, NAMES, strict=False):
+        people.names.give(subject, name)
     people.close()
     return [
         {"name": name, "password": password, "role": role, "subject": subject}
         for name, password, role, subject in zip(
             names,
             passwords,
-            ("clinician", "patient", "patient"),
-            (None, *subjects),
+            ("clinician", "patient", "patient", "admin"),
+            (None, *subjects[:2], None),
             strict=False,
         )
     ]

@@ -38,6 +38,11 @@ EXTRAS = {  # whose import tells which extra is missing
 }
 
 
+def tell_set_up(address: str) -> None:
+    """Show the link of the first administrator: on the terminal or in the journal."""
+    print(f"no administrator yet: open {address} once, within a day", flush=True)
+
+
 class House(Struct):
     """What every stage of this process is given."""
 
@@ -45,6 +50,7 @@ class House(Struct):
     metrics: Metrics
     clock: Clock = now
     told_url: Callable[[str], None] = lambda url: log.info("the page is at %s", url)
+    told_set_up: Callable[[str], None] = tell_set_up
     path: Path | None = None  # of the configuration, to read it again
     reload: asyncio.Event = field(default_factory=asyncio.Event)  # SIGHUP came
     pulse: sdnotify.Pulse = field(default_factory=sdnotify.Pulse)
@@ -159,13 +165,22 @@ async def portal(house: House) -> None:
     from ingest.store import open_history
     from portal.deeds import Deeds
     from portal.house import Sources
+    from portal.notes import Notes
     from portal.people import People
 
     people = People(house.data / "people.db")
+    notes = Notes(house.data / "notes.db")
     history = open_history(house.config.store, house.data)
     told, hooks = partial(streams, house.data), house.config.portal.hooks
     alerts, deeds = AlertHistory(house.data), Deeds(house.data)
-    sources = Sources(history, alerts, people, told, house.data, hooks, deeds)
+    sources = Sources(history, alerts, people, notes, told, house.data, hooks, deeds)
+    code = people.links.make("setup") if people.unattended() else ""
+
+    def ready(url: str) -> None:
+        house.told_url(url)
+        if code:
+            house.told_set_up(f"{url}/setup/{code}")
+
     async with MqttBus(house.config.mqtt) as bus:
         work = portal.service.run(
             bus,
@@ -173,7 +188,7 @@ async def portal(house: House) -> None:
             sources,
             house.metrics,
             house.clock,
-            house.told_url,
+            ready,
         )
         await beside(
             work, beat(bus, "portal", house.clock), _look_out(house, bus, "portal")
