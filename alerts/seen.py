@@ -1,8 +1,8 @@
 """What people have seen, and is over: its return calls nobody while that still holds.
 
-An acknowledgement holds for `acknowledged_s`, for a condition that comes and goes as for
-one that stays.  What is much worse than people know, or of a higher priority, calls; so
-does whatever nobody has acknowledged.
+An acknowledgement holds for `acknowledged_s`, of what comes and goes as of what stays.
+What is much worse than people know, or of a higher priority, calls; so does whatever
+nobody has acknowledged.
 """
 
 from collections.abc import Mapping

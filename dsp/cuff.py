@@ -13,7 +13,7 @@ from dsp.findings import CUFF, Word
 from dsp.pressure import Pressure, Taken
 from vitals.codes import UNRELIABLE
 from vitals.config import Dsp
-from vitals.config import Pressure as Settings
+from vitals.detection import Pressure as Settings
 from vitals.model import Anomaly, Instant, Plan
 
 

@@ -180,6 +180,6 @@ def patience(said: Mapping[str, float]) -> dict[Kind, int]:
 
 
 def doubts(said: Mapping[str, float]) -> dict[int, float]:
-    """Give how far beyond its limit one reading alone counts, by column; 0: any does."""
+    """Give how far beyond its limit one reading counts alone, by column."""
     wanted = {**{m.value: by for m, by in CONFIRM.items()}, **said}
     return {COLUMN[name]: by for name, by in wanted.items() if by}

@@ -95,7 +95,7 @@ def test_a_new_episode_after_the_end_is_a_new_alert(racing, says):
     desk = desk_with(racing(60), racing(70, over=True))
     desk.command("a-1", says("acknowledge", 71), at(71))
     [opened] = desk.observe(racing(90, id="a-2", begin=80), at(90))
-    assert (opened.why, opened.alert.id) == ("opened", "a-2")
+    assert (opened.alert.id, opened.alert.since) == ("a-2", at(80))
 
 
 def test_subjects_conditions_and_devices_are_apart(racing, silent):
