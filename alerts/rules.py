@@ -86,6 +86,10 @@ LATE_MS = 15 * 60_000  # older evidence is recorded and wakes nobody (OURS)
 STILL_MS = 60_000
 UNENDED_MS = 24 * 3_600_000  # that we wait for more of what came late (OURS)
 
+# An acknowledgement expires while an alert is heard of, and so long afterwards (OURS):
+# a cuff that is not used again leaves its last word standing for weeks.
+STALE_MS = 24 * 3_600_000
+
 # What begins together for one patient within this time is told together (OURS).
 TOGETHER_MS = 3000
 

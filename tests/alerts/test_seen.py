@@ -137,3 +137,16 @@ def test_the_memory_is_let_go_when_it_means_nothing_any_more(racing, says):
     assert len(desk._seen) == 1
     desk.tick(at(13 * HOUR))
     assert len(desk._seen) == 0
+
+
+def test_what_nothing_was_heard_of_for_a_day_is_not_told_anew_until_it_is(racing, says):
+    desk, low = Desk({}, roster=STAFF), {"condition": "systolic_low", "value": 80}
+    desk.observe(racing(0, **low), at(0))
+    desk.command("a-1", says("acknowledge", 60), at(60))
+    [change] = desk.tick(at(12 * HOUR + 60))
+    assert change.why == "expire"
+    desk.command("a-1", says("acknowledge", 12 * HOUR + 99), at(12 * HOUR + 99))
+    assert desk.tick(at(90 * HOUR)) == []
+    desk.observe(racing(91 * HOUR, **low), at(91 * HOUR))
+    [change] = desk.tick(at(91 * HOUR + 1))
+    assert (change.why, change.to) == ("expire", ("",))
