@@ -12,9 +12,7 @@ from dsp.occasions import CONDITION
 from dsp.occasions import DETECTOR as SCHEDULE
 from dsp.occasions import Turn as Missed
 from dsp.pressure import UNIT, Pressure, shown
-from dsp.sentences import (
-    UNWATCHED,
-    Both,
+from dsp.pressure_sentences import (
     asked,
     critical,
     fallen,
@@ -28,6 +26,7 @@ from dsp.sentences import (
     stopped,
     unusable,
 )
+from dsp.sentences import UNWATCHED, Both
 from vitals.model import Anomaly, Instant
 
 CUFF, UNUSABLE = "cuff", "measurement_unusable"
