@@ -134,7 +134,7 @@ class Dsp(Section, frozen=True):
     baseline_beats: Positive = 3600.0  # samples the personal baseline remembers
     baseline_z: Positive = 6.0  # deviations that count as unusual
     irregular_hold_s: Positive = 300.0  # of irregular rhythm, before it counts
-    decline_score: Positive = 6.75  # of all signs together, that counts
+    decline_score: Positive = 7.5  # of all signs together, that counts
     forecasts: dict[str, Forecast] = field(default_factory=dict)  # by metric
     rates: dict[str, Rate] = field(default_factory=dict)  # by metric
     session_recovery_s: Positive = 300.0  # after exercise: not at rest yet
