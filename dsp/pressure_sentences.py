@@ -1,16 +1,10 @@
-"""What cuffs and schedules have shown, in a sentence, in English and in Chinese."""
+"""What the cuff's detectors have found, in one plain sentence, in two languages."""
 
 from collections.abc import Collection, Mapping
 
-from dsp.sentences import Both
-from vitals.codes import Flag
+from dsp.sentences import REASONS, Both
 from vitals.schedule import Occasion
 
-REASONS: Mapping[str, Both] = {
-    Flag.MOTION: ("movement", "测量时身体移动"),
-    Flag.CUFF_LOOSE: ("a loose cuff", "袖带过松"),
-    Flag.BAD_POSITION: ("a wrong position", "测量姿势不当"),
-}
 PARTS: Mapping[str, Both] = {
     "morning": ("morning", "早晨"),
     "evening": ("evening", "晚上"),

@@ -31,8 +31,8 @@ from dsp.calendars import Term
 from dsp.episodes import identity, late
 from dsp.limits import COLUMN
 from dsp.seats import Kept, Seats, Seen, Slow
-from dsp.sentences import exercised, lost, recovering, striving
 from dsp.session import CONTACT, KNOWN, LOG, Heard, contact_of, log_of
+from dsp.session_sentences import exercised, lost, recovering, striving
 from vitals.codes import Metric
 from vitals.config import Dsp
 from vitals.model import Anomaly, Instant, Reading
