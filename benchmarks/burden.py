@@ -180,6 +180,7 @@ def main():
     parser.add_argument("--patients", type=int, help="of the hospital; else all")
     parser.add_argument("--people", type=int, default=100, help="of the quiet week")
     parser.add_argument("--config", type=Path, help="a vitals.toml; nothing is kept")
+    parser.add_argument("sides", nargs="*", help="quiet_week hospital home; else all")
     chosen = parser.parse_args()
     settings = config.load(chosen.config) if chosen.config else config.Config()
     sides = {"quiet_week": lambda: (settings, *quiet(chosen.people))}
@@ -187,9 +188,9 @@ def main():
         ward = charted(settings)
         sides["hospital"] = lambda: (ward, *hospital(chosen.patients))
         sides["home"] = lambda: (settings, *home())
-    figures = {}
-    for name, side in sides.items():
-        figures[name] = measure(*side())
+    figures = results.saved("burden") if chosen.sides else {}
+    for name in chosen.sides or sides:
+        figures[name] = measure(*sides[name]())
         print(name, json.dumps(figures[name], indent=1), flush=True)
     if not chosen.config:
         results.save("burden", figures)
