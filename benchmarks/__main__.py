@@ -3,10 +3,10 @@
 Figures go to `benchmarks/results.json`, and from there into the README's table, which
 is never edited by hand.  Without names everything runs, at the sizes that the README
 quotes (about two hours): duels, demo, recorded_heart, score, burden,
-dsp_stage, dsp_speed, gateway, gateway_bluez, bluez_recovery, kills, power, outbox, outbox_week,
-ingest_write, ingest_path, ingest_poison, ingest_kills, ingest_outage, store, night,
-alerts, alert_kills, pages, portal, fuzz.  With --quick what takes long is done small,
-and the table says so.
+dsp_stage, dsp_speed, gateway, gateway_bluez, bluez_recovery, kills, power, outbox,
+outbox_week, ingest_write, ingest_path, ingest_poison, ingest_kills, ingest_outage,
+store, night, alerts, alert_kills, pages, portal, fuzz.  With --quick what takes long is
+done small, and the table says so.
 """
 
 import argparse
