@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from firmware_sim.cast import Cast, check, device_name
 from firmware_sim.cell import Cell, Gauge
@@ -24,9 +26,11 @@ from firmware_sim.firmware import Firmware
 from firmware_sim.physiology import Person
 from vitals.config import Dsp, Gateway, Wearable
 from vitals.errors import ConfigError
-from vitals.model import Instant, Name
+from vitals.model import Instant, Name, Plan
 from vitals.sections import Positive, Section
 from vitals.simulation import Sim
+
+Part = TypeVar("Part", bound=Struct)
 
 FOLDER = files("firmware_sim") / "scenarios"
 FIRST_S = 1.0  # a value comes at most this long after the link is there
@@ -51,8 +55,8 @@ class Scenario(Section, frozen=True):
     for_s: Positive
     sim: Sim  # a person's name is the subject, a wearable's the device
     dsp: Dsp = Dsp()
-    judged: Literal["all", "physiological"] = "all"  # the alerts that are compared
-    expect: tuple[Expected, ...] = ()
+    plans: dict[Name, Plan] = {}  # noqa: RUF012 frozen; ms since the beginning
+    expect: tuple[Expected, ...] = ()  # all of them
 
     def gateway(self, adapter: str) -> Gateway:
         """Give the gateway that reads the scenario's wearables."""
@@ -61,6 +65,21 @@ class Scenario(Section, frozen=True):
             for w in self.sim.wearables
         )
         return Gateway(name="gw-sim", adapter=adapter, wearables=wearables)
+
+    def plans_from(self, begin: Instant) -> dict[Name, Plan]:
+        """Give the plans that hold, by subject, of a life that begins then."""
+        return {subject: _lived(plan, begin) for subject, plan in self.plans.items()}
+
+
+def _lived(plan: Plan, begin: Instant) -> Plan:
+    sessions = tuple(_moved(s, begin, "begin", "end") for s in plan.sessions)
+    tests = tuple(_moved(s, begin, "begin", "stand", "end") for s in plan.standings)
+    schedule = plan.schedule and _moved(plan.schedule, begin, "begin")
+    return replace(plan, sessions=sessions, standings=tests, schedule=schedule)
+
+
+def _moved(part: Part, by: int, *times: str) -> Part:
+    return replace(part, **{name: getattr(part, name) + by for name in times})
 
 
 def names() -> list[str]:

@@ -58,12 +58,12 @@ def found():
     return report(everything, T0, T0 + DAY, 10)
 
 
-def test_calls_and_what_stands_on_the_list_are_counted_apart(found):
+def test_c19_calls_and_what_stands_on_the_list_are_counted_apart(found):
     assert (found.calls.alerts, found.listed.alerts) == (3, 1)
     assert (found.calls.per_patient_day, found.listed.per_patient_day) == (0.3, 0.1)
 
 
-def test_each_share_is_what_became_of_them(found):
+def test_c19_each_share_is_what_became_of_them(found):
     assert found.calls.acknowledged == pytest.approx(2 / 3, abs=1e-3)
     assert found.calls.false == pytest.approx(1 / 3, abs=1e-3)
     assert (found.calls.self_cleared, found.listed.self_cleared) == (0.0, 1.0)
@@ -124,7 +124,7 @@ def test_the_register_s_own_events_make_the_report(data):
     assert found.calls.to_acknowledge_s == (600.0, 600.0)
 
 
-def test_the_report_is_a_table_for_people_and_json_for_programs(data, capsys):
+def test_c19_the_report_is_a_table_for_people_and_json_for_programs(data, capsys):
     assert main(["report", "alerts", "--data", str(data), "--days", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "alerts of 1 days, 1 patient-days"

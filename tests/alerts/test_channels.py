@@ -106,7 +106,7 @@ def test_the_log_names_nobody_and_no_vital_sign(caplog, run):
     assert caplog.messages == ["alert a-1 heart_rate_high high unacknowledged"]
 
 
-def test_the_webhook_gets_the_whole_alert_signed_with_a_key_of_its_own(webhook, run):
+def test_d5_the_webhook_gets_the_whole_alert_signed_with_a_key_of_its_own(webhook, run):
     server, hook = webhook(lambda n: 200, "s3cret")
     run(hook.tell(NOTICE))
     [(headers, body)] = server.got

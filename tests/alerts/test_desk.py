@@ -164,7 +164,7 @@ def test_c7_a_rise_breaks_a_snooze(racing, says):
     assert "until" not in risen.alert.escalation
 
 
-def test_a_snooze_is_of_one_episode(racing, says):
+def test_c7_a_snooze_is_of_one_episode(racing, says):
     desk = desk_with(racing(60))
     desk.command("a-1", says("snooze", 60, minutes=20), at(60))
     assert desk.observe(racing(70, over=True), at(70))[0].alert.state == "normal"
@@ -225,7 +225,7 @@ def test_an_id_that_belongs_to_another_alert_is_malformed(racing):
     assert [alert.subject for alert in desk.open()] == ["p-7"]
 
 
-def test_late_news_is_recorded_and_wakes_nobody(racing):
+def test_d11_late_news_is_recorded_and_wakes_nobody(racing):
     for anomaly, now in [
         (racing(60, late=True), at(60)),
         (racing(60), at(60) + 15 * MINUTE + 1),
@@ -356,7 +356,7 @@ def test_an_episode_that_began_late_and_still_lasts_alarms(racing):
     assert opened.why == "opened"
 
 
-def test_a_missing_value_neither_clears_nor_changes_the_value(racing):
+def test_c10_a_missing_value_neither_clears_nor_changes_the_value(racing):
     desk = desk_with(racing(60, value=150), racing(61, value=None))
     assert desk.open()[0].value == 150
 
@@ -427,7 +427,7 @@ def tell(desk, item, now):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(news, max_size=30))
-def test_the_same_noun_twice_changes_nothing(story):
+def test_c14_the_same_noun_twice_changes_nothing(story):
     desk = Desk({})
     now = NOW
     for later, item in story:
@@ -464,7 +464,7 @@ def test_a_desk_laid_out_from_its_book_goes_on_as_if_nothing_had_been(story, cut
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(news, max_size=30))
-def test_at_most_one_alert_is_open_per_subject_condition_and_device(story):
+def test_c14_at_most_one_alert_is_open_per_subject_condition_and_device(story):
     desk = Desk({})
     for now, item in sorted(story, key=lambda told: told[0]):
         tell(desk, item, now)

@@ -115,7 +115,7 @@ def test_a_wearable_that_is_heard_again_never_calls_anybody(house, silent):
     assert house.later(60) == []
 
 
-def test_a_silence_that_was_told_is_muted_when_its_gateway_proves_to_be_down(
+def test_c15_a_silence_that_was_told_is_muted_when_its_gateway_proves_to_be_down(
     house, silent
 ):
     house.gateway(online=True)
@@ -270,7 +270,7 @@ def test_a_wearable_whose_clock_is_off_is_its_patient_s(house):
     assert house.wearable(clock_ahead_ms=10) == [("device_clock_off", "returned")]
 
 
-def test_an_engine_that_says_nothing_is_urgent(house):
+def test_c20_an_engine_that_says_nothing_is_urgent(house):
     topic = wire.stage_topic("dsp")
     house.says(topic, StageStatus(online=True, t=NOW))
     assert house.later(91) == [("stage_silent", "opened")]

@@ -48,7 +48,9 @@ def test_c5_nobody_acknowledges_and_one_after_another_is_told(racing):
     ]
 
 
-def test_an_acknowledgement_ends_the_chain_and_who_was_told_hears_of_it(racing, says):
+def test_c5_an_acknowledgement_ends_the_chain_and_who_was_told_hears_of_it(
+    racing, says
+):
     desk = desk_of()
     desk.observe(racing(), NOW)
     through(desk, NOW + 5 * MINUTE)

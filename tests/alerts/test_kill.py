@@ -16,7 +16,7 @@ def night(tmp_path, receiver):
     return make
 
 
-def test_kills_at_any_moment_repeat_a_message_at_most(night):
+def test_c2_kills_at_any_moment_repeat_a_message_at_most(night):
     night = night("right", lambda n: 503 if n % 4 == 0 else 204)
     while night.kills < 25 and night.acked() < night.lines:
         night.kill()

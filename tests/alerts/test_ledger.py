@@ -64,7 +64,7 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_who_forges_a_row_with_the_file_in_hand_is_found_out(
+def test_c11_who_forges_a_row_with_the_file_in_hand_is_found_out(
     register, tmp_path, forgery
 ):
     register.commit([entry(n) for n in range(4)], NOW)

@@ -73,7 +73,7 @@ def test_c24_a_clinician_reads_everything_that_a_decision_needs():
         assert line in text
 
 
-def test_the_same_in_chinese_by_the_readers_clock():
+def test_d17_the_same_in_chinese_by_the_readers_clock():
     sheet, text = written(language="zh", zone=SHANGHAI)
     assert sheet.title == "新警报,高优先级 · p-7 · 心率偏高 152 /min"
     for line in (
@@ -182,7 +182,7 @@ def test_the_trend_is_the_last_third_against_the_first(values, trend):
     assert f"/min, {trend}" in text
 
 
-def test_both_languages_say_every_text_with_the_same_gaps():
+def test_d17_both_languages_say_every_text_with_the_same_gaps():
     for key, (english, chinese) in WORDS.items():
         gaps = [
             {g for g in ("{n}", "{time}", "{age}", "{name}") if g in text}

@@ -129,7 +129,7 @@ def ntfy(server, more=""):
     return Service(f"ntfy://{host}/ward-secret-topic{more}")
 
 
-def test_ntfy_gets_buttons_that_post_and_one_that_opens(receiver):
+def test_c18_ntfy_gets_buttons_that_post_and_one_that_opens(receiver):
     server = receiver(lambda n: 200)
     ntfy(server).send(LETTER)
     [(headers, body)] = server.got

@@ -7,7 +7,7 @@ from alerts import drawing
 from alerts.states import IGNORED, MUTED, SELF_CLEARING, STATES, TABLE, Event, after
 
 
-def test_every_state_and_event_is_in_the_table_or_ignored_on_purpose():
+def test_c3_every_state_and_event_is_in_the_table_or_ignored_on_purpose():
     assert set(TABLE) | IGNORED == set(product(STATES, Event))
     assert not set(TABLE) & IGNORED
     assert set(SELF_CLEARING) <= set(TABLE)

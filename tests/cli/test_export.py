@@ -53,7 +53,7 @@ def test_line_protocol_is_what_ingest_writes(data, capsys):
     assert sorted(found) == sorted(expected)
 
 
-def test_what_was_exported_is_imported_once(data, capsys, tmp_path):
+def test_d10_what_was_exported_is_imported_once(data, capsys, tmp_path):
     out = exported(capsys, data)
     (tmp_path / "out").write_text(out)
     new = tmp_path / "new"
@@ -61,6 +61,24 @@ def test_what_was_exported_is_imported_once(data, capsys, tmp_path):
         assert main(["import", str(tmp_path / "out"), "--data", str(new)]) == 0
     assert exported(capsys, new) == out
     assert len(out.splitlines()) == len(RECORDS)
+
+
+def test_d10_two_sites_merge_in_any_order_and_nothing_is_there_twice(capsys, tmp_path):
+    village = [*(beat(seq) for seq in range(1, 30)), RECORDS[-2]]
+    region = [*(beat(seq) for seq in range(20, 50)), RECORDS[-1]]
+    for name, records in ("village", village), ("region", region):
+        store = open_store(config.Store(), tmp_path / name)
+        store.write(records)
+        store.close()
+        (tmp_path / f"{name}.jsonl").write_text(exported(capsys, tmp_path / name))
+    for home, guest in ("village", "region"), ("region", "village"):
+        words = ["import", str(tmp_path / f"{guest}.jsonl")]
+        assert main([*words, "--data", str(tmp_path / home)]) == 0
+    merged = [
+        exported(capsys, tmp_path / n).splitlines() for n in ("village", "region")
+    ]
+    assert sorted(merged[0]) == sorted(merged[1])
+    assert len(set(merged[0])) == len(merged[0]) == 49 + 2
 
 
 @pytest.mark.parametrize(

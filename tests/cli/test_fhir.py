@@ -122,7 +122,7 @@ def test_d2_a_push_may_be_repeated_and_creates_everything_once(data, hospital, c
     assert capsys.readouterr().out.startswith("0 resources created, 266 were")
 
 
-def test_a_measurement_that_came_by_another_gateway_is_not_created_again(
+def test_d10_a_measurement_that_came_by_another_gateway_is_not_created_again(
     data, hospital, tmp_path
 ):
     assert push(data, "--url", hospital.url, "--kind", "blood_pressure") == 0

@@ -162,7 +162,7 @@ def test_exercise_is_no_trend():
     assert ahead(play(ward, climb(90, 3, 900))) == []
 
 
-def test_missing_data_neither_raises_nor_withdraws_a_forecast():
+def test_c10_missing_data_neither_raises_nor_withdraws_a_forecast():
     rates = climb(90, 3, 520)
     gone = [heart(520 + s, None) for s in range(600)]
     bad = [heart(1200 + s, 70, q=("artefact",)) for s in range(600)]

@@ -110,7 +110,7 @@ def test_what_begins_ends_before_it_begins_again(lab, moments, hold):
 
 
 @given(signals, st.data())
-def test_missing_data_neither_raises_nor_clears(lab, moments, data):
+def test_c10_missing_data_neither_raises_nor_clears(lab, moments, data):
     t, x, q = columns(moments)
     n = len(t)
     holes = data.draw(st.lists(st.integers(0, n), max_size=5))
@@ -132,11 +132,11 @@ def second_by_second(lab, values, quality=None, rules=None):
     return [(e[0], e[1], e[2]) for e, _ in said]
 
 
-def test_a_short_spike_is_not_sustained(lab):
+def test_c1_a_short_spike_is_not_sustained(lab):
     assert second_by_second(lab, [80, 150, 150, 150, 80]) == []
 
 
-def test_what_lasts_as_long_as_the_hold_is(lab):  # negative control of the spike
+def test_c1_what_lasts_as_long_as_the_hold_is(lab):  # negative control of the spike
     assert second_by_second(lab, [80, 150, 150, 150, 150]) == [(4, 1, "begin")]
 
 
@@ -145,7 +145,7 @@ def test_an_episode_ends_only_well_inside_and_for_its_hold(lab):
     assert second_by_second(lab, values) == [(3, 1, "begin"), (19, 1, "end")]
 
 
-def test_a_gap_restarts_the_hold(lab):
+def test_c1_a_gap_restarts_the_hold(lab):
     def play(gap):
         t = [0, 1000, 2000 + gap, 3000 + gap]
         block = lab.block([0] * 4, t, [150.0] * 4)
@@ -155,7 +155,7 @@ def test_a_gap_restarts_the_hold(lab):
     assert play(1000) == ["begin"]
 
 
-def test_bad_quality_neither_raises_nor_clears(lab):
+def test_c10_bad_quality_neither_raises_nor_clears(lab):
     assert second_by_second(lab, [150] * 9, [1] * 9) == []
     assert second_by_second(lab, [150] * 9, [4] * 9) == [(3, 1, "begin")]
     values, quality = [150] * 4 + [80] * 9, [0] * 4 + [1] * 9

@@ -26,7 +26,7 @@ def test_the_last_word_wins_side_by_side():
     assert bounds(SIGNALS[0], None, None).bound == (40, 131)
 
 
-def test_who_names_the_day_alone_means_the_night_too():
+def test_c12_who_names_the_day_alone_means_the_night_too():
     config = Limit(high=120, night_high=100)
     by_config = bounds(SIGNALS[0], config)
     assert (by_config.bound, by_config.night) == ((40, 120), (40, 100))

@@ -117,7 +117,7 @@ def test_a_regular_heart_and_one_off_the_body_are_never_told():
 
 
 @pytest.mark.parametrize("stop", [300, 460, 700, 1000])
-def test_a_restart_in_mid_duration_is_no_restart(stop):
+def test_c2_a_restart_in_mid_duration_is_no_restart(stop):
     what = readings()
     whole = Ward(SHORT)
     expected = play(whole, what)

@@ -47,7 +47,7 @@ def ward_with(plan, config=Dsp()):  # noqa: B008 frozen
     return ward
 
 
-def test_the_limit_of_the_night_ends_with_the_patients_own_night():
+def test_c12_the_limit_of_the_night_ends_with_the_patients_own_night():
     # Until 06:20 there, 400 s from now, 110 is too much; by day it is not.
     said = play(ward_with(SHANGHAI), [heart(s, 110) for s in range(500)])
     begin, *_, end = said
@@ -62,7 +62,7 @@ def test_by_utc_it_would_be_another_night():  # negative control
     assert not any(a.over for a in said)
 
 
-def test_what_is_pending_when_the_night_begins_is_held_to_each_moments_bound():
+def test_c12_what_is_pending_when_the_night_begins_is_held_to_each_moments_bound():
     plan = Plan(limits=SHANGHAI.limits, night=Night(begin=22 * 60 + 14, end=6 * 60))
     early = 36  # seconds after T0 the night begins
     assert early < 40
@@ -142,7 +142,7 @@ def test_a_silent_device_of_a_detector_that_is_off_is_none():
     assert words(ward.tick(at(9000))) == [("device_silent", False)]
 
 
-def test_a_kind_that_a_plan_expects_is_silent_after_three_of_them():
+def test_c9_a_kind_that_a_plan_expects_is_silent_after_three_of_them():
     def cuff(hour):
         record = BloodPressure(t=at(hour * 3600), sys=120, dia=70)
         return Reading("p-7", "cuff", record)

@@ -34,7 +34,7 @@ def story():
     return said + ward.tick(T0 + 9_000_000)
 
 
-def test_every_anomaly_has_a_sentence_in_both_tongues():
+def test_d17_every_anomaly_has_a_sentence_in_both_tongues():
     said = story()
     assert {
         "limit",

@@ -92,7 +92,7 @@ def test_a_racing_heart_on_the_bus_becomes_an_anomaly(tmp_path):
     run(main())
 
 
-def test_a_restart_in_mid_episode_neither_forgets_nor_repeats(tmp_path):
+def test_c2_a_restart_in_mid_episode_neither_forgets_nor_repeats(tmp_path):
     async def main():
         house = House(tmp_path)
         async with house.running():
@@ -204,7 +204,7 @@ def test_a_strap_that_is_not_worn_in_a_session_is_told_on_a_tick(tmp_path):
     run(main())
 
 
-def test_a_silent_device_is_told_on_a_tick(tmp_path):
+def test_c9_a_silent_device_is_told_on_a_tick(tmp_path):
     async def main():
         house = House(tmp_path)
         async with house.running():

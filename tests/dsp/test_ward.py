@@ -60,7 +60,7 @@ def medical(said):
     return [a for a in said if a.kind == "physiological"]
 
 
-def test_a_heart_at_150_at_rest_is_an_anomaly_within_its_hold():
+def test_c1_a_heart_at_150_at_rest_is_an_anomaly_within_its_hold():
     said = play(Ward(QUICK), [heart(s, 70 if s < 20 else 150) for s in range(26)])
     assert words(said) == [("heart_rate_high", False)]
     (anomaly,) = said
@@ -179,7 +179,7 @@ def test_an_unknown_signal_or_kind_in_the_configuration_is_an_error():
         Ward(Dsp(silence_s={"cuff": 1}))
 
 
-def test_late_data_is_judged_but_marked():
+def test_d11_late_data_is_judged_but_marked():
     late = [heart(s, 150, received=at(s + 3600)) for s in range(6)]
     assert [a.late for a in play(Ward(QUICK), late)] == [True]
     flagged = [heart(s, 150, q=("late",)) for s in range(6)]
@@ -212,7 +212,7 @@ def test_a_device_off_the_body_is_a_technical_anomaly():
     assert said[0].evidence["text"] == "strap has been off the body for 5 s."
 
 
-def test_a_silent_device_is_noticed_by_a_tick_and_forgiven_by_a_record():
+def test_c9_a_silent_device_is_noticed_by_a_tick_and_forgiven_by_a_record():
     ward = Ward(QUICK)
     play(ward, [heart(0, 70)])
     assert ward.tick(at(60)) == []
@@ -284,7 +284,7 @@ def test_the_same_record_twice_changes_nothing(rates):
 
 @given(rates, st.data())
 @settings(max_examples=50)
-def test_saving_and_loading_in_mid_episode_changes_nothing(rates, data):
+def test_c2_saving_and_loading_in_mid_episode_changes_nothing(rates, data):
     readings = diary(rates)
     cut = data.draw(st.integers(0, len(readings)))
     ward = Ward(QUICK)
@@ -327,7 +327,7 @@ def test_what_was_not_saved_by_us_is_refused(harm):
         Ward.load(QUICK, saved)
 
 
-def test_a_ward_grows_to_thousands_of_patients():
+def test_d12_a_ward_grows_to_thousands_of_patients():
     ward = Ward(QUICK)
     for s in range(6):
         block = [

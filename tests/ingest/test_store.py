@@ -199,7 +199,7 @@ def test_latest_is_by_time_of_measurement_not_of_arrival(fresh, beat):
     assert history.latest("p-2") == []
 
 
-def test_a_gap_stays_a_gap_and_bad_values_only_lower_the_quality(fresh, beat, noon):
+def test_d3_a_gap_stays_a_gap_and_bad_values_only_lower_the_quality(fresh, beat, noon):
     store, history = fresh()
     store.write(
         [
@@ -219,7 +219,7 @@ def test_a_gap_stays_a_gap_and_bad_values_only_lower_the_quality(fresh, beat, no
     assert first.quality == pytest.approx(2 / 5)
 
 
-def test_late_records_land_where_they_belong(fresh, beat, noon):
+def test_d11_late_records_land_where_they_belong(fresh, beat, noon):
     early, late = fresh(), fresh()
     readings = [beat(seq) for seq in range(1, 200)]
     early[0].write(readings)

@@ -97,7 +97,7 @@ def test_a_patient_is_shown_with_values_devices_and_alerts(place, story):
     run(place, scene)
 
 
-def test_patients_are_listed_a_page_at_a_time(place):
+def test_d12_patients_are_listed_a_page_at_a_time(place):
     place.people.assign("dr.chen", [f"q-{n:02}" for n in range(10)])
 
     async def scene(client):
@@ -113,7 +113,7 @@ def test_patients_are_listed_a_page_at_a_time(place):
     run(place, scene)
 
 
-def test_a_trend_has_exact_extremes_and_an_etag(place, story):
+def test_d3_a_trend_has_exact_extremes_and_an_etag(place, story):
     readings = story.day("p-1", story.NOW, hours=1)
     place.store.write(readings)
 
@@ -187,7 +187,7 @@ LIMITS = {
 }
 
 
-def test_new_limits_are_published_retained_and_kept_with_who_and_why(place, story):
+def test_c11_new_limits_are_published_retained_and_kept_with_who_and_why(place, story):
     async def scene(client):
         await place.tell()
         answer = await client.put("/api/v1/patients/p-1/limits", json=LIMITS)
@@ -362,7 +362,7 @@ def test_a_broker_that_lost_a_plan_gets_it_again(place):
     run(place, scene)
 
 
-def test_an_alert_is_acknowledged_and_the_answer_says_so(place):
+def test_c4_an_alert_is_acknowledged_and_the_answer_says_so(place):
     async def scene(client):
         await place.raise_alert()
         body = {"comment": "calling her"}
@@ -428,7 +428,7 @@ def test_a_silent_alert_engine_is_an_honest_202(place, monkeypatch):
     run(place, scene)
 
 
-def test_ready_means_that_broker_and_store_answer(place, monkeypatch):
+def test_d18_ready_means_that_broker_and_store_answer(place, monkeypatch):
     async def scene(client):
         assert (await client.get("/healthz")).json()["status"] == "alive"
         assert (await client.get("/readyz")).status_code == 200

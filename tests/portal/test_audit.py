@@ -45,7 +45,7 @@ def test_a_log_that_nobody_touched_is_whole(audit):
 
 @pytest.mark.parametrize("field", ["t", "who", "role", "deed", "subject", "what"])
 @pytest.mark.parametrize("line", [1, 17, LINES])
-def test_a_line_that_was_changed_is_found(audit, tmp_path, field, line):
+def test_d8_a_line_that_was_changed_is_found(audit, tmp_path, field, line):
     value = "1" if field == "t" else "'x'"
     change = f"UPDATE log SET {field} = {value} WHERE id = {line}"
     other = tampered(audit, tmp_path, change)

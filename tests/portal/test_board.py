@@ -105,7 +105,7 @@ def test_an_alert_cannot_be_closed_or_claimed_on_another_patients_topic(board):
     assert board.alert("a") == alert()
 
 
-def test_what_nobody_has_seen_comes_first_then_the_urgent_then_the_oldest(board):
+def test_d13_what_nobody_has_seen_comes_first_then_the_urgent_then_the_oldest(board):
     for found in (
         alert("old_low", priority="low", since=1),
         alert("seen", state="acknowledged", since=1),

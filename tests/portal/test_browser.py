@@ -173,7 +173,7 @@ CARDS = "[...document.querySelectorAll('article')].map(a => a.id)"
 WIDE = "document.documentElement.scrollWidth > innerWidth"
 
 
-def test_a_clinician_acknowledges_an_alert_and_the_page_follows(new_place, story):
+def test_d13_a_clinician_acknowledges_an_alert_and_the_page_follows(new_place, story):
     async def main():
         async with visit(new_place, story) as (tab, url):
             await tab.size(*PHONE)

@@ -42,7 +42,7 @@ def test_a_reader_gets_and_is_woken_by_their_own_subjects_only():
     assert len(log) == 0
 
 
-def test_a_reader_who_was_away_too_long_is_told_so_and_gets_what_is_left():
+def test_d4_a_reader_who_was_away_too_long_is_told_so_and_gets_what_is_left():
     log = EventLog(1000, remembered=3)
     for n in range(9):
         log.append("p-1", "record", b"%d" % n)
@@ -59,7 +59,7 @@ def test_an_id_of_another_life_or_none_of_ours_is_a_reset():
         assert read(log, last).startswith("event: reset"), last
 
 
-def test_every_event_comes_once_over_twenty_reconnections():
+def test_d4_every_event_comes_once_over_twenty_reconnections():
     log, last, seen = EventLog(1000), "", []
     with log.follow(P1, "") as follower:
         log.append("p-1", "record", b"0")

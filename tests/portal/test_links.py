@@ -67,7 +67,7 @@ def test_the_page_says_neither_of_whom_nor_what_and_runs_no_script(place):
             assert "<script" not in page.text
             assert "style=" not in page.text
             policy = page.headers["content-security-policy"]
-            assert "default-src 'self'" in policy
+            assert "default-src 'none'" in policy
             assert "unsafe" not in policy
             assert page.headers["cache-control"] == "no-store"
 
@@ -90,7 +90,7 @@ def test_c18_post_acts_once_in_the_name_of_whom_it_was_sent_to(place):
     told(place, main)
 
 
-def test_a_link_that_is_pressed_twice_at_once_acts_once(place):
+def test_c18_a_link_that_is_pressed_twice_at_once_acts_once(place):
     async def main(client):
         found = address(place, deed(place))
         pages = await asyncio.gather(*(client.post(found) for _ in range(8)))
@@ -127,7 +127,7 @@ def test_snooze_holds_the_minutes_that_the_link_names(place):
 
 
 @pytest.mark.parametrize("method", PREVIEWS)
-def test_no_method_but_post_ever_acts(place, method):
+def test_c18_no_method_but_post_ever_acts(place, method):
     async def main(client):
         found = address(place, deed(place))
         page = await client.request(method, found)

@@ -12,7 +12,7 @@ def entry(what, t=0, who="dr.chen", deed="read"):
     return Entry(t, who, "doctor", deed, "p-1", what)
 
 
-def test_a_patient_reads_words_and_no_addresses():
+def test_d8_a_patient_reads_words_and_no_addresses():
     said = {
         f"GET {API}/trends/systolic": "a trend of Systolic",
         f"GET {API}/records": "single readings",
@@ -53,7 +53,7 @@ def test_to_look_at_what_one_may_change_is_a_look():
     assert deeds == ["saw", "kept the record"]
 
 
-def test_who_reads_by_fhir_has_looked_too(place, story):
+def test_d8_who_reads_by_fhir_has_looked_too(place, story):
     async def main():
         place.store.write(story.day("p-1", place.clock.now, hours=1))
         async with place.client("dr.chen") as client:

@@ -152,7 +152,7 @@ def test_a_stale_or_missing_value_never_looks_like_a_fresh_one(place, story):
     run(place, scene)
 
 
-def test_the_worklist_holds_every_alert_until_somebody_acts(place, story):
+def test_d13_the_worklist_holds_every_alert_until_somebody_acts(place, story):
     async def scene():
         place.store.write(story.day("p-1", story.NOW, racing=True))
         for n in range(30):
@@ -251,7 +251,7 @@ def test_our_files_are_kept_by_browsers_until_they_change(place):
     run(place, scene)
 
 
-def test_a_language_is_complete_and_names_everything_that_can_be_shown():
+def test_d17_a_language_is_complete_and_names_everything_that_can_be_shown():
     english = LANGUAGES["en"]
     for words in LANGUAGES.values():
         assert words.keys() == english.keys()

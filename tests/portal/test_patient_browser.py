@@ -256,7 +256,7 @@ def test_the_trends_are_drawn_without_script(new_place, story):
     asyncio.run(main())
 
 
-def test_on_paper_the_charts_are_lines_and_the_buttons_are_gone(new_place, story):
+def test_d14_on_paper_the_charts_are_lines_and_the_buttons_are_gone(new_place, story):
     async def main():
         async with visit(new_place, story) as (tab, url):
             await tab.size(*DESK)

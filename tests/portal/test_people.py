@@ -37,7 +37,7 @@ def test_a_patient_logs_in_and_sees_themselves_alone(people):
     assert people.authenticate("wang", PASSWORD + "!") is None
 
 
-def test_a_clinician_sees_whom_they_are_assigned_and_no_more(people):
+def test_d12_a_clinician_sees_whom_they_are_assigned_and_no_more(people):
     people.add("wang", PASSWORD, "patient", "p-1")
     people.add("li", PASSWORD, "patient", "p-2")
     people.add("chen", PASSWORD, "clinician", subjects=["p-7"])
@@ -159,7 +159,7 @@ def test_an_unknown_name_takes_as_long_as_a_known_one(people, monkeypatch):
     assert verified[1] is None
 
 
-def test_the_log_of_limits_can_only_grow(people, tmp_path):
+def test_c11_the_log_of_limits_can_only_grow(people, tmp_path):
     old, new = Plan(), Plan(limits={"heart_rate": Limit(45, 120, 60)}, by="chen", t=5)
     people.log_plan(Change("p-1", "chen", 5, old, new, "because"))
     assert list(people.changes("p-1")) == [

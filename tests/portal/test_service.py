@@ -115,7 +115,7 @@ async def listen(client, url, headers, last, count):
     return ids, data
 
 
-def test_live_events_resume_without_loss_and_hold_nobody_elses(new_place):
+def test_d4_live_events_resume_without_loss_and_hold_nobody_elses(new_place):
     async def main():
         async with served(new_place) as (url, _), httpx.AsyncClient() as client:
             headers = token(new_place, "wang")

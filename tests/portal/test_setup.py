@@ -311,7 +311,7 @@ def test_d8_a_patient_reads_who_looked_when_and_at_what(place, story):
     play(scene)
 
 
-def test_every_page_speaks_chinese_to_who_wants_it(place, story):
+def test_d17_every_page_speaks_chinese_to_who_wants_it(place, story):
     async def scene():
         place.store.write(story.day("p-1", place.clock.now, hours=1))
         for who, path in (

@@ -31,6 +31,23 @@ def test_a17_a_scenario_leads_to_its_alerts_and_to_no_others(name, judge, compar
     assert judged.readings > 10
 
 
+def test_c21_a_high_pressure_is_asked_for_again_before_it_calls(judge):
+    asked, called = judge(load("hypertensive-crisis")).opened
+    assert asked.condition == "blood_pressure_crisis_pending"
+    assert "measure again" in asked.evidence["text"]
+    assert (called.condition, called.priority) == ("blood_pressure_crisis", "high")
+    for _, systolic, diastolic in called.evidence["values"][-2:]:
+        assert systolic >= 180 or diastolic >= 120
+    assert called.since == asked.since
+
+
+def test_a_plan_is_what_makes_a_session_of_the_same_ride(judge):
+    ride = load("exercise-session")
+    assert ride.sim == load("exercise").sim
+    [alert] = judge(replace(ride, plans={})).opened  # negative control
+    assert alert.condition == "heart_rate_unusual"
+
+
 def test_what_is_expected_and_does_not_happen_is_noticed(judge, compare):
     scenario = load("racing-heart")
     calm = tuple(replace(person, course=()) for person in scenario.sim.people)

@@ -2,12 +2,17 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 
 from benchmarks.recorded_heart import play
 
 pytestmark = pytest.mark.slow
+
+SMALL_PI_MB = 1024  # the least that a Raspberry Pi 4 or 5 has
 
 
 def test_a_recorded_heart_arrives_whole(tmp_path):
@@ -20,6 +25,19 @@ def test_a_recorded_heart_arrives_whole(tmp_path):
     assert (summary["lost"], summary["duplicates"]) == (0, 0)
     demo = json.loads((tmp_path / "data" / "demo.json").read_text())
     assert {user["role"] for user in demo["users"]} == {"patient", "clinician"}
+
+
+def test_d16_the_whole_house_and_its_wearables_fit_into_half_of_a_small_pi(tmp_path):
+    options = "--seconds", "8", "--port", "0", "--data", str(tmp_path / "data")
+    summary = tmp_path / "summary.json"
+    command = [sys.executable, "-m", "vitals", "demo", *options]
+    child = subprocess.Popen([*command, "--summary", str(summary)])
+    _, code, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(code)
+    assert child.returncode == 0
+    told = json.loads(summary.read_text())
+    assert told["sent"] == told["stored"] > 0
+    assert 30 < used.ru_maxrss / 1024 < SMALL_PI_MB / 2  # 30: what bare Python has not
 
 
 def test_comparing_notices_a_lost_or_doubled_interval():

@@ -80,7 +80,7 @@ def ward(tmp_path):
     ward.receiver.close()
 
 
-def test_a_gateway_tells_when_the_engine_dies_and_when_the_broker_does(ward, run):
+def test_c20_a_gateway_tells_when_the_engine_dies_and_when_the_broker_does(ward, run):
     async def main():
         async with contextlib.AsyncExitStack() as house:
             mosquitto = await house.enter_async_context(ward.mosquitto())

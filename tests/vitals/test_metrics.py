@@ -15,7 +15,7 @@ def test_observing_nothing_changes_nothing():
     assert "a_seconds" not in metrics.text()
 
 
-def test_the_text_is_prometheus():
+def test_d18_the_text_is_prometheus():
     metrics = Metrics()
     metrics.count("records_total", 3)
     metrics.gauge("queued", 7)

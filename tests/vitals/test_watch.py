@@ -44,7 +44,7 @@ def test_stages_that_speak_are_not_spoken_of(wall):
     assert wall.check(620) == []
 
 
-def test_a_silent_stage_is_told_within_ninety_seconds(wall):
+def test_c20_a_silent_stage_is_told_within_ninety_seconds(wall):
     alive(wall, "dsp", until=200)
     wall.hear("alerts", 100)
     assert wall.check(165) == []
@@ -65,7 +65,7 @@ def test_it_is_said_again_while_it_lasts_and_once_when_it_is_over(wall):
     assert wall.check(2005) == []
 
 
-def test_when_nobody_at_all_is_heard_it_is_the_broker(wall):
+def test_c20_when_nobody_at_all_is_heard_it_is_the_broker(wall):
     alive(wall, "dsp", "alerts", until=100)
     assert wall.check(200) == [("broker", False)]
     alive(wall, "dsp", since=220, until=220)

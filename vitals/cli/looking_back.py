@@ -9,6 +9,7 @@ def add(commands: Parsers) -> None:
     """Add the commands that ask the past."""
     _whatif(commands)
     _report(commands)
+    _patient(commands)
 
 
 def _whatif(commands: Parsers) -> None:
@@ -43,6 +44,23 @@ def _report(commands: Parsers) -> None:
     alerts.add_argument("--json", action="store_true", help="for programs")
     data_folder(alerts, "of a demo or an SQLite store")
     alerts.set_defaults(command=later("report"))
+
+
+def _patient(commands: Parsers) -> None:
+    patient = commands.add_parser("patient", help="everything of one patient")
+    deeds = patient.add_subparsers(metavar="DEED", required=True)
+    export = deeds.add_parser(
+        "export",
+        help="write it into a new folder, as JSON lines",
+        description="Write everything that is kept of a patient into a new folder: name"
+        " and who may see what, records, alerts with their story, notes, every plan,"
+        " and who looked.  The log says that somebody did.  FOLDER/records.jsonl is"
+        " what `vitals import` reads.",
+    )
+    export.add_argument("subject", metavar="SUBJECT")
+    export.add_argument("folder", metavar="FOLDER", help="a new one")
+    data_folder(export, "of a demo or an SQLite store")
+    export.set_defaults(command=later("dossier"))
 
 
 def _days(text: str) -> float:
