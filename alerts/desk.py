@@ -57,7 +57,7 @@ class Desk:
         self._past = Past()  # of alerts that are closed
         self._called = Together()
         for case in sorted(lying, key=_is_open):  # the open one has the last word
-            self._lay(case)
+            self._lay(cases.of_this_version(case))
 
     def __len__(self) -> int:
         return len(self._cases)
