@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from alerts import escalation
+from alerts import escalation, rules
 from alerts.cases import Case, snoozed_until
 from alerts.escalation import Chain, People
 from alerts.roster import Roster
@@ -49,7 +49,9 @@ def due(case: Case, roster: Roster) -> Instant | None:
         return case.chain.due
     expires = roster.expire_ms[alert.priority]
     if alert.state == "acknowledged" and case.seen is not None and expires:
-        return Instant(case.seen + expires)
+        expired = Instant(case.seen + expires)
+        # Of what nothing was heard since, nothing new can be said.
+        return expired if expired - case.news <= rules.STALE_MS else None
     return None
 
 

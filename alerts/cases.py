@@ -40,7 +40,7 @@ class Change(Struct, frozen=True, kw_only=True):
     """What became of a case, and why."""
 
     case: Case
-    why: str  # "opened", an Event, an action, "escalate", "late"; "" = only numbers
+    why: str  # "opened", "again", an Event, an action, "escalate", "late"; "" = numbers
     by: str = ""
     comment: str = ""
     to: tuple[str, ...] | None = None  # "" = the whole house; None: nobody is told

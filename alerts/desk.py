@@ -13,6 +13,7 @@ from alerts.cases import Case, Change, Episode, Key
 from alerts.muting import Muting
 from alerts.past import Past
 from alerts.roster import WHOLE_HOUSE, Roster
+from alerts.seen import Seen
 from alerts.states import MUTED, Event
 from alerts.timers import Timers
 from alerts.together import Together
@@ -34,7 +35,7 @@ class Desk:
     priorities
         The operator's own, by condition; `rules.PRIORITIES` has the rest.
     lying
-        The cases that were open, and those closed within `REMEMBER_MS`, when the desk
+        The cases that were open, and those closed within `remembered_ms`, when the desk
         was last written down.
     roster
         Who can be told, and when.
@@ -55,8 +56,9 @@ class Desk:
         self._keys: dict[str, Key] = {}  # by alert id
         self._timers: Timers[Key] = Timers()
         self._past = Past()  # of alerts that are closed
+        self._seen = Seen()
         self._called = Together()
-        for case in sorted(lying, key=_is_open):  # the open one has the last word
+        for case in sorted(lying, key=_word):  # the open one has the last
             self._lay(cases.of_this_version(case))
 
     def __len__(self) -> int:
@@ -111,6 +113,7 @@ class Desk:
     def tick(self, now: Instant) -> list[Change]:
         """Let the time pass: end what is up, call the next, forget old episodes."""
         self._past.forget(now)
+        self._seen.forget(self._roster.expire_ms, now)
         due = [self._cases[key] for key in self._timers.up(now)]
         changes = [self._wake(case, now) for case in due]
         return changes + (self.review(now) if self._muting.ended(now) else [])
@@ -143,7 +146,8 @@ class Desk:
             case = cases.alarm(anomaly, priority, now)
             if event := self._muting.event(case):
                 return [self._move(case, event, now)]
-            return [self._put(case, "opened", now)]
+            known = self._seen.again(case, self._roster.expire_ms, now)
+            return [self._put(known or case, "again" if known else "opened", now)]
         current = case.live.get(cases.lane(anomaly))
         if current and anomaly.t < case.heard[current].t <= now:
             return []
@@ -234,6 +238,7 @@ class Desk:
             self._keys.pop(alert.id, None)
             self._cases.pop(key, None)
             self._timers.set(key, None)
+            self._seen.close(case)
             self._past.keep(case.heard, Instant(alert.t))
             self._past.go_on(case.live.values(), Instant(alert.t))
             return
@@ -249,6 +254,11 @@ def _known(anomaly: Anomaly, heard: Episode, now: Instant) -> bool:
     said = Episode(Instant(anomaly.t), anomaly.over)
     # Evidence from a future that never came must not outlaw the present.
     return said == heard or (said < heard and heard.t <= now)
+
+
+def _word(case: Case) -> tuple[bool, int]:
+    """Give the order of what was written down of one condition."""
+    return _is_open(case), case.alert.t
 
 
 def _is_open(case: Case) -> bool:

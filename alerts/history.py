@@ -41,7 +41,7 @@ class AlertEvent(Struct, frozen=True, kw_only=True):
 
     alert: str
     t: Instant
-    what: str  # "opened", a states.Event, a command's action, "late"
+    what: str  # "opened", "again", a states.Event, a command's action, "late"
     state: str  # afterwards
     by: str  # "" = the engine
     comment: str

@@ -41,11 +41,15 @@ PRIORITIES: tuple[tuple[str, Priority, str], ...] = (
     ("*battery*", "low", "battery 20 % and below (OURS)"),
     ("*off_body", "low", "the patient mends it by putting it on (OURS)"),
     ("stage_silent", "high", "nobody detects or stores anything (OURS)"),
-    ("*silent", "medium", "while it is silent nothing else can alarm (OURS)"),
+    ("*silent", "low", "whoever takes a strap off is not ill (OURS)"),
     ("delivery_failing", "medium", "alerts do not reach who should act (OURS)"),
     ("test_alarm", "low", "nobody is ill (OURS)"),
     ("gateway_*", "medium", "all its wearables are silent with it (OURS)"),
     ("device_*", "low", "technical (OURS)"),
+)
+# condition, what its evidence says, priority instead, why
+BY_EVIDENCE: tuple[tuple[str, str, Priority, str], ...] = (
+    ("device_silent", "expected", "medium", "the plan counts on it (OURS)"),
 )
 OTHERWISE: dict[str, Priority] = {"physiological": "medium", "technical": "low"}
 
@@ -71,6 +75,8 @@ WORSE_BY: dict[str, float] = {
     "body_temperature": 1,
     "oxygen_saturation": 4,
     "glucose": 3,
+    "blood_pressure_crisis": 20,  # of its systolic
+    "decline": 2,  # points
 }
 
 LATE_MS = 15 * 60_000  # older evidence is recorded and wakes nobody (OURS)
@@ -79,6 +85,10 @@ LATE_MS = 15 * 60_000  # older evidence is recorded and wakes nobody (OURS)
 # story: the gateway's clock is slow, or its link.  It is told after all (OURS).
 STILL_MS = 60_000
 UNENDED_MS = 24 * 3_600_000  # that we wait for more of what came late (OURS)
+
+# An acknowledgement expires while an alert is heard of, and so long afterwards (OURS):
+# a cuff that is not used again leaves its last word standing for weeks.
+STALE_MS = 24 * 3_600_000
 
 # What begins together for one patient within this time is told together (OURS).
 TOGETHER_MS = 3000
@@ -96,11 +106,25 @@ ABANDONED_MS = 3_600_000
 
 
 def priority(anomaly: Anomaly, own: Mapping[str, Priority]) -> Priority:
-    """Give the priority of a condition: the operator's own, else the table's."""
+    """Give the priority of a condition: the operator's own, else the table's.
+
+    One reading that no second has confirmed yet asks for it, and calls nobody.
+    """
+    if anomaly.evidence.get("confirmed") is False:
+        return "low"
+    return own.get(anomaly.condition) or _usual(anomaly)
+
+
+def _usual(anomaly: Anomaly) -> Priority:
+    """Give the priority by the tables."""
+    condition = anomaly.condition
+    for pattern, key, found, _ in BY_EVIDENCE:
+        if fnmatchcase(condition, pattern) and anomaly.evidence.get(key) is True:
+            return found
     for pattern, found, _ in PRIORITIES:
-        if fnmatchcase(anomaly.condition, pattern):
-            return own.get(anomaly.condition, found)
-    return own.get(anomaly.condition, OTHERWISE[anomaly.kind])
+        if fnmatchcase(condition, pattern):
+            return found
+    return OTHERWISE[anomaly.kind]
 
 
 def latches(alert: Alert) -> bool:
@@ -123,8 +147,8 @@ def much_worse(condition: str, told: float | None, value: float | None) -> bool:
     True
     """
     metric, _, direction = condition.rpartition("_")
-    step = WORSE_BY.get(metric)
+    step = WORSE_BY.get(condition, WORSE_BY.get(metric))
     if step is None or told is None or value is None:
         return False
-    further = {"high": value - told, "low": told - value}
-    return further.get(direction, abs(value - told)) >= step
+    further = {"low": told - value, "unusual": abs(value - told)}
+    return further.get(direction, value - told) >= step

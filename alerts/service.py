@@ -24,9 +24,9 @@ from alerts.ledger import Entry
 from alerts.links import Links
 from alerts.muting import Muting
 from alerts.outbox import Outbox, Sender, insist
-from alerts.past import REMEMBER_MS
 from alerts.post import Post
 from alerts.register import Register
+from alerts.seen import remembered_ms
 from vitals import config, links, wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock
@@ -104,7 +104,8 @@ class Office:
 
     async def run(self, settings: config.Alerts) -> None:
         """Lay the desk out as it was, then work until cancelled."""
-        since = Instant(self._clock() - REMEMBER_MS)
+        memory = remembered_ms(roster.of(settings).expire_ms)
+        since = Instant(self._clock() - memory)
         kept = await insist(self._metrics, self._register.restore, since)
         await insist(self._metrics, self._register.follow, settings, self._clock())
         entries = await insist(self._metrics, self._register.ledger)

@@ -1,10 +1,15 @@
 """python -m benchmarks.portal: the trend route and the live events under many readers.
 
 Trend: 30 days at 1 Hz in the SQLite store, 50 clients at one request a second each,
-`points=500`, over the real server with log-in, audit and encoding.  Live: 200 patients
-listen, 400 records a second come over the bus; the server's CPU time for each, beside
-the same server sending the same events by FastAPI's own SSE, turn by turn.  Then one
-reader goes away 20 times and comes back with `Last-Event-ID`: what it has missed.
+`points=500`, over the real server with log-in, audit and encoding; first everybody asks
+for days of their own, so that nothing can be kept, then all for the same.
+
+Live: 200 patients listen, 400 records a second come over the bus; the server's CPU time
+for each, beside the same server sending the same events by FastAPI's own SSE, turn by
+turn.  Then one reader goes away 20 times and comes back with `Last-Event-ID`: what it
+has missed.
+
+Pages: the server's CPU time for a patient's Today and a worklist of 30 patients.
 """
 
 import argparse
@@ -23,12 +28,18 @@ from benchmarks import results
 from benchmarks.store import beat, rates
 from vitals import wire
 from vitals.clock import now
-from vitals.model import HeartRate, Reading
+from vitals.model import Alert, HeartRate, Reading
+from vitals.wire import Message
 
 START = 1_763_683_200_000  # as benchmarks.store has it
 DAYS, CLIENTS, SECONDS = 30, 50, 20
 LISTENERS, RATE, LIVE_S, TURNS = 200, 400, 6, 3
 RECONNECTS = 20
+WARD, TROUBLED, PAGES = (
+    30,
+    15,
+    40,
+)  # patients, those with an alert, times a page is read
 PATIENCE_S = 10  # for what is still on its way
 BATCH = 20_000
 TICK = os.sysconf("SC_CLK_TCK")
@@ -55,7 +66,7 @@ async def serve(folder):
 
     import portal.service as service
     from portal.house import house
-    from tests.portal.conftest import Place
+    from tests.portal.conftest import Place, day
     from vitals import config
 
     place = Place(folder, now)
@@ -63,6 +74,13 @@ async def serve(folder):
     for n in range(LISTENERS):
         place.people.add(f"u{n}", None, "patient", f"p-{n}")
         tokens[f"p-{n}"] = place.people.issue_token(f"u{n}", 9999)
+    everybody = [f"w-{n}" for n in range(WARD)]
+    place.people.add("ward", None, "doctor", subjects=everybody)
+    place.people.add("today", None, "patient", everybody[0])
+    for name in ("ward", "today"):
+        tokens[name] = place.people.issue_token(name, 9999)
+    for subject in everybody:
+        place.store.write(day(subject, now()))
 
     def create_app(whole):
         app = real(whole)
@@ -73,9 +91,7 @@ async def serve(folder):
             with log.follow(frozenset({subject}), "") as follower:
                 while not log.closed:
                     await follower.woken.wait()
-                    follower.woken.clear()
-                    for event in log._since(follower):
-                        follower.number = event.number
+                    for event in log.take(follower):
                         yield ServerSentEvent(
                             raw_data=event.data.decode(),
                             event=event.name,
@@ -98,7 +114,10 @@ async def serve(folder):
     )
     print(json.dumps({"url": await address, "tokens": tokens}), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        await publish(place.bus, float(line))
+        if line.strip() == "alerts":
+            await trouble(place.bus, everybody[:TROUBLED])
+        else:
+            await publish(place.bus, float(line))
         print("done", flush=True)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -113,6 +132,20 @@ async def publish(bus, seconds):
         ahead = n / RATE - (time.perf_counter() - begun)
         if ahead > 0:
             await asyncio.sleep(ahead)
+    await asyncio.sleep(0.5)
+
+
+async def trouble(bus, subjects):
+    """Open an alert of each."""
+    for subject in subjects:
+        alert = Alert(
+            id=f"a-{subject}", subject=subject, condition="heart_rate_high",
+            kind="physiological", priority="high", state="unacknowledged",
+            since=now() - 240_000, t=now(), value=148.0, unit="/min",
+            evidence={"limit": 120.0, "baseline": 68.2},
+        )  # fmt: skip
+        topic = wire.of(subject, "alert", alert.id)
+        await bus.publish(Message(topic, wire.encode(alert), retain=True))
     await asyncio.sleep(0.5)
 
 
@@ -132,6 +165,7 @@ class Server:
         return (int(fields[13]) + int(fields[14])) / TICK
 
     async def publish(self, seconds):
+        """Let the server publish records for so long, or open its "alerts"."""
         self.process.stdin.write(f"{seconds}\n".encode())
         await self.process.stdin.drain()
         await self.process.stdout.readline()
@@ -165,36 +199,45 @@ async def server(folder):
         await process.wait()
 
 
-async def trend_client(there, path, delay, seconds, found):
+async def take(reader):
+    """Read an answer on a connection that stays."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    assert head.startswith(b"http/1.1 200"), head
+    length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+    await reader.readexactly(length)
+
+
+async def trend_client(there, paths, delay, seconds, found):
     """Ask once a second, on one connection."""
     await asyncio.sleep(delay)
-    reader, writer = await there.get(path, "p-1")
-    for n in itertools.count():
+    reader, writer = await asyncio.open_connection(there.host, there.port)
+    for n in range(seconds):
         begun = time.perf_counter()
-        if n:
-            await there.ask(writer, path, "p-1")
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        assert head.startswith(b"http/1.1 200"), head
-        length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-        await reader.readexactly(length)
+        await there.ask(writer, next(paths), "p-1")
+        await take(reader)
         took = time.perf_counter() - begun
         found.append(took)
-        if n >= seconds:
-            writer.close()
-            return
-        await asyncio.sleep(max(0, 1 - took))
+        await asyncio.sleep(max(0, 1 - took) if n < seconds - 1 else 0)
+    writer.close()
 
 
-async def trends(there, days):
-    """Measure the trend route."""
+def spans(days):
+    """Give paths of the trend of nearly all days, all of different buckets of 2 h."""
     from portal.times import rfc3339
 
-    stop = START + days * 86_400_000
-    query = f"from={rfc3339(START)}&to={rfc3339(stop)}&points=500"
-    path = f"/api/v1/patients/p-1/trends/heart_rate?{query}"
+    bucket, edge = 7_200_000, 36
+    for early, late in itertools.product(range(edge), range(edge)):
+        start = rfc3339(START + early * bucket)
+        stop = rfc3339(START + days * 86_400_000 - late * bucket)
+        query = f"from={start}&to={stop}&points=500"
+        yield f"/api/v1/patients/p-1/trends/heart_rate?{query}"
+
+
+async def trends(there, paths):
+    """Measure the trend route."""
     found = []
     clients = (
-        trend_client(there, path, n / CLIENTS, SECONDS, found) for n in range(CLIENTS)
+        trend_client(there, paths, n / CLIENTS, SECONDS, found) for n in range(CLIENTS)
     )
     before, begun = there.cpu_s(), time.perf_counter()
     await asyncio.gather(*clients)
@@ -207,6 +250,23 @@ async def trends(there, days):
         "p95_ms": round(took[int(len(took) * 0.95)] * 1000, 1),
         "cpu_ms": round((there.cpu_s() - before) / len(took) * 1000, 2),
     }
+
+
+async def pages(there):
+    """Give the server's CPU time, in ms, for each page."""
+    await there.publish("alerts")
+    cost = {}
+    for name, who in (("today", "today"), ("worklist", "ward")):
+        reader, writer = await asyncio.open_connection(there.host, there.port)
+        for n in range(PAGES + 3):
+            if n == 3:  # the first ones warm the server
+                before = there.cpu_s()
+            kinds = {"Accept": "text/html", "Accept_Encoding": "gzip"}
+            await there.ask(writer, "/", who, **kinds)
+            await take(reader)
+        cost[name] = round((there.cpu_s() - before) / PAGES * 1000, 1)
+        writer.close()
+    return {"patients": WARD, "cpu_ms": cost}
 
 
 async def listen(there, path, subject, counts):
@@ -288,8 +348,12 @@ async def come_and_go(there):
 
 async def measure(folder, days):
     async with server(folder) as there:
-        trend = await trends(there, days)
+        trend = await trends(there, spans(days))
         print(trend, flush=True)
+        again = await trends(there, itertools.repeat(next(spans(days))))
+        print(again, flush=True)
+        read = await pages(there)
+        print(read, flush=True)
         turns = {"nobody": [], "ours": [], "fastapi": []}
         lost = 0
         for _ in range(TURNS):
@@ -312,7 +376,8 @@ async def measure(folder, days):
         print(events, flush=True)
         resumed = await come_and_go(there)
         print(resumed, flush=True)
-    return {"trend": trend | {"days": days}, "events": events, "resumed": resumed}
+    trend |= {"days": days, "again": again}
+    return {"trend": trend, "pages": read, "events": events, "resumed": resumed}
 
 
 def main():

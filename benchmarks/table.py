@@ -64,6 +64,51 @@ def _detectors(found):
     yield what, slashed(worse, "se_at_0.25", "se_at_0.5", unit=" %")
 
 
+def _burden(found):
+    for name, one in found.get("burden", {}).items():
+        what = f"calls a patient-day, {SIDES[name]}, {one['patient_days']:g} days"
+        yield (
+            f"{what}: all / of them reminders",
+            slashed(one, "calls_per_patient_day", "reminders_per_patient_day"),
+        )
+        if share := one.get("sepsis_called_pct"):
+            yield "sepsis onsets there that somebody was called for", f"{share} %"
+
+
+SIDES = {
+    "hospital": "intensive care (CinC 2019 B)",
+    "home": "home (Welltory)",
+    "quiet_week": "100 quiet people",
+}
+
+
+def _stage(found):
+    if stage := found.get("dsp_stage"):
+        what = f"the stage, {stage['patients']} patients over MQTT: records/s, cores"
+        burst = stage["burst"]
+        yield what, f"{burst['records_per_s']}/s on {burst['cpu_of_a_core']} of a core"
+        pace = stage["pace"]
+        what = f"at {pace['offered_per_s']}/s: message in to anomaly out, p50 / p99"
+        yield what, slashed(pace, "p50_ms", "p99_ms", unit=" ms")
+    if not (speed := found.get("dsp_speed")):
+        return
+    ns, times = speed["ns"], speed["times_as_long"]
+    beats = [f"{ns[f'beat_{n}']['best']:g}" for n in (1, 10_000)]
+    yield "a whole beat, 1 / 10,000 patients, best round", f"{' / '.join(beats)} ns"
+    vital = [f"{ns[f'vital_{n}']['best']:g}" for n in (1, 10_000)]
+    yield "a vital sign's value, 1 / 10,000 patients", f"{' / '.join(vital)} ns"
+    for name, words in RIVALS.items():
+        yield f"{words}: times as long as ours", f"{times[name]:g}"
+
+
+RIVALS = {
+    "river_by_vital": "river's mean, variance and Page-Hinkley of a value",
+    "numpy_by_beat": "numpy's RMSSD, SDNN and pNN50 at a beat, to our whole beat",
+    "neurokit_by_hrv": "NeuroKit's HRV of 300 beats",
+    "neurokit_by_repair": "NeuroKit's correction of intervals",
+}
+
+
 def _kills(found):
     if kills := found.get("kills"):
         what = f"{kills['kills']} SIGKILLs of stages: records / lost / doubled"
@@ -261,7 +306,11 @@ def _portal(found):
         f"trend of {trend['days']} days at 1 Hz, {trend['clients']} clients: p50 / p95"
     )
     yield what, slashed(trend, "p50_ms", "p95_ms", unit=" ms")
-    yield "its server's time for each", f"{trend['cpu_ms']} ms"
+    asked = f"{trend['cpu_ms']} / {trend['again']['cpu_ms']} ms"
+    yield "its server's time for each, new / unchanged", asked
+    cost, ward = portal["pages"]["cpu_ms"], portal["pages"]["patients"]
+    what = f"a page's server time: Today / worklist of {ward} patients"
+    yield what, slashed(cost, "today", "worklist", unit=" ms")
     what = f"live event to one of {events['clients']}: ours / FastAPI's SSE"
     yield what, slashed(events["us_sending"], "ours", "fastapi", unit=" µs")
     what = f"events lost / sent over {resumed['reconnects']} reconnections"
@@ -272,6 +321,8 @@ PARTS = (
     _demo,
     _heart,
     _detectors,
+    _burden,
+    _stage,
     _kills,
     _alerts,
     _power,

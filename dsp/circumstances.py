@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dsp.pressure import Pair, Pressure, exceeds, reaches
-from vitals.config import Pressure as Rules
+from vitals.detection import Pressure as Rules
 from vitals.model import Instant, Plan, Session, Standing
 
 EXERCISE, ORTHOSTATIC = "exercise_pressure", "orthostatic"  # detectors

@@ -6,10 +6,11 @@ least a minute, measure again.  A table of (phase, what came) by one cuff of one
     calm,    at crisis level            -> pending, ask to measure again
     pending, at crisis level, in time   -> crisis
     pending, below                      -> calm
-    pending, nothing good for `wait`    -> crisis
+    pending, nothing good for its wait  -> crisis
     crisis,  back inside by the margin  -> calm
 
-A reading that cannot be relied on changes none of it.
+The wait is short where the first reading is extreme.  A reading that cannot be relied
+on changes none of it.
 """
 
 from typing import NamedTuple
@@ -52,6 +53,8 @@ class Steps(NamedTuple):
     bounds: Pair
     again: int  # ms before a second reading counts
     wait: int  # ms without a second reading, and the first counts
+    extreme: Pair  # at or above either it counts sooner
+    soon: int  # ms
 
 
 Said = tuple[Crisis | None, list[Turn]]
@@ -66,9 +69,16 @@ def take(was: Crisis | None, taken: Taken, steps: Steps) -> Said:
 
 def lapse(was: Crisis | None, t: Instant, steps: Steps) -> Said:
     """Take that it is `t`: a first reading counts when it has stayed the only one."""
-    if was is None or was.raised or t <= was.begin + steps.wait:
+    if was is None or was.raised or t <= was.begin + patience(was, steps):
         return was, []
-    return _raised(was, Instant(was.begin + steps.wait), alone=True)
+    due = Instant(was.begin + patience(was, steps))
+    return _raised(was, due, alone=True)
+
+
+def patience(was: Crisis, steps: Steps) -> int:
+    """Give how long a second reading is waited for, ms."""
+    extreme = reaches(was.worst, steps.extreme)
+    return min(steps.soon, steps.wait) if extreme else steps.wait
 
 
 def close(was: Crisis | None, t: Instant) -> list[Turn]:

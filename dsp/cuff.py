@@ -13,7 +13,7 @@ from dsp.findings import CUFF, Word
 from dsp.pressure import Pressure, Taken
 from vitals.codes import UNRELIABLE
 from vitals.config import Dsp
-from vitals.config import Pressure as Settings
+from vitals.detection import Pressure as Settings
 from vitals.model import Anomaly, Instant, Plan
 
 
@@ -53,7 +53,10 @@ Said = tuple[Cuff, list[Anomaly]]
 def rules(settings: Dsp) -> Rules:
     """Give what the configuration holds cuffs to."""
     own = settings.pressure
-    steps = Steps(own.crisis, int(own.again_s * 1000), int(own.wait_s * 1000))
+    again, wait, soon = (
+        int(s * 1000) for s in (own.again_s, own.wait_s, own.extreme_s)
+    )
+    steps = Steps(own.crisis, again, wait, own.extreme, soon)
     return Rules(steps, own)
 
 

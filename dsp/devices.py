@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
 from dsp import arrays, kernels
 from dsp.arrays import (
@@ -101,7 +102,12 @@ class DeviceWatch:
 
     def _tell(self, row: int, spell: Spell) -> Anomaly:
         device = Device(*of_stream(self._rows.names[row]))
-        return technical(device, spell, self._late)
+        expects = self._expects.get(device.subject, {})
+        found = technical(device, spell, self._late)
+        if spell.which != SILENT:
+            return found
+        evidence = {**found.evidence, "expected": device.kind in expects}
+        return replace(found, evidence=evidence)
 
     def _held_to(self, name: str) -> tuple[int, int, int]:
         """Give the PATIENCE with a stream of this name.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from dsp.circumstances import DETECTOR, FALL, STANDING, START, Sight
-from dsp.crisis import CRISIS, PENDING, Crisis, Steps
+from dsp.crisis import CRISIS, PENDING, Crisis, Steps, patience
 from dsp.crisis import DETECTOR as DETECTOR_CRISIS
 from dsp.crisis import Turn as Step
 from dsp.episodes import identity
@@ -123,12 +123,13 @@ def _say_step(turn: Step, steps: Steps, latest: Pressure) -> Both:
     state, bounds = turn.state, "/".join(f"{b:.4g}" for b in steps.bounds)
     found = mmhg(latest.sys, latest.dia)
     worst = mmhg(state.worst.sys, state.worst.dia)
-    minutes = steps.again / 60_000, steps.wait / 120_000
+    minutes = steps.again / 60_000, steps.soon / 120_000
+    waited = patience(state, steps) / 60_000
     if turn.condition == PENDING and not state.raised:
         return asked(found, bounds, minutes, turn.over)
     if turn.condition == CRISIS and turn.over:
         return relieved(found, bounds, worst)
-    return critical(found, bounds, steps.wait / 60_000 if state.alone else None)
+    return critical(found, bounds, waited if state.alone else None)
 
 
 def _beyond(state: Crisis, steps: Steps) -> float | None:

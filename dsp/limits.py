@@ -73,6 +73,10 @@ SILENCE_S = {
 }
 """A device that streams is silent after this long (ours); a spot device never is."""
 
+CONFIRM = {Metric.SYSTOLIC: 15.0}
+"""A single reading of a spot device less far beyond its limit waits for a second one
+(ours: below 75 mmHg nobody waits for the cuff to be put on again)."""
+
 SPARSE = frozenset({Kind.BODY_TEMPERATURE})
 """Kinds that a device may send once a day: only after two in time is it silent."""
 
@@ -173,3 +177,9 @@ def patience(said: Mapping[str, float]) -> dict[Kind, int]:
             raise ConfigError(f"dsp.silence_s.{name}: no such kind; there are {known}")
     seconds = {**SILENCE_S, **{Kind(name): s for name, s in said.items()}}
     return {kind: int(seconds.get(kind, 0) * 1000) for kind in Kind}
+
+
+def doubts(said: Mapping[str, float]) -> dict[int, float]:
+    """Give how far beyond its limit one reading counts alone, by column."""
+    wanted = {**{m.value: by for m, by in CONFIRM.items()}, **said}
+    return {COLUMN[name]: by for name, by in wanted.items() if by}

@@ -8,6 +8,7 @@ import numpy as np
 from dsp import arrays, kernels
 from dsp.arrays import CALM, EVENT, HIGH, I1, I8, RULE, Block, One, Records, Settings
 from dsp.block import BAD, Rows, samples
+from dsp.confirmation import doubted
 from dsp.episodes import vital
 from dsp.limits import (
     COLUMN,
@@ -17,6 +18,7 @@ from dsp.limits import (
     WARM_SPAN_S,
     bounds,
     check,
+    doubts,
     spared,
 )
 from vitals.config import Dsp
@@ -37,6 +39,7 @@ class PatientWatch:
     def __init__(self, settings: Dsp, names: Sequence[str] = ()) -> None:
         self._defaults = check(settings.limits)
         self._late = settings.late_s * 1000
+        self._doubts = doubts(settings.confirm)
         self._plans: dict[str, Records] = {}  # rules of all signals, by subject
         self._own: dict[str, list[int]] = {}  # rows by subject
         systolic, diastolic = settings.pressure.crisis
@@ -126,10 +129,12 @@ class PatientWatch:
 
     def _tell(self, reading: Reading, block: Block, event: One) -> Anomaly:
         row = int(block.patient[event["sample"]])
-        side, hold = int(event["side"]), UNUSUAL_HOLD
-        if side <= HIGH:
-            hold = int(self._rules[row, 0]["hold"][side])
-        return vital(reading, SIGNALS[self._columns[row]], event, hold, self._late)
+        side, column = int(event["side"]), self._columns[row]
+        if side > HIGH:
+            return vital(reading, SIGNALS[column], event, UNUSUAL_HOLD, self._late)
+        hold = int(self._rules[row, 0]["hold"][side])
+        found = vital(reading, SIGNALS[column], event, hold, self._late)
+        return doubted(found, event, self._doubts.get(column))
 
     def _welcome(self, known: int) -> None:
         """Make room for the rows named since there were `known`, and as many again."""

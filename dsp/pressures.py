@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from dsp.arrays import I1, I8
 from dsp.courses import Courses
+from dsp.crisis import patience
 from dsp.cuff import Cuff, lapse, restart, rules, take
 from dsp.episodes import late
 from dsp.occasions import Course
@@ -110,10 +111,11 @@ class PressureWatch:
 
     def _wait(self, key: Key, steady: int, now: Instant) -> list[Anomaly]:
         """Wait for a second reading; told when none has come in time."""
-        cuff, wait = self._cuffs[key], self._rules.steps.wait
+        cuff = self._cuffs[key]
         since, asked = self._asked[key], cuff.crisis
         if asked is None:
             return []
+        wait = patience(asked, self._rules.steps)
         if since is None:  # before this process started: by the clock on the wall
             since = steady - min(max(now - asked.begin, 0), wait)
             self._asked[key] = since

@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS entered_in_error (
 ) STRICT"""
 TABLE = "entered_in_error"
 KEPT = f"SELECT device, payload FROM {TABLE} WHERE subject = ? AND kind = ? AND t = ?"
+# Once more is a new number, too: `max(rowid)` counts what was ever taken away.
+KEEP = f"""
+    INSERT INTO {TABLE} VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO
+    UPDATE SET rowid = (SELECT max(rowid) + 1 FROM {TABLE})"""
 FIND = """
     SELECT slot, series, t, origin, seq, digest FROM record
     JOIN series ON series.id = series JOIN origin ON origin.id = origin
@@ -45,9 +49,7 @@ def withdraw(db: sqlite3.Connection, readings: Iterable[Reading]) -> None:
         payload = wire.encode(record).decode()
         origin = reading.device, record.gateway or "", record.seq or 0
         kept = *origin, reading.subject, record.t, kind, payload
-        db.execute(
-            "INSERT OR IGNORE INTO entered_in_error VALUES (?, ?, ?, ?, ?, ?, ?)", kept
-        )
+        db.execute(KEEP, kept)
         slot = record.t // RECORD_SLOTS[kind]
         asked = slot, reading.subject, kind, record.t, *origin
         if found := db.execute(FIND, asked).fetchone():

@@ -49,6 +49,28 @@ class SqliteHistory:
                 return self._rolled(rung, subject, metric, span)
         return self._raw(subject, metric, span)
 
+    def stamp(
+        self,
+        subject: str,
+        metric: Metric,
+        start: Instant,
+        stop: Instant,
+        points: int,
+    ) -> str | None:
+        """Name the buckets, the streams that fill them, and what was taken away.
+
+        Every new record counts in its stream, late ones too.  Corrections are numbered
+        as they are kept, and age moves a horizon: no state comes a second time.
+        """
+        span = window(start, stop, points, self._finest(metric, start))
+        streams = self._read(
+            "SELECT origin, n, first, t, seq, digest FROM stream"
+            f" WHERE series = {SERIES} ORDER BY origin",
+            {"subject": subject, "name": metric.kind},
+        )
+        horizons = self._read("SELECT rung, since FROM kept ORDER BY rung")
+        return repr((tuple(span), streams, horizons, self._corrections()))
+
     def records(
         self,
         subject: str,
@@ -95,9 +117,7 @@ class SqliteHistory:
 
     def withdrawn(self, subject: str, kind: Kind, t: Instant) -> list[Reading]:
         """Give readings that were entered in error."""
-        if not self._read(
-            "SELECT 1 FROM sqlite_master WHERE name = ?", (errata.TABLE,)
-        ):
+        if not self._keeps_errata():
             return []
         rows = self._read(errata.KEPT, (subject, kind, t))
         return [
@@ -135,6 +155,19 @@ class SqliteHistory:
         """Let go of the file."""
         while self._idle:
             self._idle.pop().close()
+
+    def _corrections(self) -> int:
+        """Give the number of the last reading that was entered in error."""
+        if not self._keeps_errata():
+            return 0
+        return int(
+            self._read(f"SELECT coalesce(max(rowid), 0) FROM {errata.TABLE}")[0][0]
+        )
+
+    def _keeps_errata(self) -> bool:
+        """Tell whether any reading was ever entered in error."""
+        query = "SELECT 1 FROM sqlite_master WHERE name = ?"
+        return bool(self._read(query, (errata.TABLE,)))
 
     def _finest(self, metric: Metric, start: Instant) -> int:
         """Give the narrowest bucket, in ms, that nothing was taken from since start."""

@@ -54,6 +54,19 @@ class History(Protocol):
         first may begin before `start`, the last end after `stop`; gaps stay gaps.
         """
 
+    def stamp(
+        self,
+        subject: str,
+        metric: Metric,
+        start: Instant,
+        stop: Instant,
+        points: int,
+    ) -> str | None:
+        """Name the state of what `trend` would give; the same name, the same trend.
+
+        Far cheaper than the trend.  None: this store cannot tell without reading it.
+        """
+
     def records(
         self,
         subject: str,

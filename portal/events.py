@@ -5,15 +5,21 @@ ring no longer holds is told so (`reset`), and reads the state afresh.
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import NamedTuple
 
 from portal.sharing import let_event
 from vitals.model import Instant
 
 REMEMBERED = 20_000
+Shared = Mapping[str, frozenset[str]]
+"""What somebody may see, by the subject who shares it."""
+
+# All with the same rights read the same bytes.
+_let_event = lru_cache(maxsize=256)(let_event)
 
 
 class Event(NamedTuple):
@@ -22,6 +28,7 @@ class Event(NamedTuple):
     number: int
     subject: str
     name: str  # "record", "batch" or "alert"
+    head: bytes  # of its text: all before the data
     data: bytes  # JSON on one line
 
 
@@ -29,26 +36,20 @@ class Follower:
     """Somebody reading the log: whom they may see and how far they are."""
 
     def __init__(
-        self,
-        subjects: frozenset[str],
-        number: int,
-        shared: Mapping[str, frozenset[str]] | None = None,
+        self, subjects: frozenset[str], number: int, shared: Shared | None = None
     ) -> None:
         self.subjects = subjects
         self.shared = shared or {}  # what they may see of whom else
-        self.number = number
+        self.number = number  # all until this is seen, or not theirs
+        self.waiting = True  # whether anything after it may be theirs
         self.woken = asyncio.Event()
-
-    def cares(self, subject: str) -> bool:
-        """Tell whether they may see anything of a subject."""
-        return subject in self.subjects or subject in self.shared
 
     def seen(self, event: Event) -> Event | None:
         """Give what they may see of an event."""
         if event.subject in self.subjects:
             return event
         scope = self.shared.get(event.subject)
-        data = let_event(event.name, event.data, scope) if scope else None
+        data = _let_event(event.name, event.data, scope) if scope else None
         return None if data is None else event._replace(data=data)
 
 
@@ -60,6 +61,7 @@ class EventLog:
         self._ring: deque[Event] = deque(maxlen=remembered)
         self._number = 0
         self._followers: set[Follower] = set()
+        self._of: defaultdict[str, set[Follower]] = defaultdict(set)  # by subject
         self.closed = False
 
     def __len__(self) -> int:
@@ -68,12 +70,12 @@ class EventLog:
     def append(self, subject: str, name: str, data: bytes) -> None:
         """Remember an event and wake those who may see it."""
         self._number += 1
-        self._ring.append(Event(self._number, subject, name, data))
-        for follower in self._followers:
-            if follower.cares(subject):
-                follower.woken.set()
-            elif not follower.woken.is_set():  # has seen all that was theirs
-                follower.number = self._number
+        head = f"id: {self.id(self._number)}\nevent: {name}\ndata: ".encode()
+        self._ring.append(Event(self._number, subject, name, head, data))
+        for follower in self._of.get(subject, ()):
+            if not follower.waiting:  # has seen all that was theirs
+                follower.number, follower.waiting = self._number - 1, True
+            follower.woken.set()
 
     @contextmanager
     def follow(
@@ -86,18 +88,37 @@ class EventLog:
         follower = Follower(subjects, self._after(last_id), shared)
         follower.woken.set()
         self._followers.add(follower)
+        self._enter(follower)
         try:
             yield follower
         finally:
+            self._leave(follower)
             self._followers.discard(follower)
+
+    def change(
+        self, follower: Follower, subjects: frozenset[str], shared: Shared
+    ) -> None:
+        """Let a follower see others from now on."""
+        if (follower.subjects, follower.shared) == (subjects, shared):
+            return
+        if not follower.waiting:
+            follower.number = self._number
+        self._leave(follower)
+        follower.subjects, follower.shared = subjects, shared
+        self._enter(follower)
 
     def news(self, follower: Follower) -> bytes:
         """Give what the follower has not seen yet as an event stream's text."""
+        missed = follower.waiting and follower.number < self._number - len(self._ring)
+        text = b"".join(e.head + e.data + b"\n\n" for e in self.take(follower))
+        return self._reset() + text if missed else text
+
+    def take(self, follower: Follower) -> list[Event]:
+        """Give the events that a follower has not seen and may, oldest first."""
         follower.woken.clear()
-        reset = follower.number < self._number - len(self._ring)
-        fresh = self._since(follower)
-        follower.number = self._number
-        return (self._reset() if reset else b"") + b"".join(map(self._text, fresh))
+        fresh = self._since(follower) if follower.waiting else []
+        follower.number, follower.waiting = self._number, False
+        return fresh
 
     def close(self) -> None:
         """Let every reader go home."""
@@ -109,8 +130,20 @@ class EventLog:
         """Give the id of an event."""
         return f"{self._started}-{number}"
 
+    def _enter(self, follower: Follower) -> None:
+        """Wake a follower from now on for those they may see."""
+        for subject in follower.subjects.union(follower.shared):
+            self._of[subject].add(follower)
+
+    def _leave(self, follower: Follower) -> None:
+        """Wake a follower for nobody."""
+        for subject in follower.subjects.union(follower.shared):
+            self._of[subject].discard(follower)
+            if not self._of[subject]:
+                del self._of[subject]
+
     def _since(self, follower: Follower) -> list[Event]:
-        """Give the events that a follower has not seen and may, oldest first."""
+        """Go back to what a follower has seen; give what they may see, oldest first."""
         fresh: list[Event] = []
         for event in reversed(self._ring):
             if event.number <= follower.number:
@@ -133,8 +166,3 @@ class EventLog:
         """Tell a reader that events are missing and the state must be read afresh."""
         first = self._ring[0].number - 1 if self._ring else self._number
         return f"event: reset\nid: {self.id(first)}\ndata: {{}}\n\n".encode()
-
-    def _text(self, event: Event) -> bytes:
-        """Write one event of a stream."""
-        head = f"id: {self.id(event.number)}\nevent: {event.name}\ndata: "
-        return head.encode() + event.data + b"\n\n"

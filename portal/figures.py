@@ -13,6 +13,7 @@ from portal.house import House
 from portal.targets import Target, by_day, by_night, targets
 from portal.texts import Texts
 from portal.tiles import Shown, Tile
+from portal.trends import Asked
 from portal.units import Measure, of_metric
 from portal.usual import HOURS, since, usual
 from vitals.codes import Kind, Metric
@@ -52,8 +53,8 @@ async def numbers(house: House, subject: str, texts: Texts) -> list[Tile]:
     """Give the tiles of a patient."""
     now = house.clock()
     found = tiles.tiles(await house.latest(subject), texts, now)
-    arrows = (_arrow(house, subject, tile, now, texts) for tile in found)
-    return list(await asyncio.gather(*arrows))
+    # One thread for all of them: going there costs more than most of what is read.
+    return await asyncio.to_thread(_with_arrows, house, subject, found, now, texts)
 
 
 async def figures(
@@ -98,15 +99,12 @@ async def _first(
     house: House, subject: str, kinds: Sequence[Kind], start: Instant, stop: Instant
 ) -> Instant:
     """Give when the first record was measured, so that a new patient's axis is full."""
-    found = await asyncio.gather(
-        *(
-            asyncio.to_thread(
-                house.history.records, subject, kind, start, stop, None, 1
-            )
-            for kind in kinds
-        )
+    pages = await asyncio.to_thread(
+        lambda: [
+            house.history.records(subject, kind, start, stop, None, 1) for kind in kinds
+        ]
     )
-    first = min((page[0].record.t for page, _ in found if page), default=start)
+    first = min((page[0].record.t for page, _ in pages if page), default=start)
     return Instant(max(start, min(first, stop - NARROWEST)))
 
 
@@ -150,7 +148,7 @@ class _Paper:
             return longest
         return min(longest, max(15_000, (self.span[1] - self.span[0]) // 20))
 
-    async def trend(self, metric: Metric) -> list[Point]:
+    async def trend(self, metric: Metric) -> Sequence[Point]:
         """Read a trend."""
         return await _trend(self.house, self.subject, metric, self.span, self.points)
 
@@ -255,23 +253,36 @@ def _range(sides: tuple[float, float], digits: int) -> str:
     return DASH.join(number(side, digits) for side in sides)
 
 
-async def _arrow(
-    house: House, subject: str, tile: Tile, now: Instant, texts: Texts
-) -> Tile:
-    """Add to a tile which way it goes."""
-    shown = tile.shown
+def _with_arrows(
+    house: House, subject: str, found: Sequence[Tile], now: Instant, texts: Texts
+) -> list[Tile]:
+    """Add to tiles which way they go."""
+    return [
+        tiles.with_trend(tile, _past(house, subject, tile.shown, now), texts)
+        for tile in found
+    ]
+
+
+def _past(house: House, subject: str, shown: Shown, now: Instant) -> Sequence[Point]:
+    """Read what an arrow compares."""
     start = Instant(max(0, now - shown.look_back_s * 1000))
-    points = await _trend(house, subject, shown.metric, (start, now), 30)
-    return tiles.with_trend(tile, points, texts)
+    return _read(house, subject, shown.metric, (start, now), 30)
 
 
 async def _trend(
     house: House, subject: str, metric: Metric, span: tuple[Instant, Instant], n: int
-) -> list[Point]:
+) -> Sequence[Point]:
     """Read a trend."""
+    return await asyncio.to_thread(_read, house, subject, metric, span, n)
+
+
+def _read(
+    house: House, subject: str, metric: Metric, span: tuple[Instant, Instant], n: int
+) -> Sequence[Point]:
+    """Read a trend, in a thread."""
     if metric is Metric.HEART_RATE:
         n = min(n, (span[1] - span[0]) // FINEST + 2)
-    return await asyncio.to_thread(house.history.trend, subject, metric, *span, n)
+    return house.trends.points(Asked(subject, metric, *span, n))
 
 
 def _mean(points: list[Point]) -> float:

@@ -22,6 +22,7 @@ from portal.people import People
 from portal.problems import Problem
 from portal.queue import Queue, network
 from portal.sharing import Scope
+from portal.trends import Trends
 from portal.witness import keep, looked
 from vitals.bus import Bus
 from vitals.clock import Clock
@@ -69,6 +70,7 @@ class House:
     ) -> None:
         self.bus, self.board, self.metrics, self.clock = bus, board, metrics, clock
         self.history, self.alerts = sources.history, sources.alerts
+        self.trends = Trends(sources.history)
         self.people, self.notes = sources.people, sources.notes
         self.deeds, self._streams = sources.deeds, sources.streams
         self.exports = Exports(sources.data / "exports") if sources.data else None
@@ -153,6 +155,12 @@ def host_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+# `async`, though it waits for nothing: FastAPI sends a plain function to a thread.
+async def in_house(request: Request) -> House:
+    """Give the house to a route."""
+    return house(request)
+
+
 def house(request: Request) -> House:
     """Give the house that the application was built around."""
     found: House = request.app.state.house
@@ -174,7 +182,7 @@ def token_of(request: Request, bearer: str | None) -> str:
     return request.cookies.get(COOKIE, "") if bearer is None else bearer
 
 
-def caller(person: Annotated[Person | None, Depends(visitor)]) -> Person:
+async def caller(person: Annotated[Person | None, Depends(visitor)]) -> Person:
     """Give who asks, and refuse strangers."""
     if person is None:
         headers = {"WWW-Authenticate": "Bearer"}
@@ -210,6 +218,6 @@ def check_house(person: Person, deed: Deed) -> None:
         raise Problem(404, "There is no such page.")
 
 
-InHouse = Annotated[House, Depends(house)]
+InHouse = Annotated[House, Depends(in_house)]
 Visitor = Annotated[Person | None, Depends(visitor)]
 Caller = Annotated[Person, Depends(caller)]

@@ -10,11 +10,10 @@ import msgspec
 from msgspec import Struct, field
 
 from ingest.completeness import Stream
-from ingest.store import Point
 from portal.notes import Note
 from portal.people import Change
 from portal.times import rfc3339, said
-from vitals.codes import Kind, Metric
+from vitals.codes import Kind
 from vitals.model import (
     Alert,
     DeviceStatus,
@@ -365,14 +364,6 @@ def of_gateway(
         devices=[of_device(*one) for one in worn],
         **fields,
     )
-
-
-def of_trend(metric: Metric, points: Iterable[Point]) -> bytes:
-    """Write a trend; bytes, because the hot route must not go through a dict."""
-    shown = [
-        PointView(rfc3339(p.t), p.min, p.mean, p.max, p.n, p.quality) for p in points
-    ]
-    return encode(Trend(metric.value, metric.loinc, metric.unit, shown))
 
 
 def of_plan(subject: str, plan: Plan, changes: Iterable[Change]) -> LimitsView:

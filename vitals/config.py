@@ -18,6 +18,7 @@ from msgspec import Meta, field
 from vitals import channels, staff
 from vitals.channels import Channel
 from vitals.codes import SITES, Kind, Metric
+from vitals.detection import Forecast, Pressure, Rate
 from vitals.errors import ConfigError
 from vitals.model import HOUSE, Limit, Minutes, Name
 from vitals.sections import (
@@ -37,9 +38,8 @@ from vitals.simulation import Sim
 from vitals.staff import STEPS, Person, Shift, Step, Times
 
 CREDENTIALS = "/etc/credstore"
+CONFIRMED = "systolic", "diastolic", "mean_arterial_pressure", "pulse", "glucose"
 TRENDS = "heart_rate", "body_temperature", "systolic"  # that can be followed
-
-Mmhg = tuple[Positive, Positive]
 
 
 class Mqtt(Section, frozen=True):
@@ -120,35 +120,6 @@ class Store(Section, frozen=True):
     hour_days: Days = 0.0  # and by the hour
 
 
-class Forecast(Section, frozen=True):
-    """How far ahead a signal's trend is followed, and how sure it must be."""
-
-    horizon_s: Annotated[float, Meta(ge=0, le=30 * 86_400)] = 0.0  # 0: not at all
-    z: Positive = 2.0  # deviations that the whole band has on either side
-    confirm: Annotated[int, Meta(ge=1, le=100)] = 2  # forecasts in a row that count
-
-
-class Rate(Section, frozen=True):
-    """A change that is fast."""
-
-    by: Annotated[float, Meta(ge=0, le=1e6)] = 0.0  # in the metric's unit; 0: none is
-    within_s: Positive = 300.0
-
-
-class Pressure(Section, frozen=True):
-    """What the detectors of blood pressure go by; pairs are systolic, diastolic."""
-
-    crisis: Mmhg = (180, 120)  # at or above either: measure again
-    again_s: Positive = 60.0  # a second such reading counts from then on
-    wait_s: Positive = 600.0  # without a second reading for so long, the first counts
-    start: Mmhg = (180, 100)  # at rest above either: do not start a session
-    before_s: Positive = 1800.0  # so long before a session it is rest
-    stop: Mmhg = (250, 115)  # in a session at or above either: stop it
-    exercise_fall: Positive = 10.0  # mmHg: more, while the pulse rises: stop it
-    pulse_rise: Positive = 5.0  # /min at least, for the workload to have risen
-    standing_fall: Mmhg = (20, 10)  # at or above either, after standing up
-
-
 class Dsp(Section, frozen=True):
     """What the detectors hold a patient to who has no plan of their own."""
 
@@ -163,7 +134,7 @@ class Dsp(Section, frozen=True):
     baseline_beats: Positive = 3600.0  # samples the personal baseline remembers
     baseline_z: Positive = 6.0  # deviations that count as unusual
     irregular_hold_s: Positive = 300.0  # of irregular rhythm, before it counts
-    decline_score: Positive = 6.0  # of all signs together, that counts
+    decline_score: Positive = 7.5  # of all signs together, that counts
     forecasts: dict[str, Forecast] = field(default_factory=dict)  # by metric
     rates: dict[str, Rate] = field(default_factory=dict)  # by metric
     session_recovery_s: Positive = 300.0  # after exercise: not at rest yet
@@ -171,6 +142,10 @@ class Dsp(Section, frozen=True):
     session_hold_s: Positive = 10.0  # at or above a session's limit, before it counts
     session_signal_s: Positive = 30.0  # without a heart rate in a session: it is lost
     session_drop: Positive = 12.0  # /min in 60 s after a session; no more is slow
+    # By metric: a single reading less far beyond its limit waits for a second one.
+    confirm: dict[str, Annotated[float, Meta(ge=0, le=1e6)]] = field(
+        default_factory=dict
+    )
     pressure: Pressure = Pressure()
     fever: dict[str, Positive] = field(default_factory=dict)  # Cel by site
     fever_margin: Positive = 0.3  # so far below, it is over
@@ -194,7 +169,7 @@ class Alerts(Section, frozen=True):
     # After the last step, until somebody acknowledges, it begins again.
     repeat_s: Times = Times(high=300.0, medium=3600.0)
     # What was acknowledged and is not over is told anew.
-    acknowledged_s: Times = Times(high=3600.0, medium=28_800.0)
+    acknowledged_s: Times = Times(high=14_400.0, medium=43_200.0)
     gateway_offline_s: Positive = 90.0
     stage_silent_s: Positive = 90.0  # without an engine's word that it works
     clock_off_s: Positive = 60.0  # of a gateway or a wearable
@@ -288,7 +263,6 @@ def _complaints(found: Config) -> Iterator[str]:
     if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
         yield "gateway.adapter: one is there twice"
     yield from _tables(found.dsp)
-    yield from _unknown("dsp.fever", found.dsp.fever, SITES)
     yield from _ladder(found.store)
     yield from _provider(found.portal.oidc)
     yield from channels.complaints(found.alerts.channels)
@@ -327,6 +301,8 @@ def _tables(dsp: Dsp) -> Iterator[str]:
     yield from _unknown("dsp.forecasts", dsp.forecasts, TRENDS)
     yield from _unknown("dsp.rates", dsp.rates, TRENDS)
     yield from _unknown("dsp.silence_s", dsp.silence_s, list(Kind))
+    yield from _unknown("dsp.fever", dsp.fever, SITES)
+    yield from _unknown("dsp.confirm", dsp.confirm, CONFIRMED)
 
 
 def _provider(oidc: Oidc) -> Iterator[str]:

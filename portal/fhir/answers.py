@@ -17,7 +17,7 @@ JSON = {"", "json", MEDIA_TYPE, "application/json", "text/json"}
 _ACCEPTED = (MEDIA_TYPE, "application/json", "application/*", "*/*", "text/html")
 
 
-def negotiated(request: Request) -> None:
+async def negotiated(request: Request) -> None:
     """Refuse who wants XML."""
     wanted = request.query_params.get("_format", "").partition(";")[0].strip()
     if wanted not in JSON and wanted.replace(" ", "+") not in JSON:

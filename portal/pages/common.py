@@ -14,7 +14,7 @@ from markupsafe import Markup
 from portal.ages import ago
 from portal.authorisation import Person, Role
 from portal.house import House, Visitor, house
-from portal.pages.assets import address
+from portal.pages.assets import address, early
 from portal.pages.packing import packed
 from portal.pages.wishes import NAMES, wishes
 from portal.problems import Problem
@@ -57,6 +57,10 @@ OWN = (
 """A patient's own pages, after the first."""
 
 
+_EARLY = {"trends.html": early("vitals.css", "uplot.css", "uplot.js")}
+_STYLE = early("vitals.css")
+
+
 class LogIn(Problem):
     """A stranger at a page: they are shown the way to the log-in."""
 
@@ -68,7 +72,7 @@ class LogIn(Problem):
         super().__init__(303, "Log in first.", {"Location": where})
 
 
-def reader(request: Request, person: Visitor) -> Person:
+async def reader(request: Request, person: Visitor) -> Person:
     """Give who looks at a page; strangers go to the log-in."""
     if person is None:
         raise LogIn(request)
@@ -83,7 +87,12 @@ def words(request: Request) -> Texts:
     return wishes(request).texts()
 
 
-Words = Annotated[Texts, Depends(words)]
+async def _words(request: Request) -> Texts:
+    """Give the words to a route; `async` keeps FastAPI from using a thread."""
+    return words(request)
+
+
+Words = Annotated[Texts, Depends(_words)]
 
 
 def page(
@@ -112,6 +121,7 @@ def page(
     }
     text = _TEMPLATES.get_template(template).render(**common | values)
     body, headers = packed(request, text.encode())
+    headers["Link"] = _EARLY.get(template, _STYLE)
     return HTMLResponse(body, status, headers)
 
 

@@ -27,7 +27,7 @@ PAGE = 100
 ZONES = sorted(available_timezones())
 
 
-def administrator(reader: Reader) -> Person:
+async def administrator(reader: Reader) -> Person:
     """Give the administrator who looks; for all others there is no such page."""
     check_house(reader, "people")
     return reader

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
@@ -48,24 +49,53 @@ async def _stream(
     """Write events as they come and a comment when none do, until the token ends."""
     log = house.board.events
     checked = house.clock()
-    with log.follow(visible(caller), last_id, _shared(caller)) as follower:
+    with (
+        log.follow(visible(caller), last_id, _shared(caller)) as follower,
+        closing(Pulse(follower.woken, PING_S)) as pulse,
+    ):
         # Who has seen no event yet can resume as well; not who will be told `reset`.
         here = f"id: {log.id(follower.number)}\n" if follower.number >= 0 else ""
         yield f"retry: 2000\n{here}: hello\n\n".encode()
         while not log.closed:
-            try:
-                async with asyncio.timeout(PING_S):
-                    await follower.woken.wait()
-            except TimeoutError:
-                yield b": still here\n\n"
-            if house.clock() - checked >= PING_S * 1000:
+            await follower.woken.wait()
+            quiet = pulse.beaten()
+            if quiet or house.clock() - checked >= PING_S * 1000:
                 person = await asyncio.to_thread(house.people.person_of, token)
                 if person is None:
                     return
-                follower.subjects, checked = visible(person), house.clock()
-                follower.shared = _shared(person)
+                log.change(follower, visible(person), _shared(person))
+                checked = house.clock()
             if news := log.news(follower):
                 yield news
+            elif quiet:
+                yield b": still here\n\n"
+
+
+class Pulse:
+    """Wakes a reader every so often: one timer for each, not one for each event."""
+
+    def __init__(self, woken: asyncio.Event, seconds: float) -> None:
+        self._woken, self._seconds = woken, seconds
+        self._due = False
+        self._wait()
+
+    def beaten(self) -> bool:
+        """Tell whether it has beaten since it was last asked."""
+        due, self._due = self._due, False
+        return due
+
+    def close(self) -> None:
+        """Beat no more."""
+        self._timer.cancel()
+
+    def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._seconds, self._beat)
+
+    def _beat(self) -> None:
+        self._due = True
+        self._woken.set()
+        self._wait()
 
 
 def _shared(person: Person) -> dict[str, frozenset[str]]:

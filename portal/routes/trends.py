@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
-from hashlib import blake2b
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
@@ -27,7 +26,8 @@ from portal.routes.answers import (
 from portal.routes.examples import RECORD, TREND
 from portal.sharing import Scope, let_through
 from portal.times import rfc3339
-from portal.views import RecordList, Trend, of_reading, of_trend
+from portal.trends import Asked
+from portal.views import RecordList, Trend, of_reading
 from vitals.codes import Kind, Metric
 from vitals.errors import MalformedData
 from vitals.model import RECORDS, Instant, Reading
@@ -74,12 +74,9 @@ async def trend(  # noqa: PLR0913
         raise Problem(404, f"There is no such metric; try one of {', '.join(METRICS)}.")
     check_view(caller, subject, metric)
     begin, end = interval(start, to, house.clock())
-    found = await asyncio.to_thread(
-        house.history.trend, subject, METRICS[metric], begin, end, points
-    )
-    body = of_trend(METRICS[metric], found)
-    etag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
-    if if_none_match and etag in if_none_match:
+    asked = Asked(subject, METRICS[metric], begin, end, points)
+    etag, body = await asyncio.to_thread(house.trends.give, asked, if_none_match or "")
+    if body is None:
         return Response(status_code=304, headers={"ETag": etag})
     return Response(body, media_type="application/json", headers={"ETag": etag})
 

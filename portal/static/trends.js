@@ -342,6 +342,7 @@ if (charts.length) {
   addEventListener("resize", fit);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(({ chart }) => chart.redraw()));
   setInterval(renew, RENEW_MS);
-  stack.dataset.ready = performance.now().toFixed(0);
+  // uPlot draws in microtasks: ready is when all of it is drawn.
+  queueMicrotask(() => (stack.dataset.ready = performance.now().toFixed(0)));
   if (stack.clientWidth > WIDE) refine();
 }

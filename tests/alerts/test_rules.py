@@ -29,7 +29,7 @@ from vitals.codes import Metric
         ("heart_rate_recovery_slow", "physiological", "low"),
         ("body_temperature_forecast_high", "physiological", "low"),
         ("heart_rate_falling_fast", "physiological", "low"),
-        ("device_silent", "technical", "medium"),
+        ("device_silent", "technical", "low"),
         ("device_off_body", "technical", "low"),
         ("device_battery_low", "technical", "low"),
         ("device_battery_critical", "technical", "medium"),
@@ -47,12 +47,34 @@ def test_the_operator_has_the_last_word_on_priorities(racing):
     assert rules.priority(racing(condition="new"), {"new": "high"}) == "high"
 
 
+@pytest.mark.parametrize(
+    ("condition", "evidence", "priority"),
+    [
+        ("device_silent", {"expected": True}, "medium"),
+        ("device_silent", {"expected": False}, "low"),
+        ("systolic_low", {"confirmed": True}, "medium"),
+        ("systolic_low", {"confirmed": False}, "low"),
+    ],
+)
+def test_the_evidence_may_decide_the_priority(racing, condition, evidence, priority):
+    told = racing(condition=condition, kind="technical", evidence=evidence)
+    assert rules.priority(told, {}) == priority
+
+
+def test_one_reading_calls_nobody_whatever_the_operator_has_said(racing):
+    own = {"systolic_low": "high"}
+    for sure, priority in ((False, "low"), (True, "high")):
+        told = racing(condition="systolic_low", evidence={"confirmed": sure})
+        assert rules.priority(told, own) == priority
+
+
 def test_every_row_says_why():
     assert all(why for _, _, why in rules.PRIORITIES)
 
 
 def test_every_metric_that_has_limits_has_a_step_that_is_much_worse():
-    assert set(rules.WORSE_BY) == {m.value for m in Metric} - {"rr_interval"}
+    metrics = {m.value for m in Metric} - {"rr_interval"}
+    assert set(rules.WORSE_BY) == metrics | {"blood_pressure_crisis", "decline"}
 
 
 @pytest.mark.parametrize(

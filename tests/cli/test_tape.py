@@ -13,7 +13,7 @@ import pytest
 from msgspec import json as msgspec_json
 
 import dsp.service
-from vitals import HeartRate, Reading, broker, config, wire
+from vitals import BloodPressure, HeartRate, Reading, broker, config, wire
 from vitals.clock import now
 from vitals.metrics import Metrics
 from vitals.model import Limit
@@ -24,6 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not broker.find_mosquitto(), reason="apt install mosquitto"),
 ]
+LEAST = 9  # anomalies of the story
 ROOT = Path(__file__).parent.parent.parent
 LIMITS = config.Dsp(limits={"heart_rate": Limit(high=120, hold_s=5)})
 
@@ -41,8 +42,11 @@ def vitals(*arguments):
             process.kill()
 
 
+PRESSURES = {20: ("arm", 88), 40: ("wrist", 192), 110: ("wrist", 190), 120: ("arm", 86)}
+
+
 def story():
-    """A heart that races twice, at times of its own."""
+    """A heart that races twice, a crisis and a low pressure, each measured again."""
     start = now() - 600_000
     for n in range(300):
         racing = 60 <= n < 90 or 150 <= n < 200
@@ -50,6 +54,10 @@ def story():
         rate = 150 + n % 7 if racing else 70 + n % 5
         record = HeartRate(t=t, received=t, gateway="gw-1", seq=n + 1, hr=rate)
         yield wire.pack(Reading("p-7", "strap-1", record))
+        if n in PRESSURES:
+            cuff, pressure = PRESSURES[n]
+            taken = BloodPressure(t=t, received=t, sys=pressure, dia=60)
+            yield wire.pack(Reading("p-7", cuff, taken))
 
 
 async def recorded(folder, feed):
@@ -68,7 +76,7 @@ async def recorded(folder, feed):
                 await hearing(other, tape)
                 await feed(other, toml)
                 end = time.monotonic() + 60
-                while len(anomalies(tape)) < 4 and time.monotonic() < end:
+                while len(anomalies(tape)) < LEAST and time.monotonic() < end:
                     await asyncio.sleep(0.1)
                 await asyncio.sleep(0.5)
                 recorder.send_signal(signal.SIGINT)
@@ -100,12 +108,14 @@ def test_a_replay_gives_the_same_anomalies_to_the_bit(tmp_path):
     async def again(_, toml):
         with vitals("replay", first, "--config", toml) as replay:
             said = await asyncio.to_thread(replay.stderr.read)
-            assert "replayed 300 messages" in said
+            assert "replayed 304 messages" in said
             assert replay.wait() == 0
 
     first = asyncio.run(recorded(tmp_path / "first", live))
     second = asyncio.run(recorded(tmp_path / "second", again))
-    assert len(anomalies(first)) >= 4
+    assert len(anomalies(first)) >= LEAST
+    said = {json.loads(one)["condition"] for one in anomalies(first)}
+    assert said > {"heart_rate_high", "blood_pressure_crisis", "systolic_low"}
     assert anomalies(first) == anomalies(second)
     line = msgspec_json.decode(first.read_text().splitlines()[0])
     assert set(line) == {"t", "topic", "payload", "retain"}

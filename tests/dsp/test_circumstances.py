@@ -9,7 +9,7 @@ from dsp.pressure import Pressure
 from dsp.ward import Ward
 from vitals import BloodPressure, Plan, Reading
 from vitals.config import Dsp
-from vitals.config import Pressure as Rules
+from vitals.detection import Pressure as Rules
 from vitals.model import Session, Standing
 from vitals.wire import encode
 

@@ -139,10 +139,10 @@ def test_late_data_is_marked():
 def test_switched_off_it_ends():
     ward = Ward(Dsp())
     play(ward, [temp(0, 38)])
-    ward.plan("p-7", Plan(off=("fever",)))
-    said = play(Ward.load(Dsp(), ward.save()), [temp(9, 38), temp(18, 38)])
-    assert words(said) == [OVER]
-    assert "No longer watched" in said[0].evidence["text"]
+    (over,) = ward.plan("p-7", Plan(off=("fever",)))
+    assert words([over]) == [OVER]
+    assert "switched off" in over.evidence["text"]
+    assert play(Ward.load(Dsp(), ward.save()), [temp(9, 38), temp(18, 38)]) == []
 
 
 def test_a_broken_clock_ends_what_it_began():

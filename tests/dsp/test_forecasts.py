@@ -21,7 +21,8 @@ from vitals import (
     Plan,
     Reading,
 )
-from vitals.config import Dsp, Forecast, Rate, parse
+from vitals.config import Dsp, parse
+from vitals.detection import Forecast, Rate
 from vitals.model import Session
 from vitals.wire import encode
 
@@ -147,7 +148,10 @@ def test_pressure_by_readings_is_foretold_where_the_configuration_asks():
     cuff = [cuff_at(n) for n in range(12)]
     assert ahead(play(Ward(ON), cuff)) == []  # by default nobody does
     asked = Dsp(forecasts={"systolic": Forecast(horizon_s=3 * 86_400, z=1)})
-    (begin, *_) = ahead(play(Ward(asked), cuff))
+    assert ahead(play(Ward(asked), cuff)) == []  # 180 is a matter of two steps
+    ward = Ward(asked)
+    ward.plan("p-7", Plan(limits={"systolic": Limit(high=180)}))
+    (begin, *_) = ahead(play(ward, cuff))
     assert begin.condition == "systolic_forecast_high"
 
 

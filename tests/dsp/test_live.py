@@ -11,6 +11,7 @@ from vitals import BloodPressure, BodyTemperature, HeartRate, Reading
 from vitals.config import Dsp
 
 T0 = 1_700_000_000_000 // 3_600_000 * 3_600_000
+SIX = Dsp(decline_score=6)
 SHORT = Dsp(irregular_hold_s=30)
 
 
@@ -170,7 +171,7 @@ def declines(said):
 
 def test_decline_is_told_as_offline_scores_it():
     what = chart(60, 40)
-    (begin,) = declines(play(Ward(Dsp()), what, 10))
+    (begin,) = declines(play(Ward(SIX), what, 10))
     columns = {
         "hr": [r.record.hr for r in what if r.device == "strap"],
         "sbp": [r.record.sys for r in what if r.device == "cuff"],
@@ -187,16 +188,16 @@ def test_decline_is_told_as_offline_scores_it():
     assert begin.evidence["news2"]["missing"] == ["spo2", "map", "resp"]
     assert begin.evidence["text"].startswith("Worse than usual: ")
     assert "心率" in begin.evidence["text_zh"]
-    assert declines(play(Ward(Dsp()), chart(60, 99), 10)) == []  # control
+    assert declines(play(Ward(SIX), chart(60, 99), 10)) == []  # control
 
 
 def test_decline_is_the_same_in_blocks_of_any_size_and_after_a_restart():
     what = chart(60, 40)
-    expected = play(Ward(Dsp()), what)
-    assert play(Ward(Dsp()), what, 50) == expected
-    ward = Ward(Dsp())
+    expected = play(Ward(SIX), what)
+    assert play(Ward(SIX), what, 50) == expected
+    ward = Ward(SIX)
     got = play(ward, what[:125])
-    assert got + play(Ward.load(Dsp(), ward.save()), what[125:]) == expected
+    assert got + play(Ward.load(SIX, ward.save()), what[125:]) == expected
 
 
 def test_a_quiet_week_of_many_patients_wakes_nobody():
@@ -213,7 +214,7 @@ def test_a_quiet_week_of_many_patients_wakes_nobody():
                     t=t, sys=128.0 + round(float(rng.normal(0, 8))), dia=76.0
                 )
                 what.append(Reading(f"p-{k}", "cuff", pressure))
-    assert declines(play(Ward(Dsp()), what, 500)) == []
+    assert declines(play(Ward(SIX), what, 500)) == []
     assert declines(play(Ward(Dsp(decline_score=0.5)), what, 500)) != []  # control
 
 
@@ -223,12 +224,12 @@ def test_a_sign_that_is_no_longer_measured_does_not_end_a_decline():
         Reading("p-7", "strap", HeartRate(t=T0 + hour * 3_600_000, hr=78.0))
         for hour in range(60, 120)
     ]
-    assert [a.over for a in declines(play(Ward(Dsp()), ill + calm))] == [False]
+    assert [a.over for a in declines(play(Ward(SIX), ill + calm))] == [False]
     well = [
         Reading(r.subject, r.device, replace(r.record, t=r.record.t + 60 * 3_600_000))
         for r in chart(60, 99)
     ]
-    said = declines(play(Ward(Dsp()), ill + well))
+    said = declines(play(Ward(SIX), ill + well))
     assert [a.over for a in said] == [False, True]  # control
 
 

@@ -117,9 +117,9 @@ def test_another_schedule_none_or_switched_off_ends_what_is_open():
     ):
         ward = followed()
         (begin,) = ward.tick(FIRST + ENDS)
-        ward.plan("p-7", plan)
+        said = ward.plan("p-7", plan)
         ward = Ward.load(Dsp(), ward.save())
-        (over,) = ward.tick(FIRST + ENDS + 1000)
+        (over,) = said + ward.tick(FIRST + ENDS + 1000)
         assert (over.id, over.over) == (begin.id, True)
         assert ward.tick(FIRST + 6 * DAY) == []
 

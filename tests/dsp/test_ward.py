@@ -101,7 +101,8 @@ def test_every_anomaly_fits_its_own_noun_on_the_wire():
 
 
 def test_one_low_pressure_counts_and_a_good_one_ends_it():
-    said = play(Ward(Dsp()), [cuff(0, 90), cuff(600, 93), cuff(1200, 120)])
+    at_once = Dsp(confirm={"systolic": 0})
+    said = play(Ward(at_once), [cuff(0, 90), cuff(600, 93), cuff(1200, 120)])
     assert words(said) == [("systolic_low", False), ("systolic_low", True)]
     assert said[0].evidence["text"] == "Systolic pressure 90 mmHg, at or below 90."
     assert said[0].evidence["text_zh"] == "收缩压 90 mmHg,达到或低于 90。"

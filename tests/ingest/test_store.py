@@ -231,6 +231,38 @@ def test_d11_late_records_land_where_they_belong(fresh, beat, noon):
         assert late[1].trend(*asked) == early[1].trend(*asked) != []
 
 
+def test_a_stamp_is_another_when_the_trend_is(fresh, beat, noon):
+    store, history = fresh()
+    asked = "p-1", Metric.HEART_RATE, noon, noon + 600_000, 60
+    store.write([beat(1), beat(5)])
+    stamps = [history.stamp(*asked)]
+    if stamps == [None]:  # this store cannot tell
+        return
+    wrong, other = beat(3), beat(3, hr=99.0)
+    for change in (
+        lambda: store.write([beat(2, hr=80.0)]),  # late, between the others
+        lambda: store.write([wrong]),
+        lambda: store.withdraw([wrong]),
+        lambda: store.write([wrong]),
+        lambda: store.withdraw([wrong]),
+        lambda: store.write([other]),  # as many as before, and none newer
+    ):
+        before = history.trend(*asked)
+        change()
+        assert history.trend(*asked) != before
+        stamps.append(history.stamp(*asked))
+    assert len(set(stamps)) == len(stamps)
+
+
+def test_a_stamp_stays_while_others_change_and_what_came_comes_again(fresh, beat, noon):
+    store, history = fresh()
+    asked = "p-1", Metric.HEART_RATE, noon, noon + 600_000, 60
+    store.write([beat(1)])
+    before = history.stamp(*asked)
+    store.write([beat(1), beat(2, subject="p-2")])
+    assert history.stamp(*asked) == before
+
+
 def test_hostile_text_cannot_reach_another_patient(fresh, beat, noon):
     store, history = fresh()
     store.write([beat(1), beat(1, subject="p-2")])

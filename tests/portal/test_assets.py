@@ -45,3 +45,16 @@ def test_a_page_is_sent_small_to_a_browser_that_reads_gzip_and_plain_to_others(p
                 assert small.headers.get("etag") != plain.headers.get("etag", "")
 
     asyncio.run(main())
+
+
+def test_a_page_names_its_files_before_it_is_read(place):
+    async def scene():
+        async with place.client("wang") as client:
+            client.headers["Accept"] = "text/html"
+            for url in ("/", "/patients/p-1/trends"):
+                answer = await client.get(url)
+                early = [one["url"] for one in answer.links.values()]
+                assert early
+                assert all(address in answer.text for address in early)
+
+    asyncio.run(scene())

@@ -92,3 +92,55 @@ def test_who_has_seen_no_event_yet_resumes_from_the_greeting():
         greeting = log.id(follower.number)
     log.append("p-1", "record", b"0")
     assert ids(read(log, greeting)) == ["1000-1"]
+
+
+def test_what_a_quiet_reader_has_left_behind_is_no_loss_when_they_are_woken():
+    log = EventLog(1, remembered=3)
+    with log.follow(P1, "") as reader:
+        assert log.news(reader) == b""
+        for _ in range(9):
+            log.append("p-2", "record", b"{}")
+        reader.woken.set()  # by a timer
+        assert log.news(reader) == b""
+        for _ in range(9):
+            log.append("p-2", "record", b"{}")
+        log.append("p-1", "record", b"mine")
+        assert log.news(reader) == b"id: 1-19\nevent: record\ndata: mine\n\n"
+
+
+def test_a_reader_who_waits_too_long_with_news_is_told_so():
+    log = EventLog(1, remembered=3)
+    with log.follow(P1, "") as reader:
+        log.news(reader)
+        for _ in range(4):
+            log.append("p-1", "record", b"{}")
+        assert log.news(reader).startswith(b"event: reset\n")
+
+
+def test_who_is_let_see_another_sees_them_from_then_on_only():
+    log = EventLog(1)
+    with log.follow(P1, "") as reader:
+        log.news(reader)
+        log.append("p-2", "record", b"before")
+        log.change(reader, frozenset({"p-2"}), {})
+        log.append("p-2", "record", b"after")
+        log.append("p-1", "record", b"no longer")
+        assert reader.woken.is_set()
+        news = log.news(reader)
+    assert b"after" in news
+    assert b"before" not in news
+    assert b"no longer" not in news
+    assert not log._of
+
+
+def test_all_with_the_same_rights_read_the_same_bytes():
+    log, scope = EventLog(1), frozenset({"heart_rate"})
+    data = b'{"kind":"heart_rate","values":{"hr":72,"energy":9}}'
+    with (
+        log.follow(frozenset(), "", {"p-1": scope}) as one,
+        log.follow(frozenset(), "", {"p-1": scope}) as other,
+    ):
+        log.append("p-1", "record", data)
+        found = [log.take(reader)[0].data for reader in (one, other)]
+    assert found[0] is found[1]
+    assert b"energy" not in found[0]

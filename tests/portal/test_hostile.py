@@ -6,6 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from portal.trends import Trends
+
 GETS = [
     "trends/heart_rate?points=0",
     "trends/heart_rate?points=1000000000000",
@@ -191,6 +193,7 @@ def test_a_store_that_is_away_is_a_503_and_says_nothing_else(place):
 
     async def main():
         place.house.history = Away()
+        place.house.trends = Trends(Away())
         async with place.client("dr.chen") as client:
             for path in ("", "/trends/heart_rate", "/records?kind=heart_rate"):
                 answer = await client.get(f"/api/v1/patients/p-1{path}")
@@ -203,7 +206,7 @@ def test_a_store_that_is_away_is_a_503_and_says_nothing_else(place):
 
 def test_a_bug_is_a_500_problem_without_its_innards(place):
     async def main():
-        place.house.history = None
+        place.house.trends = Trends(None)
         async with place.client("dr.chen") as client:
             answer = await client.get("/api/v1/patients/p-1/trends/heart_rate")
             assert answer.status_code == 500

@@ -17,27 +17,40 @@ if TYPE_CHECKING:
 SEEN_AFTER = 15 * 60_000  # ms until somebody is assumed to acknowledge
 BLOCK = 5000  # records handed over at once
 NOBODY = "whatif"
-CALLS = frozenset({"opened", "rise", "relapse"})
+CALLS = frozenset({"opened", "rise", "relapse", "expire"})
+AGAIN = "again"  # people have seen it before: it stands on the list and calls nobody
 
 
 class Rehearsed(NamedTuple):
     """One alert of a rehearsal, as it opened."""
 
     alert: Alert
-    again: bool  # it was open, and people were called once more
+    why: str  # one of CALLS, or AGAIN
+
+    @property
+    def again(self) -> bool:
+        """Whether people had heard of it before."""
+        return self.why != "opened"
+
+    @property
+    def calls(self) -> bool:
+        """Whether it calls people; what is of low priority stands on the list."""
+        return self.why in CALLS and self.alert.priority != "low"
 
 
 class Rehearsal:
     """Detectors and desk of their own, that nobody listens to."""
 
     def __init__(self, settings: config.Config, plans: dict[str, Plan]) -> None:
+        from alerts import roster
         from alerts.desk import Desk
         from dsp.ward import Ward
 
         self._ward = Ward(settings.dsp)
         for subject, plan in plans.items():
             self._ward.plan(subject, plan)
-        self._desk = Desk(settings.alerts.priorities)
+        staff = roster.of(settings.alerts)
+        self._desk = Desk(settings.alerts.priorities, roster=staff)
         self._unseen: dict[str, Instant] = {}  # alert id: when it was called for
         self.found: list[Rehearsed] = []
 
@@ -53,19 +66,20 @@ class Rehearsal:
 
     def _pass(self, moment: Instant) -> None:
         """Let the time pass; what has lain long enough is acknowledged."""
-        for change in self._desk.tick(moment):
-            self._note(change.alert, change.why)
         due = [i for i, t in self._unseen.items() if moment - t >= SEEN_AFTER]
         for alert_id in due:
             seen = Instant(self._unseen.pop(alert_id) + SEEN_AFTER)
             command = AlertCommand(action="acknowledge", by=NOBODY, t=seen)
-            self._desk.command(alert_id, command, moment)
+            self._desk.command(alert_id, command, seen)
+        for change in self._desk.tick(moment):
+            self._note(change.alert, change.why)
 
     def _note(self, alert: Alert, why: str) -> None:
-        """Count what calls people."""
+        """Count what calls people, and what would if they had not seen it before."""
         if why in CALLS:
-            self.found.append(Rehearsed(alert, why != "opened"))
             self._unseen[alert.id] = Instant(alert.t)
+        if why in CALLS or why == AGAIN:
+            self.found.append(Rehearsed(alert, why))
 
 
 def past(

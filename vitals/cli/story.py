@@ -10,10 +10,10 @@ from vitals.config import (
     Gateway,
     Mqtt,
     Portal,
-    Pressure,
     Store,
     Wearable,
 )
+from vitals.detection import Pressure
 from vitals.model import Limit
 from vitals.simulation import Course, Sim, SimPerson, SimWearable
 
