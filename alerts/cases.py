@@ -11,6 +11,7 @@ from alerts.states import MUTED, Event, after
 from vitals.model import Alert, AlertCommand, Anomaly, Instant, Priority
 
 Key = tuple[str, str, str]  # subject, condition, device
+TOLD = frozenset({"acknowledged", "shelved", "returned_unacknowledged"})
 KEEP = 100  # anomalies and decisions of one alert: far more than the bus can repeat
 
 
@@ -48,6 +49,19 @@ class Change(Struct, frozen=True, kw_only=True):
     def alert(self) -> Alert:
         """The alert as it is now."""
         return self.case.alert
+
+
+def of_this_version(case: Case) -> Case:
+    """Give a case of version 0.1 what that did not write: all were told, and when seen.
+
+    Without it nobody would hear that it is over, nor again of one that goes on.
+    """
+    alert = case.alert
+    if case.chain is not None or alert.state not in TOLD:
+        return case
+    seen = Instant(alert.t) if alert.state == "acknowledged" else None
+    chain = Chain(base=Instant(alert.t), told=("",))
+    return replace(case, chain=chain, seen=case.seen or seen)
 
 
 def key(case: Case) -> Key:

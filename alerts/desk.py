@@ -59,7 +59,7 @@ class Desk:
         self._seen = Seen()
         self._called = Together()
         for case in sorted(lying, key=_word):  # the open one has the last
-            self._lay(case)
+            self._lay(cases.of_this_version(case))
 
     def __len__(self) -> int:
         return len(self._cases)

@@ -80,6 +80,7 @@ WHY = {
     "alarm": "why.call",
     "relapse": "why.call",
     "release": "why.call",
+    "restore": "why.call",
     "rise": "why.rise",
     "unshelve": "why.unshelve",
     "expire": "why.again",

@@ -11,8 +11,8 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
@@ -173,7 +173,7 @@ class Provider:
         try:
             with urlopen(request, timeout=TIMEOUT_S) as answer:
                 found = json.loads(answer.read(LARGEST))
-        except (URLError, OSError, ValueError) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise Unavailable(f"the provider does not answer: {error}") from error
         if not isinstance(found, dict):
             raise Unavailable("the provider does not answer with an object")

@@ -7,6 +7,7 @@ which tell somebody by a way of their own when the stages fall silent (`vitals.w
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
@@ -103,7 +104,7 @@ class Post:
         for _ in range(TRIES):
             try:
                 await asyncio.to_thread(self._post, word, address)
-            except (OSError, ValueError) as error:
+            except (OSError, HTTPException, ValueError) as error:
                 # The text of an error may hold the address, and that is a secret.
                 what = f"{type(error).__name__} {getattr(error, 'code', '')}"
                 log.error("watchdog: address %d did not take the word: %s", place, what)

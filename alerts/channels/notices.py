@@ -8,8 +8,11 @@ from vitals.model import Instant
 
 # Look at it.
 CALLS = frozenset(
-    {"opened", "alarm", "rise", "relapse", "unshelve", "release", "expire", "escalate"}
-)
+    {
+        "opened", "alarm", "rise", "relapse", "unshelve", "release", "restore",
+        "expire", "escalate",
+    }
+)  # fmt: skip
 ALL_CLEAR = frozenset({"returned"})
 SEEN = frozenset({"acknowledge", "false_alarm"})
 

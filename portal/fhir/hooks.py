@@ -4,6 +4,7 @@ import asyncio
 import logging
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import IO, Protocol
 
 from msgspec import json
@@ -60,7 +61,7 @@ def call(notice: Notice) -> None:
     try:
         answer: IO[bytes] = _OPENER.open(request, timeout=PATIENCE_S)
         answer.close()
-    except (OSError, ValueError) as error:  # HTTPError and URLError are OSErrors
+    except (OSError, HTTPException, ValueError) as error:  # URLError is an OSError
         raise Unavailable(f"a subscriber does not answer: {error}") from error
 
 

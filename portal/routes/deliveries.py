@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from msgspec import Struct
 
 from alerts.history import Delivery
+from portal.authorisation import CARERS
 from portal.house import Caller, InHouse
 from portal.routes.alerts import Id, find
 from portal.routes.answers import answer, fails, says
@@ -59,8 +60,8 @@ async def deliveries(house: InHouse, caller: Caller, id: Id) -> Response:  # noq
     """Show how far the messages about an alert are."""
     await find(house, caller, id, "read")
     found = await asyncio.to_thread(house.alerts.deliveries, id)
-    # A patient need not know which of the staff is reached how.
-    carer = caller.role != "patient"
+    # Neither a patient nor their family need know which of the staff is reached how.
+    carer = caller.role in CARERS
     return answer(DeliveryList(items=[_view(one, carer) for one in found]))
 
 

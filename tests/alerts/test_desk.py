@@ -388,6 +388,15 @@ def test_closed_alerts_are_remembered_as_long_as_news_of_them_could_alarm(racing
         assert not restored._past
 
 
+def test_what_version_0_1_left_acknowledged_tells_its_end_and_calls_again(racing, says):
+    desk = desk_with(racing(60))
+    [seen] = desk.command("a-1", says("acknowledge", 61), at(61))
+    old = replace(seen.case, chain=None, seen=None)
+    [over] = Desk({}, [old]).observe(racing(70, over=True), at(71))
+    assert (over.why, over.to) == ("returned", ("",))
+    assert [c.why for c in Desk({}, [old]).tick(at(99_999))] == ["expire"]
+
+
 times = st.integers(0, 40).map(lambda n: at(n * 30))
 anomalies = st.builds(
     Anomaly,

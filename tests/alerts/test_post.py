@@ -1,12 +1,13 @@
 import pytest
 from msgspec import json
 
-from alerts import roster
+from alerts import calls, roster
 from alerts.channels import ALL_CLEAR, CALLS, SEEN
 from alerts.desk import Desk
 from alerts.outbox import Outbox
 from alerts.post import Post
 from alerts.register import Register
+from alerts.wording import WHY
 from vitals.config import Alerts
 from vitals.model import Alert
 from vitals.staff import Person
@@ -62,6 +63,12 @@ def test_a_handover_reaches_the_one_it_is_handed_to(office, racing, says):
     assert ("mail", "dr-li", "a-1", "handover") in write(handed)
     [nobody] = desk.command("a-1", says("handover", 2, to="a-stranger"), NOW)
     assert write(nobody, now=NOW + 1) == []
+
+
+def test_whatever_calls_people_is_told_them_and_has_words():
+    for event in calls.ANEW | {"escalate"}:
+        assert event in CALLS, event
+        assert event in WHY, event
 
 
 def test_c14_what_begins_together_is_one_message_with_the_most_urgent_first(

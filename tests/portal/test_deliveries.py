@@ -1,7 +1,7 @@
 import asyncio
 
 
-def test_a_clinician_sees_who_is_told_by_what_and_a_patient_only_that_it_is_told(place):
+def test_who_is_told_by_what_is_for_who_cares_and_for_others_that_it_is_told(place):
     async def main():
         async with place.open():
             await place.raise_alert()
@@ -9,7 +9,10 @@ def test_a_clinician_sees_who_is_told_by_what_and_a_patient_only_that_it_is_told
                 if place.history.deliveries("e1")[0].state == "delivered":
                     break
                 await asyncio.sleep(0.01)
-            for name, channel in (("dr.chen", "log"), ("wang", "")):
+            place.people.add("mei", None, "family")
+            _, code = place.people.grants.invite("p-1", "daughter", ["alerts"], 30)
+            place.people.grants.accept(code, "mei")
+            for name, channel in (("dr.chen", "log"), ("wang", ""), ("mei", "")):
                 async with place.client(name) as client:
                     answer = await client.get("/api/v1/alerts/e1/deliveries")
                 [told] = answer.json()["items"]

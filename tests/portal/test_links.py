@@ -244,6 +244,21 @@ def test_a_decision_that_had_arrived_before_a_crash_is_not_sent_again(place):
     told(place, main)
 
 
+@pytest.mark.parametrize(("subject", "status"), [("house", 200), ("p-1", 403)])
+def test_an_administrator_acts_on_the_houses_alerts_and_on_no_patients(
+    place, subject, status
+):
+    async def main():
+        place.people.add("keeper", None, "admin")
+        async with place.open(), place.client() as client:
+            await place.raise_alert(subject)
+            page = await client.post(address(place, deed(place, by="keeper")))
+            assert page.status_code == status
+            assert (state(place) == ("acknowledged", "keeper")) == (status == 200)
+
+    asyncio.run(main())
+
+
 def test_a_button_on_a_telephone_may_post_without_an_origin(place):
     """ntfy sends no Origin; the same post to another page of ours is refused."""
 

@@ -296,3 +296,14 @@ def test_a_subscription_that_has_ended_hears_nothing(tmp_path, receiver):
     assert known.raised(alert("a1"), sees, NOW + 4) == 1
     assert known.raised(alert("a2"), sees, NOW + 5) == 0
     known.close()
+
+
+def test_who_speaks_no_http_is_told_again_and_stops_nobody(tmp_path, receiver):
+    known = Subscribers(tmp_path / "subscriptions.db")
+    known.add(subscription(receiver), NOW)
+    (notice,) = known.due(NOW)
+    receiver.answers = [1000]  # a status that there is not
+    with pytest.raises(Unavailable):
+        hooks.call(notice)
+    hooks.call(notice)
+    known.close()
