@@ -56,9 +56,8 @@ class Post:
         self._about = about or {}
         self._personal = {name for ways in self._own.values() for name in ways}
         house = hears.keys() - self._personal - self._about.keys() - {LOG}
-        if not house:  # whoever has no way of their own is reached by everybody's
-            anyhow = tuple(self._personal)
-            self._own = {name: ways or anyhow for name, ways in self._own.items()}
+        # Who has no way of their own is reached by the house's, else by everybody's.
+        self._anyhow = () if house else tuple(self._personal)
 
     def letters(self, changes: Iterable[Kept]) -> Iterator[Letter]:
         """Give what is to be told of changes that were written down together."""
@@ -81,7 +80,7 @@ class Post:
         if channel in self._about and channel not in self._personal:
             return [EVERYBODY] if hears else []  # a patient's own, and nobody's of ours
         if change.why == "handover" and channel not in self._personal:
-            return [p for p in change.to if channel != LOG and self._own.get(p) == ()]
+            return [p for p in change.to if channel != LOG and not self._own.get(p)]
         if channel not in self._personal:
             return [EVERYBODY] if hears else []
         if not hears and change.why != "handover":
@@ -90,7 +89,7 @@ class Post:
 
     def _ways(self, name: str) -> Sequence[str]:
         """Give the channels that are somebody's own."""
-        return self._own.get(name, ())
+        return self._own.get(name) or self._anyhow
 
 
 def _pile(change: Change, version: int, channel: str, to: str) -> tuple[str, ...]:

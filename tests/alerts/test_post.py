@@ -61,8 +61,15 @@ def test_a_handover_reaches_the_one_it_is_handed_to(office, racing, says):
     desk.observe(racing(), NOW)
     [handed] = desk.command("a-1", says("handover", 1, to="dr-li"), NOW)
     assert ("mail", "dr-li", "a-1", "handover") in write(handed)
-    [nobody] = desk.command("a-1", says("handover", 2, to="a-stranger"), NOW)
-    assert write(nobody, now=NOW + 1) == []
+
+
+def test_a_handover_to_who_has_no_way_of_their_own_is_told_by_the_house(
+    office, racing, says
+):
+    desk, write = office
+    desk.observe(racing(), NOW)
+    [handed] = desk.command("a-1", says("handover", 2, to="a-stranger"), NOW)
+    assert ("webhook", "a-stranger", "a-1", "handover") in write(handed, now=NOW + 1)
 
 
 def test_whatever_calls_people_is_told_them_and_has_words():
