@@ -21,18 +21,32 @@ def mmhg(sys: float | None, dia: float | None) -> str:
     return f"{'/'.join(shown)} mmHg"
 
 
+def lasting(*minutes: float) -> Both:
+    """Write a time, or from when to when; less than a minute is said in seconds.
+
+    >>> lasting(1, 5), lasting(1 / 12, 1 / 12)
+    (('1 to 5 min', '1 至 5 分钟'), ('5 s', '5 秒'))
+    """
+    short = max(minutes) < 1
+    said = dict.fromkeys(f"{m * 60 if short else m:.4g}" for m in minutes)
+    unit, unit_zh = ("s", "秒") if short else ("min", "分钟")
+    return f"{' to '.join(said)} {unit}", f"{' 至 '.join(said)} {unit_zh}"
+
+
 def asked(found: str, bounds: str, minutes: tuple[float, float], over: bool) -> Both:
     """Ask the patient to measure again, or say what came of it.
 
     >>> asked("186/94 mmHg", "180/120", (1, 5), False)[0]
     'Blood pressure 186/94 mmHg: very high. Sit still and measure again in 1 to 5 min.'
+    >>> asked("186/94 mmHg", "180/120", (1 / 12, 1 / 12), False)[1]
+    '血压 186/94 mmHg,非常高。请静坐,并在 5 秒内复测。'
     """
     if over:
         english = f"Blood pressure measured again: {found}, below {bounds}."
         return english, f"复测血压 {found},低于 {bounds}。"
-    soon, late = (f"{m:.4g}" for m in minutes)
-    again = f"Sit still and measure again in {soon} to {late} min."
-    again_zh = f"请静坐,并在 {soon} 至 {late} 分钟内复测。"
+    within, within_zh = lasting(*minutes)
+    again = f"Sit still and measure again in {within}."
+    again_zh = f"请静坐,并在 {within_zh}内复测。"
     return (
         f"Blood pressure {found}: very high. {again}",
         f"血压 {found},非常高。{again_zh}",
@@ -49,10 +63,8 @@ def critical(found: str, bounds: str, alone: float | None) -> Both:
     chinese = f"血压 {found},达到或高于 {bounds}"
     if alone is None:
         return f"{english} when measured again.", f"复测{chinese}。"
-    return (
-        f"{english}; not measured again in {alone:.4g} min.",
-        f"{chinese};{alone:.4g} 分钟内未复测。",
-    )
+    lone, lone_zh = lasting(alone)
+    return f"{english}; not measured again in {lone}.", f"{chinese};{lone_zh}内未复测。"
 
 
 def relieved(found: str, bounds: str, worst: str) -> Both:

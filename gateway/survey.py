@@ -82,6 +82,8 @@ async def _scan(adapter: str, note: AdvertisementDataCallback) -> AsyncIterator[
 
 def _why(error: Exception) -> str:
     """Give an error's own words; bleak's may be beside a reason of its own."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror  # its first argument is a number
     return str(error.args[0] if error.args else "") or str(error) or "no answer"
 
 

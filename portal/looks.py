@@ -61,6 +61,8 @@ def what(entry: Entry, texts: Texts) -> str:
         return entry.what
     parts = path.removeprefix("/api/v1").strip("/").split("/")
     if "trends" in parts:
+        if parts[-1] == "trends":  # the page with all of them
+            return texts("looked.trends.all")
         metric = texts.get(f"metric.{parts[-1]}", parts[-1])
         return texts("looked.trends", metric=metric)
     return texts(f"looked.{_part(parts)}")

@@ -132,6 +132,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "deed.log_in_failed": ("could not log in", "登录失败"),
     # what was looked at, for the patient
     "looked.trends": ("a trend of {metric}", "{metric}的趋势"),
+    "looked.trends.all": ("the trends", "趋势"),
     "looked.records": ("single readings", "单次读数"),
     "looked.limits": ("the limits", "界限"),
     "looked.alerts": ("alerts", "警报"),

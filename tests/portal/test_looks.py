@@ -15,6 +15,7 @@ def entry(what, t=0, who="dr.chen", deed="read"):
 def test_d8_a_patient_reads_words_and_no_addresses():
     said = {
         f"GET {API}/trends/systolic": "a trend of Systolic",
+        "GET /patients/{subject}/trends": "the trends",
         f"GET {API}/records": "single readings",
         f"GET {API}/records.csv": "single readings",
         f"GET {API}/limits": "the limits",
