@@ -10,7 +10,7 @@ from portal import cards, chart, plots, tiles
 from portal.ages import DAY, HOUR, MINUTE
 from portal.chart import Frame, Mark
 from portal.house import House
-from portal.targets import Target, by_day, by_night, targets
+from portal.targets import Target, by_day, by_night, in_force, targets
 from portal.texts import Texts
 from portal.tiles import Shown, Tile
 from portal.trends import Asked
@@ -74,7 +74,7 @@ async def figures(
     marked = {a.id: a for a in [*past[0], *house.board.open_alerts([subject])]}
     written, _ = await asyncio.to_thread(house.notes.of, subject, start, stop)
     notes = [Mark(note.t, "note", note.text) for note in written]
-    plan = house.board.plan(subject) or Plan()
+    plan = in_force(house.board.plan(subject) or Plan(), house.limits)
     paper = _Paper(house, subject, plan, (start, stop), texts, points)
     shown = (s for s in tiles.SHOWN if s.kind in kinds)
     alerts = list(marked.values())

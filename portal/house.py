@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +28,7 @@ from vitals.bus import Bus
 from vitals.clock import Clock
 from vitals.errors import Unavailable
 from vitals.metrics import Metrics
-from vitals.model import Alert, Instant, Reading
+from vitals.model import Alert, Instant, Limit, Reading
 
 if TYPE_CHECKING:
     from alerts.history import AlertHistory
@@ -54,6 +54,7 @@ class Sources:
     data: Path | None = None  # where exports may lie; None: there are none
     hooks: tuple[str, ...] = ()  # addresses that subscriptions may call
     deeds: Deeds | None = None  # None: links in messages lead nowhere
+    limits: Mapping[str, Limit] = field(default_factory=dict)  # the house's, by metric
 
 
 def _subscribers(sources: Sources) -> Subscribers | None:
@@ -75,6 +76,7 @@ class House:
         self.people, self.notes = sources.people, sources.notes
         self.deeds, self._streams = sources.deeds, sources.streams
         self.exports = Exports(sources.data / "exports") if sources.data else None
+        self.limits = sources.limits
         self.hooks, self.subscribers = sources.hooks, _subscribers(sources)
         self.logins = Queue()
         self.rehearsal_s = REHEARSAL_S  # that the detectors get for an answer

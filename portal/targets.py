@@ -1,9 +1,11 @@
 """The range in which a value is meant to be, over time: limits by day and by night."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
+
+from msgspec.structs import replace
 
 from portal.ages import DAY, local, zone
 from portal.defaults import DEFAULTS
@@ -22,6 +24,26 @@ class Target:
     end: Instant
     low: float | None  # in the metric's unit
     high: float | None
+
+
+def in_force(plan: Plan, house: Mapping[str, Limit]) -> Plan:
+    """Lay a patient's own limits over the house's, side by side."""
+    limits = dict(plan.limits)
+    for name, theirs in house.items():
+        limits[name] = _over(limits.get(name, Limit()), theirs)
+    return replace(plan, limits=limits)
+
+
+def _over(own: Limit, house: Limit) -> Limit:
+    night_low = house.night_low if own.low is None else None
+    night_high = house.night_high if own.high is None else None
+    return Limit(
+        low=house.low if own.low is None else own.low,
+        high=house.high if own.high is None else own.high,
+        hold_s=own.hold_s,
+        night_low=night_low if own.night_low is None else own.night_low,
+        night_high=night_high if own.night_high is None else own.night_high,
+    )
 
 
 def by_day(plan: Plan, metric: Metric) -> Range:

@@ -4,9 +4,10 @@ import re
 import pytest
 
 from portal.figures import figures
+from portal.targets import by_day, by_night, in_force
 from portal.texts import Texts
-from vitals.codes import Kind
-from vitals.model import BodyTemperature, HeartRate, Reading
+from vitals.codes import Kind, Metric
+from vitals.model import BodyTemperature, HeartRate, Limit, Plan, Reading
 
 MINUTE = 60_000
 KINDS = (Kind.HEART_RATE, Kind.BODY_TEMPERATURE)
@@ -72,3 +73,14 @@ def test_a_short_chart_shows_a_band_and_a_short_silence(place):
     figure, _ = drawn(place, found)
     assert mean(figure)[0] == 2
     assert len(mean(figure)[1]) < 30  # not a point for each heart beat
+
+
+def test_a_chart_shows_the_house_s_limits_and_the_patient_s_own_over_them():
+    house = {"heart_rate": Limit(low=45, high=120, night_high=100)}
+    plain = in_force(Plan(), house)
+    assert by_day(plain, Metric.HEART_RATE) == (45, 120)
+    assert by_night(plain, Metric.HEART_RATE) == (45, 100)
+    own = in_force(Plan(limits={"heart_rate": Limit(high=130)}), house)
+    assert by_day(own, Metric.HEART_RATE) == (45, 130)
+    assert by_night(own, Metric.HEART_RATE) == (45, 130)
+    assert by_day(own, Metric.SYSTOLIC) == (90, 180)  # control: the detectors' own

@@ -173,7 +173,9 @@ async def portal(house: House) -> None:
     history = open_history(house.config.store, house.data)
     told, hooks = partial(streams, house.data), house.config.portal.hooks
     alerts, deeds = AlertHistory(house.data), Deeds(house.data)
-    sources = Sources(history, alerts, people, notes, told, house.data, hooks, deeds)
+    files = history, alerts, people, notes
+    limits = house.config.dsp.limits
+    sources = Sources(*files, told, house.data, hooks, deeds, limits)
     code = people.links.make("setup") if people.unattended() else ""
 
     def ready(url: str) -> None:
