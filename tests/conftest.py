@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 from tests.leftovers import MARK, leftovers
 from tests.sharing import order
 
+collect_ignore = ["validators"]  # programs for environments of their own
+
 # Tests share the cores: how long one takes says nothing of it.
 PATIENCE_S = 240.0  # what hangs for so long hangs for ever
 settings.register_profile(

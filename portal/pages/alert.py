@@ -4,10 +4,12 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from alerts.history import AlertEvent, Delivery
 from portal import rhythm
 from portal.ages import MINUTE, clock_and_date
+from portal.authorisation import ALLOWED, decide
 from portal.cards import card
 from portal.figures import spark
 from portal.house import House, InHouse
@@ -35,8 +37,10 @@ async def alert(
     texts: Words,
     id: Id,  # noqa: A002
 ) -> Response:
-    """Show one alert, open or past, to those who work it."""
-    found = await find(house, reader, id, "act")
+    """Show one alert, open or past, to those who work it; others go to the patient."""
+    found = await find(house, reader, id, "read")
+    if decide(reader, "act", found.subject) != ALLOWED:
+        return RedirectResponse(f"/patients/{found.subject}", 303)
     events, told, carers = await asyncio.gather(
         asyncio.to_thread(house.alerts.events, id),
         asyncio.to_thread(house.alerts.deliveries, id),

@@ -9,14 +9,13 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request, Response
-from fastapi.responses import RedirectResponse
 
 from portal.authorisation import Person, decide
 from portal.deeds import Deeds
 from portal.house import House, InHouse
-from portal.pages.common import Reader, bare
+from portal.pages.common import bare
 from portal.problems import Problem
-from portal.routes.alerts import Id, command, find
+from portal.routes.alerts import command
 from vitals.errors import MalformedData
 from vitals.links import Deed, case_number
 from vitals.model import HOUSE, Alert, AlertCommand, Instant
@@ -68,13 +67,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "本页面不是急救服务。如遇紧急情况,请拨打 120、112 或 911。",
     ),
 }
-
-
-@router.get("/alerts/{id}")
-async def look(house: InHouse, reader: Reader, id: Id) -> Response:  # noqa: A002
-    """Go on from a message to the patient, for who may see them."""
-    alert = await find(house, reader, id, "read")
-    return RedirectResponse(f"/patients/{alert.subject}", 303)
 
 
 @router.get("/l/{token}")

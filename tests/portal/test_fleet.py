@@ -295,7 +295,7 @@ def test_a15_a_low_battery_is_on_the_clinicians_list_and_the_patients_page(
             },
         )
         listed = await ask(place, story, "/", **HTML)
-        assert "Battery low <b>18 %</b>" in listed.text
+        assert "Battery low</a> <b>18 %</b>" in listed.text
         assert "The battery of cuff-1 is at 18 %" in listed.text
         own = await ask(place, story, "/", "wang", **HTML)
         assert "Battery low <b>18 %</b>" in own.text

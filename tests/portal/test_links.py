@@ -290,9 +290,12 @@ def test_the_link_to_look_asks_who_looks(place):
         assert page.status_code == 303
         assert page.headers["location"] == "/login?next=%2Falerts%2Fe1"
         async with place.client("dr.chen") as carer, place.client("dr.zhou") as other:
-            page = await carer.get("/alerts/e1")
-            assert page.headers["location"] == "/patients/p-1"
+            assert (await carer.get("/alerts/e1")).status_code == 200
             assert (await other.get("/alerts/e1")).status_code == 404
+
+        async with place.client("wang") as patient:
+            page = await patient.get("/alerts/e1")
+            assert page.headers["location"] == "/patients/p-1"
 
     told(place, main)
 

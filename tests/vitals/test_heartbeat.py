@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from vitals import heartbeat
+from vitals import posting
 from vitals.clock import now
 from vitals.config import Watchdog
 from vitals.metrics import Metrics
@@ -17,7 +17,7 @@ def word():
 def test_an_address_that_answers_nonsense_is_tried_again_and_ends_nothing(
     answer, monkeypatch
 ):
-    monkeypatch.setattr(heartbeat, "LOOK_S", 0.01)
+    monkeypatch.setattr(posting, "AGAIN_S", 0.01)
     answers = [answer, b"HTTP/1.1 204 Yes\r\n\r\n"]
 
     async def take(reader, writer):
@@ -29,7 +29,7 @@ def test_an_address_that_answers_nonsense_is_tried_again_and_ends_nothing(
         metrics = Metrics()
         async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            post = heartbeat.Post([f"http://127.0.0.1:{port}/"], Watchdog(), metrics)
+            post = posting.Post([f"http://127.0.0.1:{port}/"], Watchdog(), metrics)
             await post(word())
         return metrics.text()
 
