@@ -124,7 +124,7 @@ def test_limits_by_night_are_drawn_by_night_and_said(place):
         targets = plots(text)["heart_rate"]["targets"]
         assert {t[2] for t in targets} == {40.0, 50.0}
         assert all(a[1] == b[0] for a, b in pairwise(targets))
-        said = "target <b>50-110, at night 40-110</b>"
+        said = "limits <b>50-110, at night 40-110</b>"
         assert said in text.replace("\N{EN DASH}", "-")
 
     see(place, scene)
