@@ -31,14 +31,14 @@ from vitals import config, links, wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock
 from vitals.errors import ConfigError, MalformedData
+from vitals.heartbeat import beat
 from vitals.metrics import Metrics
-from vitals.model import Alert, Anomaly, Instant, StageStatus
+from vitals.model import Alert, Anomaly, Instant
 from vitals.wire import Message
 
 LOG = logging.getLogger(__name__)
 
 TICK_S = 1.0
-ALIVE_S = 30.0  # between two words that somebody is at the desk
 TOPICS = wire.ANOMALIES, wire.ALERT_COMMANDS, wire.PLANS, *equipment.TOPICS
 
 
@@ -119,7 +119,7 @@ class Office:
             for sender in self._senders:
                 tasks.create_task(sender.run())
             tasks.create_task(self._publish())
-            tasks.create_task(self._say_alive())
+            tasks.create_task(beat(self._bus, "alerts", self._clock))
             tasks.create_task(self._work(inbox))
 
     async def _work(self, inbox: Inbox) -> None:
@@ -168,14 +168,6 @@ class Office:
         messages = [message for alert in alerts for message in announce(alert)]
         closed = [alert.id for alert in alerts if alert.state == "normal"]
         self._outgoing.put_nowait(([*messages, *refused], closed, done))
-
-    async def _say_alive(self) -> None:
-        """Say that we work, for whoever must know when nobody alerts them."""
-        while True:
-            noun = StageStatus(online=True, t=self._clock())
-            topic = wire.stage_topic("alerts")
-            await self._bus.publish(Message(topic, wire.encode(noun), retain=True))
-            await asyncio.sleep(ALIVE_S)
 
     async def _publish(self) -> None:
         """Publish what is queued, in order, and acknowledge what it came from."""

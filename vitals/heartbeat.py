@@ -13,7 +13,7 @@ from vitals.clock import Clock, monotonic
 from vitals.config import Watchdog, secrets
 from vitals.errors import MalformedData
 from vitals.metrics import Metrics
-from vitals.model import StageStatus
+from vitals.model import Instant, StageStatus
 from vitals.watch import Watch
 from vitals.wire import Message
 
@@ -69,11 +69,20 @@ async def _hear(inbox: Inbox, watch: Watch, clock: Clock) -> None:
         async with asyncio.timeout(LOOK_S):
             for delivery in await inbox.take():
                 delivery.ack()
-                stage = wire.levels(delivery.message.topic)[1]
-                status = wire.read(StageStatus, delivery.message.payload)
-                watch.hear(stage, status, clock(), _steady())
-    except (TimeoutError, MalformedData):
+                _take(delivery.message, watch, clock())
+    except TimeoutError:
         return
+
+
+def _take(message: Message, watch: Watch, now: Instant) -> None:
+    """Take one word; one that nobody understands is none."""
+    stage = wire.levels(message.topic)[1]
+    try:
+        status = wire.read(StageStatus, message.payload)
+    except MalformedData as error:
+        log.warning("watchdog: %s said what is no status: %s", stage, error)
+        return
+    watch.hear(stage, status, now, _steady())
 
 
 def _steady() -> int:

@@ -73,5 +73,5 @@ class Post:
 def _checked(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError("watchdog.url_file: each line is a URL of http:// or https:/")
+        raise ConfigError("watchdog.url_file: write one http:// or https:// URL a line")
     return address

@@ -2,11 +2,14 @@ import asyncio
 
 import pytest
 
-from vitals import posting
+from vitals import heartbeat, posting, wire
+from vitals.bus import MemoryBus
 from vitals.clock import now
 from vitals.config import Watchdog
 from vitals.metrics import Metrics
-from vitals.watch import Word
+from vitals.model import StageStatus
+from vitals.watch import Watch, Word
+from vitals.wire import Message
 
 
 def word():
@@ -37,3 +40,18 @@ def test_an_address_that_answers_nonsense_is_tried_again_and_ends_nothing(
     assert "watchdog_told_total 1" in told
     assert "watchdog_failed_total 1" in told
     assert answers == []
+
+
+def test_a_word_that_nobody_understands_silences_no_other_stage():
+    async def scene():
+        bus = MemoryBus()
+        inbox = bus.subscribe(wire.STAGE_STATUSES)
+        watch = Watch("gw-1", ["dsp", "alerts"], 1000, 1000, now(), -10_000_000_000)
+        await bus.publish(Message(wire.stage_topic("dsp"), b"garbage"))
+        word = wire.encode(StageStatus(online=True, t=now()))
+        await bus.publish(Message(wire.stage_topic("alerts"), word))
+        await heartbeat._hear(inbox, watch, now)
+        steady = heartbeat._steady()
+        return [one.what for one in watch.check(now(), steady, online=True)]
+
+    assert asyncio.run(scene()) == ["dsp"]
