@@ -16,10 +16,11 @@ from pathlib import Path
 from benchmarks import results, servers
 from benchmarks.flood import Flood, packets
 from benchmarks.gateway import cpu_s, process, rss_mb
-from benchmarks.ingest_write import beats
+from benchmarks.ingest_write import MILLISECOND, beats, instant
 from vitals import wire
 
 BATCH = 50
+WARM = 200  # records that show that a side has subscribed
 SIDES = ("ours", "plain")
 SESSIONS = {"ours": "vitals-ingest", "plain": "plain"}
 
@@ -45,7 +46,6 @@ class House:
 
     def __init__(self, folder, mqtt, influx):
         self.folder, self.mqtt, self.influx = folder, mqtt, influx
-        self.stored = dict.fromkeys(SIDES, 0)
         for side in SIDES:
             influx.create(side)
         config = folder / "vitals.toml"
@@ -59,44 +59,49 @@ class House:
             "plain": [*python, "benchmarks.plain_paho", str(mqtt), influx.url, "plain"],
         }
 
-    def turn(self, side, messages, warm, records):
-        """Let one side store messages; give how it went, per record."""
+    def turn(self, side, make, first, records):
+        """Let one side store records from the `first` on; give how it went."""
+        warm, messages = singles(WARM, first), make(records, first + WARM)
         try:
-            return self._turn(side, messages, warm, records)
+            with process(self.folder, side, *self._commands[side]) as child:
+                self._warm(side, first, warm)
+                return self._turn(side, child, first + WARM, messages, records)
         finally:  # nothing waits for it while the other has its turn
             Flood(self.mqtt, SESSIONS[side]).close()
 
-    def _turn(self, side, messages, warm, records):
-        with process(self.folder, side, *self._commands[side]) as child:
-            flood = Flood(self.mqtt)
-            self._warm(side, flood, warm)
-            ready = packets(messages)
-            begun, own = time.perf_counter(), cpu_s(child.pid)
-            database = cpu_s(self.influx.pid)
-            flood.send(ready)
-            self._await(side, records)
-            took = time.perf_counter() - begun
-            flood.close()
-            return {
-                "per_s": records / took,
-                "own_us": (cpu_s(child.pid) - own) / records * 1e6,
-                "influxd_cpu": (cpu_s(self.influx.pid) - database) / took,
-                "rss_mb": rss_mb(child.pid),
-            }
+    def _turn(self, side, child, first, messages, records):
+        flood, ready = Flood(self.mqtt), packets(messages)
+        begun, own = time.perf_counter(), cpu_s(child.pid)
+        database = cpu_s(self.influx.pid)
+        flood.send(ready)
+        self._await(side, first, records)
+        took = time.perf_counter() - begun
+        flood.close()
+        return {
+            "per_s": records / took,
+            "own_us": (cpu_s(child.pid) - own) / records * 1e6,
+            "influxd_cpu": (cpu_s(self.influx.pid) - database) / took,
+            "rss_mb": rss_mb(child.pid),
+        }
 
-    def _warm(self, side, flood, messages):
+    def _warm(self, side, first, messages):
         """Wait until it has subscribed, which the first messages show."""
-        self.stored[side] += len(messages)
-        while self.influx.count(side) < self.stored[side]:
+        flood = Flood(self.mqtt)
+        while self._stored(side, first) < len(messages):
             flood.send(packets(messages))
             time.sleep(1)
+        flood.close()
 
-    def _await(self, side, count):
-        self.stored[side] += count
+    def _await(self, side, first, count):
         end = time.monotonic() + 300
-        while self.influx.count(side) < self.stored[side]:
-            assert time.monotonic() < end, f"{side}: {self.influx.count(side)}"
-            time.sleep(0.05)
+        while (stored := self._stored(side, first)) < count:
+            assert time.monotonic() < end, f"{side}: {stored} of {count}"
+            time.sleep(0.02)
+        assert stored == count, f"{side}: {stored} of {count}"
+
+    def _stored(self, side, first):
+        """Count the records from the `first` on; nothing later was ever sent."""
+        return self.influx.count(side, since=instant(first) * MILLISECOND)
 
 
 def measure(make, records, rounds):
@@ -108,11 +113,9 @@ def measure(make, records, rounds):
         house = House(Path(name), mqtt, influx)
         turns = {side: [] for side in SIDES}
         for number in range(rounds):
-            first = number * 2 * records
-            messages = make(records, first)
             for side in SIDES:
-                warm = singles(200, first + records)
-                turns[side].append(house.turn(side, messages, warm, records))
+                first = number * (records + WARM)
+                turns[side].append(house.turn(side, make, first, records))
                 print(side, turns[side][-1], flush=True)
     return _figures(turns)
 

@@ -19,6 +19,7 @@ from benchmarks import results, servers
 from benchmarks.flood import Flood, packets
 from benchmarks.gateway import process
 from benchmarks.ingest_path import singles
+from benchmarks.ingest_write import MILLISECOND, instant
 from vitals import wire
 from vitals.wire import Message
 
@@ -85,10 +86,12 @@ def _turns(rounds, count, influx, flood, ledger):
     for turn in range(rounds):
         rates = []
         for poisoned in (False, True):
-            good = singles(count, 100 + (2 * turn + poisoned) * count)
+            first = 100 + (2 * turn + poisoned) * count
+            good = singles(count, first)
             messages, dead = mixed(good, turn * count) if poisoned else (good, 0)
             stored, buried = stored + count, buried + dead
-            rates.append(count / _took(flood, packets(messages), influx, stored))
+            since = instant(first) * MILLISECOND
+            rates.append(count / _took(flood, packets(messages), influx, since, count))
         ratios.append(rates[1] / rates[0])
         print(rates, flush=True)
     time.sleep(3)
@@ -104,12 +107,12 @@ def _turns(rounds, count, influx, flood, ledger):
     }
 
 
-def _took(flood, ready, influx, until):
+def _took(flood, ready, influx, since, count):
     begun = time.perf_counter()
     flood.send(ready)
-    while influx.count("vitals") < until:
-        time.sleep(0.05)
-        assert time.perf_counter() < begun + 600, influx.count("vitals")
+    while (stored := influx.count("vitals", since=since)) < count:
+        time.sleep(0.02)
+        assert time.perf_counter() < begun + 600, stored
     return time.perf_counter() - begun
 
 

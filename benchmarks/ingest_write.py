@@ -36,8 +36,13 @@ def beats(count, first):
     ]
 
 
+def instant(n):
+    """Give the time of the n-th record, ms; a multiple of `STRAPS` begins a second."""
+    return NOON + n // STRAPS * 1000 + n % STRAPS
+
+
 def _beat(n):
-    t, seq = NOON + n // STRAPS * 1000 + n % STRAPS, n // STRAPS + 1
+    t, seq = instant(n), n // STRAPS + 1
     rr = (812.5, 790.25) if n % 4 == 0 else (805.0,)
     values = {"hr": 60.0 + n % 40, "rr": rr, "link": "bonded"}
     return HeartRate(t=t, received=t + 7, gateway="gw-1", seq=seq, **values)
