@@ -150,6 +150,17 @@ def moved(case: Case, event: Event) -> Case:
     return replace(case, alert=replace(alert, state=state), told=told)
 
 
+def erased(case: Case, now: Instant) -> Case:
+    """Give a case that is closed and says nothing of the patient any more.
+
+    What people did, and when, stays.
+    """
+    alert = replace(
+        case.alert, state="normal", t=now, value=None, evidence={}, comment=None
+    )
+    return replace(case, alert=alert, told=None, live={}, heard={})
+
+
 def snoozed_until(case: Case) -> int:
     """Give the end of a shelved alert's snooze, in ms."""
     return int(case.alert.escalation.get("until", 0))

@@ -124,6 +124,11 @@ class Desk:
         events = ((case, self._muting.event(case)) for case in technical)
         return [self._move(case, event, now) for case, event in events if event]
 
+    def erase(self, subject: str, by: str, now: Instant) -> list[Change]:
+        """Close whatever is open of a patient; nobody is told."""
+        mine = [c for c in self._cases.values() if c.alert.subject == subject]
+        return [self._erase(case, by, now) for case in mine]
+
     def staff(self, roster: Roster) -> None:
         """Follow another roster from the next step of each call."""
         self._roster = roster
@@ -221,6 +226,12 @@ class Desk:
         """Move a case for a reason other than its anomaly."""
         case = cases.moved(case, event)
         return self._put(replace(case, alert=replace(case.alert, t=now)), event, now)
+
+    def _erase(self, case: Case, by: str, now: Instant) -> Change:
+        """Take a case off the desk."""
+        case = cases.erased(case, now)
+        self._lay(case)
+        return Change(case=case, why="erased", by=by)
 
     def _put(self, case: Case, why: str, now: Instant) -> Change:
         """Put a case where it belongs, on the desk or off it, and call people."""

@@ -43,6 +43,11 @@ class Facts:
         self._wrong[what] = _anomaly(what, known, now, evidence)
         return [self._wrong[what]]
 
+    def forget(self, subject: str) -> None:
+        """Forget what was wrong with a patient's things."""
+        known = self._wrong.items()
+        self._wrong = {fact: a for fact, a in known if fact.subject != subject}
+
     def wrong(self, condition: str) -> list["Fact"]:
         """Give what is wrong in one way."""
         return [fact for fact in self._wrong if fact.condition == condition]

@@ -16,10 +16,10 @@ from alerts.muting import Muting
 from alerts.roster import Relief, Roster
 from vitals import wire
 from vitals.errors import MalformedData
-from vitals.model import AlertCommand, Anomaly, Instant, Plan
+from vitals.model import AlertCommand, Anomaly, Erased, Instant, Plan
 from vitals.wire import Message
 
-S = TypeVar("S", Anomaly, AlertCommand, Plan)
+S = TypeVar("S", Anomaly, AlertCommand, Erased, Plan)
 News = Change | Entry
 _ID = re.compile(r"[a-z0-9_-]{1,128}")
 
@@ -83,6 +83,14 @@ class Intake:
         self._teams[subject] = team
         return []
 
+    def _erased(self, message: Message, now: Instant) -> list[News]:
+        """Forget a patient; what is open of theirs is closed."""
+        subject = wire.levels(message.topic)[1]
+        said = _read(Erased, message)
+        self._teams.pop(subject, None)
+        self._facts.forget(subject)
+        return [*self._desk.erase(subject, said.by, now)]
+
     def _command(self, message: Message, now: Instant) -> list[News]:
         """Carry out a decision."""
         alert_id, command = read_command(message)
@@ -142,6 +150,7 @@ class Intake:
     _KINDS: ClassVar[dict[str, Callable[["Intake", Message, Instant], list[News]]]] = {
         "anomaly": _anomaly,
         "command": _command,
+        "erased": _erased,
         "plan": _plan,
         "status": _status,
     }

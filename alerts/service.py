@@ -39,7 +39,13 @@ from vitals.wire import Message
 LOG = logging.getLogger(__name__)
 
 TICK_S = 1.0
-TOPICS = wire.ANOMALIES, wire.ALERT_COMMANDS, wire.PLANS, *equipment.TOPICS
+TOPICS = (
+    wire.ANOMALIES,
+    wire.ALERT_COMMANDS,
+    wire.PLANS,
+    wire.ERASURES,
+    *equipment.TOPICS,
+)
 
 
 async def run(

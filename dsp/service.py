@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from time import perf_counter
 
+from dsp.erasure import forgotten
 from dsp.snapshot import Snapshot
 from dsp.ward import Ward
 from vitals import wire
@@ -41,7 +42,7 @@ async def run(
     memory = Snapshot(data / "dsp.npz")
     ward = await asyncio.to_thread(memory.read, settings)
     service = Service(bus, ward, memory, metrics, (clock, steady))
-    inbox = bus.subscribe(*wire.READINGS, *wire.BATCHES, wire.PLANS)
+    inbox = bus.subscribe(*wire.READINGS, *wire.BATCHES, wire.PLANS, wire.ERASURES)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(service.watch(inbox))
@@ -68,6 +69,7 @@ class Service:
         self._one_at_a_time = asyncio.Lock()
         self._settled = True  # all that the ward has said is published
         self._changed = False  # since it was saved
+        self._erased = False  # so has somebody been who may be in the file
         self._open: set[str] = set()  # episodes
 
     async def watch(self, inbox: Inbox) -> None:
@@ -108,9 +110,12 @@ class Service:
     def _take(self, block: Sequence[Delivery]) -> list[Anomaly]:
         """Hand a block to the ward: a plan holds from its place in the block on."""
         said: list[Anomaly] = []
-        for plans, stretch in groupby((d.message for d in block), _is_plan):
-            if plans:
-                said += [word for message in stretch for word in self._plan(message)]
+        for word, stretch in groupby((d.message for d in block), _word):
+            if word == "plan":
+                said += [one for message in stretch for one in self._plan(message)]
+            elif word == "erased":
+                for message in stretch:
+                    self._erase(wire.levels(message.topic)[1])
             else:
                 said += self._observe([r for m in stretch for r in self._unpack(m)])
         self._changed = True
@@ -165,6 +170,15 @@ class Service:
             log.exception("cannot obey the plan of %s", message.topic)
             return []
 
+    def _erase(self, subject: str) -> None:
+        """Forget a patient."""
+        try:
+            self._ward = forgotten(self._ward, subject)
+            self._erased = True
+        except Exception:  # see `_judge`
+            self._metrics.count("dsp_failures_total")
+            log.exception("cannot forget %s", subject)
+
     def _malformed(self, message: Message, error: MalformedData) -> None:
         self._metrics.count("dsp_malformed_total")
         log.debug("%s: %s", message.topic, error)
@@ -177,21 +191,23 @@ class Service:
         turns = [a for a in said if a.over or a.id not in self._open]
         self._open.update(a.id for a in said)
         self._open.difference_update(a.id for a in said if a.over)
-        if turns:
+        if turns or self._erased:
             await self._save()
 
     async def _save(self) -> None:
         """Save; a full disk must not stop us from watching patients."""
         try:
             await asyncio.to_thread(self._memory.write, self._ward.save())
-            self._changed = False
+            self._changed = self._erased = False
         except OSError as error:
             self._metrics.count("dsp_save_failures_total")
             log.error("cannot save what the detectors remember: %s", error)
 
 
-def _is_plan(message: Message) -> bool:
-    return message.topic.endswith("/plan")
+def _word(message: Message) -> str:
+    """Give what is said of a patient; "": what was measured."""
+    last = message.topic.rpartition("/")[2]
+    return last if last in ("plan", "erased") else ""
 
 
 def _message(anomaly: Anomaly) -> Message:

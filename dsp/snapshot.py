@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.erasure import knows, without
 from dsp.ward import Ward
 from vitals.config import Dsp
 
@@ -38,6 +39,19 @@ class Snapshot:
                 os.fsync(file.fileno())
             fresh.replace(self._path)
             _sync(self._path.parent)
+
+    def erase(self, subject: str) -> None:
+        """Take a patient out of a file that nobody works with."""
+        with np.load(self._path, allow_pickle=False) as arrays:
+            left = without(arrays, subject)
+        self.write(left)
+
+    def knows(self, subject: str) -> bool:
+        """Tell whether the file, if there is one, has anything of a patient."""
+        if not self._path.exists():
+            return False
+        with np.load(self._path, allow_pickle=False) as arrays:
+            return knows(arrays, subject)
 
     def read(self, settings: Dsp) -> Ward:
         """Give the ward that the file remembers; a new one if it cannot.

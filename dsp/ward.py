@@ -74,6 +74,7 @@ class Ward:
 
     def __init__(self, settings: Dsp, saved: Saved | None = None) -> None:
         saved = saved or Saved(LAYOUT, [], [], {})
+        self.settings = settings
         self._devices = DeviceWatch(settings, saved.streams)
         self._patients = PatientWatch(settings, saved.patients)
         self._batteries = BatteryWatch(settings, saved.draining)

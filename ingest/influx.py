@@ -17,12 +17,12 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from ingest.due import Due, marks
-from ingest.influx_history import ERRATA, InfluxHistory
+from ingest.influx_history import END, ERRATA, InfluxHistory
 from ingest.influx_query import Influx, quoted, reason
-from ingest.influx_rollups import Rollups
-from ingest.lines import lines, places, tag, text
+from ingest.influx_rollups import RUNGS, Rollups
+from ingest.lines import INTERVALS, lines, places, tag, text
 from ingest.store import Written
-from vitals import Instant, Reading, wire
+from vitals import Instant, Kind, Reading, Unavailable, wire
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ FIRST = 1000  # in the first of many: the database does not wait for a whole bat
 POSTS = 2  # requests under way: it reads one while it writes the other
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
+HIDDEN = "it is hidden, and stays until you delete by the server's own means what has"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 GZIP = 31  # zlib's window bits with a gzip header
 
@@ -79,6 +80,20 @@ class InfluxStore(InfluxHistory):
                 for measurement, stamp in places(one):
                     self._delete(measurement, one, stamp)
         self._rollups.again(hours)
+
+    def erase(self, subject: str) -> str:
+        """Delete all of a person; where the server deletes nothing, hide it."""
+        whose = f"subject = {quoted(subject)}"
+        own = [*Kind, INTERVALS, ERRATA]
+        places = [(name, self._influx.settings.database) for name in own]
+        places += [(rung, self._influx.rollups) for rung in RUNGS]
+        for measurement, database in places:
+            self._delete_where(measurement, whose, database)
+        if not self._remains(subject):
+            return ""
+        for kind in Kind:
+            self._hide(subject, kind)
+        return f"{self._influx} deletes nothing: {HIDDEN} subject={subject}"
 
     def tend(self, now: Instant) -> bool:
         """Roll some of the hours that are over."""
@@ -154,9 +169,13 @@ class InfluxStore(InfluxHistory):
     def _delete(self, measurement: str, one: Reading, stamp: int) -> None:
         """Delete a point where the server can."""
         whose = f"subject = {quoted(one.subject)} AND device = {quoted(one.device)}"
-        statement = f'DELETE FROM "{measurement}" WHERE {whose} AND time = {stamp}'
+        database = self._influx.settings.database
+        self._delete_where(measurement, f"{whose} AND time = {stamp}", database)
+
+    def _delete_where(self, measurement: str, which: str, database: str) -> None:
+        """Delete points where the server can."""
+        statement = f'DELETE FROM "{measurement}" WHERE {which}'
         try:
-            database = self._influx.settings.database
             self._influx.call("POST", db=database, q=statement)
         except ApiException as error:
             if (error.status or 500) >= 500:
@@ -164,6 +183,21 @@ class InfluxStore(InfluxHistory):
             log.info("InfluxDB deletes nothing: %s", reason(error))
         except HTTPError as error:
             raise self._influx.away(error) from error
+
+    def _remains(self, subject: str) -> bool:
+        """Tell whether the server has anything of a person."""
+        return any(self.kept(subject).values())
+
+    def _hide(self, subject: str, kind: Kind) -> None:
+        """Hide a person's points of a kind from whoever asks us, trends too."""
+        everything = subject, kind, Instant(0), Instant(END), None, BATCH
+        while page := self.records(*everything)[0]:
+            hours = marks(page)
+            body = "\n".join(line for one in page for line in _hiding(one))
+            with self._due.noting(hours):
+                if why := self._send(body.encode()):
+                    raise Unavailable(f"{self._influx}: cannot hide: {why}")
+            self._rollups.again(hours)
 
     def _create(self, database: str) -> None:
         """Ask for a database; 2.x and 3.x make it by themselves or not at all."""
@@ -184,12 +218,17 @@ def _batches(readings: Sequence[Reading]) -> Iterator[Sequence[Reading]]:
 
 def _errata(one: Reading) -> Iterator[str]:
     """Give the lines that hide a reading's points (see OURS), and keep its copy."""
+    yield from _hiding(one)
     tags = f"subject={tag(one.subject)},device={tag(one.device)}"
-    marks = places(one)
-    for measurement, stamp in marks:
-        yield f"{measurement},{tags} ok=-1i {stamp}"
     payload = text(wire.encode(one.record).decode())
-    yield f"{ERRATA},{tags} kind={text(one.kind)},record={payload} {marks[0][1]}"
+    yield f"{ERRATA},{tags} kind={text(one.kind)},record={payload} {places(one)[0][1]}"
+
+
+def _hiding(one: Reading) -> Iterator[str]:
+    """Give the lines that hide a reading's points (see OURS)."""
+    tags = f"subject={tag(one.subject)},device={tag(one.device)}"
+    for measurement, stamp in places(one):
+        yield f"{measurement},{tags} ok=-1i {stamp}"
 
 
 class _WriteApi(WriteApi):  # type: ignore[misc]

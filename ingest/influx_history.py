@@ -113,6 +113,24 @@ class InfluxHistory:
             for row in rows
         ]
 
+    def kept(self, subject: str) -> dict[str, int]:
+        """Give how much there is of a person."""
+        whose = f"subject = {quoted(subject)} AND {between(0, END)}"
+        found = [
+            row
+            for kind in Kind
+            for row in self._influx.rows(
+                f'SELECT count("q") FROM "{kind}" WHERE {whose} AND {OURS}'
+            )
+        ]
+        errata = f'SELECT count("record") FROM "{ERRATA}" WHERE {whose}'
+        return {
+            "records": sum(row["count"] for row in found),
+            "readings entered in error": sum(
+                row["count"] for row in self._influx.rows(errata)
+            ),
+        }
+
     def subjects(self) -> list[str]:
         """Give everybody of whom there is a record."""
         show = 'SHOW TAG VALUES FROM "{}" WITH KEY = "subject"'

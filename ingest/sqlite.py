@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ingest import errata, expiry, upgrade
+from ingest import erasure, errata, expiry, upgrade
 from ingest.rows import Row, row, storable
 from ingest.samples import samples
 from ingest.schema import COUNT, INSERT, ROLL, RUNG_SLOTS, RUNGS
@@ -76,6 +76,16 @@ class SqliteStore(SqliteHistory):
             except sqlite3.Error as error:
                 self._forget()
                 raise Unavailable(f"{self._path}: {error}") from error
+
+    def erase(self, subject: str) -> str:
+        """Delete all of a person; see `Store`."""
+        with self._lock:
+            try:
+                erasure.erase(self._writer(), subject)
+            except sqlite3.Error as error:
+                self._forget()
+                raise Unavailable(f"{self._path}: {error}") from error
+        return ""
 
     def tend(self, now: Instant) -> bool:
         """Drop what is older than its rung is kept."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ingest import errata, schema
+from ingest import erasure, errata, schema
 from ingest.rows import COLUMNS, LARGEST, reading
 from ingest.samples import LONGEST, METRICS, samples
 from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS, WALK
@@ -124,6 +124,10 @@ class SqliteHistory:
             Reading(subject, device, wire.read(RECORDS[kind], payload.encode()))
             for device, payload in rows
         ]
+
+    def kept(self, subject: str) -> dict[str, int]:
+        """Give how much there is of a person."""
+        return erasure.kept(self._path, subject)
 
     def subjects(self) -> list[str]:
         """Give everybody of whom there is a record."""

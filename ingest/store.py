@@ -97,6 +97,9 @@ class History(Protocol):
     def withdrawn(self, subject: str, kind: Kind, t: Instant) -> list[Reading]:
         """Give the readings of that time that were entered in error and taken out."""
 
+    def kept(self, subject: str) -> dict[str, int]:
+        """Give how much there is of a person, by what it is."""
+
     def subjects(self) -> list[str]:
         """Give everybody of whom there is a record."""
 
@@ -162,6 +165,15 @@ class Store(History, Protocol):
         ------
         Unavailable
             The database is away; the same call may be tried again.
+        """
+
+    def erase(self, subject: str) -> str:
+        """Delete all of a person; gives what must still be done by hand, "": nothing.
+
+        Raises
+        ------
+        Unavailable
+            The database is away; the same call goes on where this one ended.
         """
 
     def tend(self, now: Instant) -> bool:

@@ -39,6 +39,7 @@ TOPICS = (
     *wire.BATCHES,
     wire.ALERTS,
     wire.PLANS,
+    wire.ERASURES,
     wire.DEVICE_STATUSES,
     wire.GATEWAY_STATUSES,
     wire.STAGE_STATUSES,
@@ -191,6 +192,8 @@ class Board:
             self._take_alert(levels[1], levels[3], message.payload)
         elif levels[2] == "plan":
             self._take_plan(levels[1], message.payload)
+        elif levels[2] == "erased":
+            self._erase(levels[1])
         elif levels[3] == "status":
             self._take_device(levels[1], levels[2], message.payload)
         else:
@@ -201,6 +204,14 @@ class Board:
         known = self._latest.get(wrong.subject, {})
         if known.get((wrong.device, wrong.kind)) == wrong:
             del known[wrong.device, wrong.kind]
+
+    def _erase(self, subject: str) -> None:
+        """Forget a patient."""
+        for alert in self.open_alerts([subject]):
+            self._close(alert)
+        for known in (self._latest, self._devices, self._plans):
+            known.pop(subject, None)
+        self.events.forget(subject)
 
     def _take_readings(self, message: Message) -> None:
         """Keep the newest; tell of a live record, or of a whole batch in one event."""

@@ -41,6 +41,11 @@ class Names:
         with self._database.reading() as db:
             return dict(db.execute("SELECT subject, name FROM names ORDER BY name"))
 
+    def erase(self, subject: str) -> None:
+        """Forget a patient's name."""
+        with self._database.writing() as db:
+            db.execute("DELETE FROM names WHERE subject=?", [subject])
+
     def give(self, subject: str, name: str) -> None:
         """Name a patient, or name them anew."""
         clean = checked(name)

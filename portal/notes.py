@@ -1,6 +1,6 @@
 """What patients write beside their values: `notes.db`.
 
-Notes are only ever added.  All methods block; the portal calls them in a thread.
+Notes are only ever added, and go with their patient.  All methods block; the portal calls them in a thread.
 """
 
 import sqlite3
@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS notes (
 CREATE INDEX IF NOT EXISTS notes_of ON notes (subject, t, id);
 CREATE TRIGGER IF NOT EXISTS notes_stay BEFORE UPDATE ON notes
     BEGIN SELECT raise(ABORT, 'notes are never changed'); END;
+"""
+REMAIN = """
 CREATE TRIGGER IF NOT EXISTS notes_remain BEFORE DELETE ON notes
     BEGIN SELECT raise(ABORT, 'notes are never deleted'); END;
 """
@@ -53,7 +55,7 @@ class Notes:
             self._db = sqlite3.connect(path, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(SCHEMA)
+            self._db.executescript(SCHEMA + REMAIN)
         except (OSError, sqlite3.Error) as error:
             raise Unavailable(f"{path}: cannot keep notes there: {error}") from error
 
@@ -76,6 +78,20 @@ class Notes:
                     " VALUES (?,?,?,?,?,?)",
                     row,
                 )
+
+    def count(self, subject: str) -> int:
+        """Count somebody's notes."""
+        query = "SELECT count(*) FROM notes WHERE subject=?"
+        with self._lock:
+            return int(self._db.execute(query, [subject]).fetchone()[0])
+
+    def erase(self, subject: str) -> None:
+        """Delete somebody's notes, all or none; anybody else's may not be deleted."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DROP TRIGGER notes_remain")
+            self._db.execute("DELETE FROM notes WHERE subject=?", [subject])
+            self._db.execute(REMAIN)
 
     def of(
         self,

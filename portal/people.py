@@ -5,8 +5,10 @@ Accounts, sessions, grants, one-time links and the log of plans share one file; 
 portal calls them in a thread.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from portal import erasure
 from portal.accounts import Accounts
 from portal.audit import Audit
 from portal.database import Database
@@ -114,6 +116,18 @@ class People:
     def unattended(self) -> bool:
         """Tell whether there is no administrator yet."""
         return all(person.role != "admin" for person in self.list())
+
+    def logins(self, subject: str) -> Sequence[str]:
+        """Give who may log in for this patient only: they, and their family."""
+        return erasure.logins(self._database, subject)
+
+    def kept(self, subject: str) -> dict[str, int]:
+        """Give how much would go with a patient, by what it is."""
+        return erasure.counts(self._database, subject)
+
+    def erase(self, subject: str) -> None:
+        """Delete who logs in for a patient, who sees them, and their plans."""
+        erasure.erase(self._database, subject)
 
     def subjects(self) -> set[str]:
         """Give every patient whom the portal knows."""

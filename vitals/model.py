@@ -382,6 +382,13 @@ class WhatIf(Struct, frozen=True, kw_only=True):
     days: Annotated[float, Meta(gt=0, le=366)] = 30.0
 
 
+class Erased(Struct, frozen=True, kw_only=True):
+    """A word to all stages: forget all of the patient whose topic it came on."""
+
+    by: str
+    t: Time
+
+
 class Dead(Struct, frozen=True, kw_only=True):
     """What could not be understood, kept with the reason."""
 

@@ -28,6 +28,7 @@ from vitals.model import (
     Committed,
     Dead,
     DeviceStatus,
+    Erased,
     GatewayCommand,
     GatewayStatus,
     Instant,
@@ -51,6 +52,7 @@ ANOMALIES = f"{ROOT}/+/+/anomaly"
 ALERTS = f"{ROOT}/+/+/alert/+"
 ALERT_COMMANDS = f"{ROOT}/+/+/alert/+/command"
 PLANS = f"{ROOT}/+/+/plan"
+ERASURES = f"{ROOT}/+/+/erased"
 DEVICE_STATUSES = f"{ROOT}/+/+/+/status"
 GATEWAY_STATUSES = f"{ROOT}/gateway/+/status"
 SHARED_STATUSES = f"{ROOT}/gateway/+/device/+/status"
@@ -79,7 +81,7 @@ _NOUNS: tuple[type[Struct], ...] = (
     *RECORDS.values(),
     *(Alert, AlertCommand, Anomaly, Committed, Dead),
     *(DeviceStatus, GatewayCommand, GatewayStatus, Plan, StageStatus),
-    *(Answer, Assign, Assignments, CheckIn, WhatIf, Withdrawn),
+    *(Answer, Assign, Assignments, CheckIn, Erased, WhatIf, Withdrawn),
 )
 _DECODERS: dict[type, Decoder[Any]] = {noun: Decoder(noun) for noun in _NOUNS}
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")

@@ -73,6 +73,12 @@ class Subscribers:
         with self._changing():
             self._db.execute("DELETE FROM subscriptions WHERE id=?", [name])
 
+    def erase(self, subject: str, owners: Container[str]) -> None:
+        """Forget the subscriptions to one patient, and those of some people."""
+        for one in self.all():
+            if one.subject == subject or one.owner in owners:
+                self.drop(one.id)
+
     def raised(
         self, alert: Alert, sees: Mapping[str, Container[str]], now: Instant
     ) -> int:

@@ -1,0 +1,132 @@
+"""Takes all of one person out of the SQLite store, and their dead letters.
+
+The names of their series stay, the pseudonym with what was once measured: ingest, which
+may be running, knows them by number, and that must never become somebody else's.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ingest.errata import TABLE
+from ingest.samples import LONGEST
+from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS, WALK
+from vitals import Kind, Unavailable
+
+SLOTS = 20_000  # gone through in one transaction: others write in between
+OWN = "series IN (SELECT id FROM series WHERE subject = :subject)"
+RECORDS = f"SELECT coalesce(sum(n), 0) FROM stream WHERE {OWN}"
+SPAN = f"SELECT min(first), max(t) FROM stream WHERE {OWN}"
+SERIES = "SELECT id, name FROM series WHERE subject = :subject"
+ERRATA = f"FROM {TABLE} WHERE subject = :subject"
+MARKS = "FROM due WHERE subject = :subject"
+# The topic says whose a letter is, or else what is in it.
+LETTERS = (
+    "FROM dead WHERE topic GLOB '*/' || :subject || '/*'"
+    " OR instr(payload, CAST('\"' || :subject || '\"' AS BLOB))"
+)
+
+
+def erase(db: sqlite3.Connection, subject: str) -> None:
+    """Delete rows, one stretch of time after the other, each in its own transaction.
+
+    The streams go last: they say how far the others reach, to whoever must begin again.
+    """
+    whose = {"subject": subject}
+    first, last = db.execute(SPAN, whose).fetchone()
+    if first is not None:
+        for series, name in db.execute(SERIES, whose).fetchall():
+            for table, slot in _tables(name):
+                # An interval may have begun before its record's time.
+                span = (first - LONGEST) // slot, (last + LONGEST) // slot
+                _delete(db, table, series, span)
+    db.execute("BEGIN IMMEDIATE")
+    if _has(db, TABLE):
+        db.execute(f"DELETE {ERRATA}", whose)
+    db.execute(f"DELETE FROM stream WHERE {OWN}", whose)
+    db.execute("COMMIT")
+
+
+def kept(store: Path, subject: str) -> dict[str, int]:
+    """Give how much of a person is in a store, by what it is."""
+    return {
+        "records": _count(store, "stream", RECORDS, subject),
+        "readings entered in error": _count(store, TABLE, _counted(ERRATA), subject),
+    }
+
+
+def letters(ledger: Path, subject: str) -> int:
+    """Count a person's dead letters."""
+    return _count(ledger, "dead", _counted(LETTERS), subject)
+
+
+def burn(ledger: Path, subject: str) -> None:
+    """Delete a person's dead letters; their numbers stay promised."""
+    _forget(ledger, "dead", f"DELETE {LETTERS}", subject)
+
+
+def unmark(rollups: Path, subject: str) -> None:
+    """Delete the hours of a person that were still to be rolled."""
+    _forget(rollups, "due", f"DELETE {MARKS}", subject)
+
+
+def _tables(name: str) -> Iterator[tuple[str, int]]:
+    """Give the tables where a series of this name may have rows; their slots, ms."""
+    if name in [kind.value for kind in Kind]:
+        yield "record", RECORD_SLOTS[Kind(name)]
+    for rung, width in RUNGS.items():
+        yield rung, width * RUNG_SLOTS
+
+
+def _delete(
+    db: sqlite3.Connection, table: str, series: int, span: tuple[int, int]
+) -> None:
+    """Delete a series' rows from some slots; where nobody has rows costs nothing."""
+    slot, last = span
+    there = f"SELECT min(slot) FROM {table} WHERE slot >= ? AND slot <= ?"
+    while (found := db.execute(there, (slot, last)).fetchone()[0]) is not None:
+        slot = found + SLOTS
+        db.execute("BEGIN IMMEDIATE")
+        db.execute(
+            f"{WALK} DELETE FROM {table} WHERE slot IN (SELECT slot FROM walk)"
+            " AND series = :series",
+            {"slot": found, "last_slot": min(slot - 1, last), "series": series},
+        )
+        db.execute("COMMIT")
+
+
+def _counted(where: str) -> str:
+    return f"SELECT count(*) {where}"
+
+
+def _count(path: Path, table: str, query: str, subject: str) -> int:
+    """Count in a table; one that is not there has nothing."""
+    with _opened(path, table) as db:
+        found = db.execute(query, {"subject": subject}).fetchone() if db else (0,)
+    return int(found[0])
+
+
+def _forget(path: Path, table: str, statement: str, subject: str) -> None:
+    """Delete from a table, if it is there."""
+    with _opened(path, table) as db:
+        if db:
+            db.execute(statement, {"subject": subject})
+
+
+@contextmanager
+def _opened(path: Path, table: str) -> Iterator[sqlite3.Connection | None]:
+    """Open a file that is there and has a table; None: it has not."""
+    if not path.is_file():
+        yield None
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as db:
+            yield db if _has(db, table) else None
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path}: {error}") from error
+
+
+def _has(db: sqlite3.Connection, table: str) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE name = ?"
+    return db.execute(query, (table,)).fetchone() is not None
