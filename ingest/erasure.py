@@ -16,6 +16,7 @@ from vitals import Kind, Unavailable
 
 SLOTS = 20_000  # gone through in one transaction: others write in between
 OWN = "series IN (SELECT id FROM series WHERE subject = :subject)"
+STREAMS = f"SELECT count(*) FROM stream WHERE {OWN}"  # age may have left nothing else
 RECORDS = f"SELECT coalesce(sum(n), 0) FROM stream WHERE {OWN}"
 SPAN = f"SELECT min(first), max(t) FROM stream WHERE {OWN}"
 SERIES = "SELECT id, name FROM series WHERE subject = :subject"
@@ -52,6 +53,7 @@ def kept(store: Path, subject: str) -> dict[str, int]:
     """Give how much of a person is in a store, by what it is."""
     return {
         "records": _count(store, "stream", RECORDS, subject),
+        "streams of them, with trends": _count(store, "stream", STREAMS, subject),
         "readings entered in error": _count(store, TABLE, _counted(ERRATA), subject),
     }
 

@@ -97,6 +97,18 @@ class Audit:
             rows = db.execute(query, (start, subject, limit)).fetchall()
         return [(number, Entry(*fields)) for number, *fields in rows]
 
+    def naming(self, subject: str, words: Sequence[str]) -> tuple[int, int]:
+        """Count a patient's lines, and all lines in which one of some words stands."""
+        mine = "SELECT count(*) FROM log WHERE subject=?"
+        named = (
+            "SELECT count(*) FROM log WHERE EXISTS (SELECT 1 FROM json_each(?)"
+            " WHERE instr(who, value) OR instr(what, value))"
+        )
+        with self._database.reading() as db:
+            (lines,) = db.execute(mine, [subject]).fetchone()
+            (naming,) = db.execute(named, [json.dumps(list(words))]).fetchone()
+        return lines, naming
+
     def head(self) -> Head:
         """Give what should be kept elsewhere."""
         query = "SELECT id, hash FROM log ORDER BY id DESC LIMIT 1"

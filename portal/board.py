@@ -180,12 +180,10 @@ class Board:
             self._forget(wire.unpack_withdrawal(message))
         elif levels[0] == "gateway" and levels[2] == "assignments":
             self._take_assignments(levels[1], message.payload)
-        elif levels[0] == "gateway" and levels[2] == "answer":
+        elif levels[0] in ("gateway", "stage") and levels[2] == "answer":
             self._take_answer(wire.read(Answer, message.payload))
         elif levels[0] == "gateway":
             self._take_gateway(levels[1], message.payload)
-        elif levels[0] == "stage" and levels[2] == "answer":
-            self._take_answer(wire.read(Answer, message.payload))
         elif levels[0] == "stage":
             self._stages[levels[1]] = wire.read(StageStatus, message.payload)
         elif levels[2] == "alert":

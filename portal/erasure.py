@@ -1,4 +1,4 @@
-"""Takes one patient out of `people.db`: who logs in for them, who sees them, their plan.
+"""Takes one patient out of `people.db`: their logins, who may see them, their plans.
 
 Plans are logged for ever, and the file refuses to delete any; here, and nowhere else,
 it is asked to.  The audit log is another file, and stays.

@@ -1,6 +1,7 @@
 """What patients write beside their values: `notes.db`.
 
-Notes are only ever added, and go with their patient.  All methods block; the portal calls them in a thread.
+Notes are only ever added, and go with their patient.  All methods block; the portal
+calls them in a thread.
 """
 
 import sqlite3

@@ -73,11 +73,18 @@ class Subscribers:
         with self._changing():
             self._db.execute("DELETE FROM subscriptions WHERE id=?", [name])
 
+    def of(self, subject: str, owners: Container[str]) -> list[str]:
+        """Give the subscriptions to one patient, and those of some people."""
+        return [
+            one.id
+            for one in self.all()
+            if one.subject == subject or one.owner in owners
+        ]
+
     def erase(self, subject: str, owners: Container[str]) -> None:
-        """Forget the subscriptions to one patient, and those of some people."""
-        for one in self.all():
-            if one.subject == subject or one.owner in owners:
-                self.drop(one.id)
+        """Forget these."""
+        for name in self.of(subject, owners):
+            self.drop(name)
 
     def raised(
         self, alert: Alert, sees: Mapping[str, Container[str]], now: Instant

@@ -71,7 +71,7 @@ def restore(chosen: argparse.Namespace) -> None:
     data.mkdir(parents=True, exist_ok=True)
     present = list(_names(data))
     for name in present:
-        _refuse_in_use(data / name)
+        refuse_in_use(data / name)
     aside = data / time.strftime("before-restore-%Y%m%d-%H%M%S")
     # All of them: a newer ledger beside an older store would promise what is not there.
     for name in present:
@@ -150,7 +150,7 @@ def _check(source: Path) -> Manifest:
     return manifest
 
 
-def _refuse_in_use(path: Path) -> None:
+def refuse_in_use(path: Path) -> None:
     """Refuse to pull a database away from whoever has it open.
 
     To leave the write-ahead log, SQLite wants the file for itself.

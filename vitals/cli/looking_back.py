@@ -61,6 +61,22 @@ def _patient(commands: Parsers) -> None:
     export.add_argument("folder", metavar="FOLDER", help="a new one")
     data_folder(export, "of a demo or an SQLite store")
     export.set_defaults(command=later("dossier"))
+    erase = deeds.add_parser(
+        "erase",
+        help="delete what names or describes them; without --yes only say what",
+        description="Delete a patient's records, dead letters, notes, plans, name,"
+        " log-ins and shares, what alerts measured and what detectors remember, here"
+        " and on the broker.  The logs stay, under the pseudonym.  Without --yes it"
+        " prints what would go and what stays, and changes nothing; if it was"
+        " interrupted, run it again.  With --data: a folder in which nothing runs.",
+    )
+    erase.add_argument("subject", metavar="SUBJECT", help="a pseudonym: p-1001")
+    erase.add_argument("--yes", action="store_true", help="do it")
+    erase.add_argument(
+        "--anyway", action="store_true", help="though they still wear something"
+    )
+    data_folder(erase, "of a demo or an SQLite store")
+    erase.set_defaults(command=later("erase"))
 
 
 def _days(text: str) -> float:
