@@ -193,3 +193,20 @@ def test_two_gateways_that_hear_one_device_have_their_own_points(beat):
     heard = [beat(7, t=1000, gateway=f"gw-{n}") for n in range(50)]
     points = {lines(r).split("\n")[0].rsplit(" ", 1)[1] for r in heard}
     assert len(points) == len(heard)
+
+
+def test_what_a_server_does_not_delete_is_hidden_and_said(influxd, store, beat, noon):
+    store.write([beat(seq, subject=s) for seq in range(1, 9) for s in ("p-1", "p-2")])
+    for _ in range(3):
+        store.tend(4_000_000_000_000)
+    store._delete_where = lambda *_: None  # as 3.x, which has no such statement
+    said = store.erase("p-1")
+    assert "deletes nothing: it is hidden" in said
+    assert said.endswith("subject=p-1")
+    assert [r.subject for r in store.export()] == ["p-2"] * 8
+    assert store.latest("p-1") == []
+    span = noon, noon + 3_600_000, 60
+    assert store.trend("p-1", Metric.HEART_RATE, *span) == []
+    assert store.trend("p-1", Metric.RR_INTERVAL, *span) == []
+    assert sum(p.n for p in store.trend("p-2", Metric.HEART_RATE, *span)) == 8
+    assert store.erase("p-1") == ""  # nothing is left to hide

@@ -343,3 +343,38 @@ def assert_alike(found, expected):
             (p.t, p.min, p.max, p.n, p.quality) for p in other
         ]
         assert [p.mean for p in one] == pytest.approx([p.mean for p in other])
+
+
+def test_d15_all_of_one_person_goes_and_nothing_of_another(fresh, beat, noon):
+    store, history = fresh()
+    mine, theirs = (
+        [beat(seq, subject=subject) for seq in range(1, 100)]
+        + [Reading(subject, "cuff", BloodPressure(t=noon, sys=120.0, dia=80.0))]
+        for subject in ("p-1", "p-2")
+    )
+    store.write(mine + theirs)
+    store.withdraw([mine[0], theirs[0]])
+    others = _seen_of(history, "p-2", noon)
+    assert history.kept("p-1")["records"] == 99
+    assert history.kept("p-1")["readings entered in error"] == 1
+    assert store.erase("p-1") == ""
+    assert not any(history.kept("p-1").values())
+    assert _seen_of(history, "p-1", noon) == ([], [], [[]] * len(Metric))
+    assert history.withdrawn("p-1", Kind.HEART_RATE, mine[0].record.t) == []
+    # 1.6 lists a tag that no series has any more: the pseudonym, and nothing else.
+    assert {"p-2"} <= {*history.subjects()} <= {"p-1", "p-2"}
+    assert _seen_of(history, "p-2", noon) == others
+    assert history.withdrawn("p-2", Kind.HEART_RATE, theirs[0].record.t) == theirs[:1]
+    assert store.erase("p-1") == ""  # and again
+    store.write(mine)  # whoever comes back begins anew
+    assert history.kept("p-1")["records"] == 100
+
+
+def _seen_of(history, subject, noon):
+    """Give a person's readings, the newest, and all trends."""
+    span = noon - 60_000, noon + 3_600_000, 60
+    return (
+        [one for one in history.export() if one.subject == subject],
+        history.latest(subject),
+        [history.trend(subject, metric, *span) for metric in Metric],
+    )

@@ -8,7 +8,15 @@ from vitals import wire
 from vitals.bus import MemoryBus
 from vitals.errors import MalformedData
 from vitals.metrics import Metrics
-from vitals.model import Alert, DeviceStatus, HeartRate, Plan, Reading, StageStatus
+from vitals.model import (
+    Alert,
+    DeviceStatus,
+    Erased,
+    HeartRate,
+    Plan,
+    Reading,
+    StageStatus,
+)
 from vitals.wire import Message
 
 
@@ -55,6 +63,27 @@ def test_a14_a_reading_that_was_entered_in_error_is_not_shown_any_more(board):
         board.take(wire.pack_withdrawal(wrong))
     assert board.latest("p-1") == []
     assert board.latest("p-2") == [right]
+
+
+def test_an_erased_patient_is_forgotten_and_nobody_else():
+    board = Board(EventLog(1))
+    for subject in ("p-1", "p-2"):
+        board.take(wire.pack(Reading(subject, "s", HeartRate(t=5, hr=70.0))))
+        board.take(said(alert(subject, subject), "alert", subject, subject=subject))
+        board.take(said(Plan(by="li"), "plan", subject=subject))
+        board.take(
+            said(DeviceStatus(t=1, connected=True), "s", "status", subject=subject)
+        )
+    board.take(said(Erased(by="al", t=9), "erased"))
+    assert board.plan("p-1") is None
+    assert board.latest("p-1") == board.open_alerts(["p-1"]) == []
+    assert board.devices("p-1") == {}
+    with board.events.follow(frozenset({"p-1"}), "1-0") as follower:
+        assert b"70" not in board.events.news(follower)
+    assert board.plan("p-2")
+    assert len(board.latest("p-2")) == len(board.open_alerts(["p-2"])) == 1
+    with board.events.follow(frozenset({"p-2"}), "1-0") as follower:
+        assert b"70" in board.events.news(follower)
 
 
 def test_a_reading_from_the_future_is_never_the_newest():
