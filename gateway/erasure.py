@@ -4,6 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from vitals import Unavailable
+
 TOPIC = "topic GLOB '*/' || :subject || '/*'"
 COUNTS = {
     "records that ingest has not committed": "SELECT count(*) FROM record"
@@ -13,13 +15,21 @@ COUNTS = {
     "lines of the trail of assignments":
     "SELECT count(*) FROM assignment WHERE :subject IN (subject, old)",
 }  # fmt: skip
-WAITING = next(iter(COUNTS))
 
 
 def kept(path: Path, subject: str) -> dict[str, int]:
-    """Count what is there, by what it is."""
+    """Count what is there, by what it is.
+
+    Raises
+    ------
+    Unavailable
+        The file is an older version's, or damaged.
+    """
     if not path.is_file():
         return dict.fromkeys(COUNTS, 0)
-    with closing(sqlite3.connect(path, timeout=30)) as db:
-        rows = {k: db.execute(q, {"subject": subject}) for k, q in COUNTS.items()}
-        return {what: int(row.fetchone()[0]) for what, row in rows.items()}
+    try:
+        with closing(sqlite3.connect(path, timeout=30)) as db:
+            rows = {k: db.execute(q, {"subject": subject}) for k, q in COUNTS.items()}
+            return {what: int(row.fetchone()[0]) for what, row in rows.items()}
+    except sqlite3.Error as error:
+        raise Unavailable(f"{path}: {error}") from error

@@ -341,6 +341,16 @@ def test_a_name_that_stands_in_the_audit_log_is_told_of(data, capsys):
     assert len(audited(data)) == 4
 
 
+def test_what_a_gateway_still_has_of_them_is_told(data, capsys):
+    with closing(Outbox(data / "gateway.db", "gw-1")) as outbox:
+        some = [Notification(one, "2a37", b"") for one in readings(OURS)[:3]]
+        outbox.add(some)
+    assert erase(data, "--yes") == 0
+    told = "3 records that ingest has not committed (gateway.db)"
+    assert told in capsys.readouterr().out
+    assert {name for name, _ in standing(data, OURS)} == {"gateway.db"}
+
+
 def test_a_folder_in_which_somebody_works_is_left_alone(data, capsys):
     before = standing(data, OURS)
     with closing(Database(data)) as database, database.transaction():

@@ -28,9 +28,11 @@ from vitals.clock import now
 if TYPE_CHECKING:
     from portal.people import People
 
+GATEWAY = "gateway.db"
+BACKLOG = 64 << 20  # octets; less is written anew within the patience of a gateway
 FILES = (
     *("people.db", "subscriptions.db", "store.db", "ledger.db", "rollups.db"),
-    *("alerts.db", "notes.db", "names.db", "gateway.db"),
+    *("alerts.db", "notes.db", "names.db", GATEWAY),
 )  # from which something goes, and its bytes with it
 FIRST = "people.db"  # who could log in, and the plans that the portal publishes again
 PATIENCE_S = 15.0  # until a stage that works has forgotten
@@ -144,10 +146,10 @@ def _advise(order: Order, told: Retained, worn: Iterable[str]) -> None:
 
     if told.topics:
         print(f"{len(told.topics):>10,} retained messages (the broker)")
-    here = erasure.kept(order.data / "gateway.db", order.subject)
+    here = erasure.kept(order.data / GATEWAY, order.subject)
     if any(here.values()):
         print("is the gateway's to let go:")
-        _table((n, what, "gateway.db") for what, n in here.items())
+        _table((n, what, GATEWAY) for what, n in here.items())
     for name, count in told.queued.items():
         if count:
             print(f"gateway {name} has {count:,} records, of whomever, not committed"
@@ -176,9 +178,8 @@ def _erase(
     if settings is not None:
         told = asyncio.run(forget(settings.mqtt, order.subject, order.by, order.now))
         _await(order, told)
-    by_hand = [shelf.empty() for shelf in found if shelf.name != FIRST]
-    for file in FILES:
-        _rewrite(order.data / file)
+    by_hand = [shelf.empty() or "" for shelf in found if shelf.name != FIRST]
+    by_hand += [_rewrite(order.data / file) for file in FILES]
     log.note("everything is erased")
     _report(order, log, by_hand)
 
@@ -241,12 +242,13 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _rewrite(path: Path) -> None:
+def _rewrite(path: Path) -> str:
     """Write a database anew: what was deleted leaves its pages, too.
 
     Writers wait meanwhile.  A row that is deleted, or was moved from one page to
     another, is still there in bytes until its page is used again; and what the
-    write-ahead log holds is there twice.
+    write-ahead log holds is there twice.  A gateway with a backlog is not kept waiting:
+    what is to be done about it is given.
 
     Raises
     ------
@@ -254,18 +256,28 @@ def _rewrite(path: Path) -> None:
         Somebody has the file for too long.
     """
     if not path.is_file():
-        return
+        return ""
     try:
         with closing(sqlite3.connect(path, timeout=LOCK_S, isolation_level=None)) as db:
+            if path.name == GATEWAY and _used(db) > BACKLOG:
+                return f"{path} has a backlog; run this again when that has gone"
             db.execute("VACUUM")
             busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
         raise Unavailable(f"{path}: {error}; run this again") from error
     if busy:
         raise Unavailable(f"{path} is being read all the time; run this again")
+    return ""
 
 
-def _report(order: Order, log: Log, by_hand: Iterable[str | None]) -> None:
+def _used(db: sqlite3.Connection) -> int:
+    """Give the octets of a database that are in use."""
+    pragmas = "page_count", "freelist_count", "page_size"
+    pages, free, size = (db.execute(f"PRAGMA {p}").fetchone()[0] for p in pragmas)
+    return int((pages - free) * size)
+
+
+def _report(order: Order, log: Log, by_hand: Iterable[str]) -> None:
     """Say that it is done, and what of it is not."""
     print(f"erased: {order.subject}")
     for what in filter(None, by_hand):
