@@ -16,7 +16,7 @@ from vitals.clock import Clock, monotonic
 from vitals.config import Dsp
 from vitals.errors import MalformedData
 from vitals.metrics import Metrics
-from vitals.model import Anomaly, Plan, Reading
+from vitals.model import Anomaly, Erased, Plan, Reading
 from vitals.wire import Message
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class Service:
                 said += [one for message in stretch for one in self._plan(message)]
             elif word == "erased":
                 for message in stretch:
-                    self._erase(wire.levels(message.topic)[1])
+                    self._erase(message)
             else:
                 said += self._observe([r for m in stretch for r in self._unpack(m)])
         self._changed = True
@@ -170,14 +170,18 @@ class Service:
             log.exception("cannot obey the plan of %s", message.topic)
             return []
 
-    def _erase(self, subject: str) -> None:
+    def _erase(self, message: Message) -> None:
         """Forget a patient."""
         try:
+            wire.read(Erased, message.payload)
+            subject = wire.levels(message.topic)[1]
             self._ward = forgotten(self._ward, subject)
             self._erased = True
+        except MalformedData as error:
+            self._malformed(message, error)
         except Exception:  # see `_judge`
             self._metrics.count("dsp_failures_total")
-            log.exception("cannot forget %s", subject)
+            log.exception("cannot obey %s", message.topic)
 
     def _malformed(self, message: Message, error: MalformedData) -> None:
         self._metrics.count("dsp_malformed_total")

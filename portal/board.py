@@ -24,6 +24,7 @@ from vitals.model import (
     Alert,
     Answer,
     DeviceStatus,
+    Erased,
     GatewayStatus,
     Instant,
     Plan,
@@ -191,6 +192,7 @@ class Board:
         elif levels[2] == "plan":
             self._take_plan(levels[1], message.payload)
         elif levels[2] == "erased":
+            wire.read(Erased, message.payload)
             self._erase(levels[1])
         elif levels[3] == "status":
             self._take_device(levels[1], levels[2], message.payload)

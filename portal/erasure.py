@@ -46,7 +46,8 @@ def counts(database: Database, subject: str) -> dict[str, int]:
     """Give how much goes, by what it is."""
     queries = {
         "logins": f"SELECT count(*) FROM ({LOGINS})",
-        "people who care for them": f"SELECT count(*) {CARERS}",
+        "people who care for them": f"SELECT count(*) {CARERS}"
+        f" AND name NOT IN ({LOGINS})",
         "grants": f"SELECT count(*) {GRANTS}",
         "plans": f"SELECT count(*) {PLANS}",
     }

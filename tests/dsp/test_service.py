@@ -13,7 +13,7 @@ from vitals import Anomaly, BodyTemperature, HeartRate, Limit, Plan, Reading, wi
 from vitals.bus import Delivery, MemoryBus
 from vitals.config import Dsp
 from vitals.metrics import Metrics
-from vitals.model import Session
+from vitals.model import Erased, Session
 from vitals.wire import Message
 
 T0 = 1_700_000_000_000
@@ -378,5 +378,26 @@ def test_a_defect_that_one_patient_brings_out_costs_no_other(tmp_path, caplog):
         message = wire.read(Anomaly, said.message.payload)
         assert message.subject == "p-7"
         assert metrics.counters["dsp_failures_total"] >= 12
+
+    run(main())
+
+
+def test_an_erased_patient_is_forgotten_on_the_disk_at_once(run, tmp_path):
+    async def main():
+        house = House(tmp_path)
+        memory = Snapshot(tmp_path / "dsp.npz")
+        async with house.running():
+            for subject in ("p-7", "p-8"):
+                record = HeartRate(t=T0, hr=70.0)
+                await house.bus.publish(wire.pack(Reading(subject, "strap", record)))
+            while house.metrics.counters["dsp_records_total"] < 2:
+                await asyncio.sleep(0.01)
+            await house.bus.publish(Message(wire.of("p-8", "erased"), b"?"))
+            word = wire.encode(Erased(by="al", t=T0))
+            await house.bus.publish(Message(wire.of("p-7", "erased"), word))
+            while not memory.knows("p-8"):
+                await asyncio.sleep(0.01)
+            assert not memory.knows("p-7")
+            assert house.metrics.counters["dsp_malformed_total"] == 1
 
     run(main())

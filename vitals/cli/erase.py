@@ -7,7 +7,6 @@ nothing is changed.  Every step may be repeated: whoever was interrupted begins 
 import argparse
 import asyncio
 import getpass
-import mmap
 import shutil
 import sqlite3
 import time
@@ -37,6 +36,7 @@ FILES = (
 FIRST = "people.db"  # who could log in, and the plans that the portal publishes again
 PATIENCE_S = 15.0  # until a stage that works has forgotten
 LOCK_S = 60.0  # that we wait for others' transactions
+TELLING = 4  # octets of a word that is not everywhere by chance
 EXPORT = "export first (`vitals patient export {} FOLDER`)"
 COPIES = "before-restore-*", "*.broken"
 AFTERWARDS = (
@@ -282,23 +282,30 @@ def _report(order: Order, log: Log, by_hand: Iterable[str]) -> None:
     print(f"erased: {order.subject}")
     for what in filter(None, by_hand):
         print(f"by hand: {what}")
-    for word in filter(None, (log.name, *log.logins)):
-        where = [str(p) for p in _holding(order.data, word.encode())]
+    for word in (log.name.encode(), *(name.encode() for name in log.logins)):
+        where = [str(p) for p in _holding(order.data, word)]
         if where:
             print(f"a name still stands in {', '.join(where)}: see docs/decisions/0006")
     print(AFTERWARDS)
 
 
-def _holding(data: Path, octets: bytes) -> Iterator[Path]:
-    """Give the files in which these octets stand."""
-    for path in sorted(data.rglob("*")):
-        if path.is_file() and _size(path):
-            with (
-                path.open("rb") as file,
-                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages,
-            ):
-                if pages.find(octets) >= 0:
-                    yield path
+def _holding(data: Path, word: bytes) -> Iterator[Path]:
+    """Give the files in which a word stands; one too short to tell stands nowhere."""
+    if len(word) >= TELLING:
+        for path in sorted(data.rglob("*")):
+            if path.is_file() and _holds(path, word):
+                yield path
+
+
+def _holds(path: Path, word: bytes) -> bool:
+    """Look for a word piece by piece: files grow and shrink while the house runs."""
+    tail = b""
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            if word in tail + block:
+                return True
+            tail = block[-len(word) :]
+    return False
 
 
 def _copies(data: Path) -> Iterator[Path]:
