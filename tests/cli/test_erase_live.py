@@ -33,7 +33,10 @@ pytestmark = [
 ]
 RATES = {OURS: 151.625, OTHER: 152.375}
 ROOT = Path(__file__).parent.parent.parent
-QUICK = config.Dsp(limits={"heart_rate": Limit(high=120, hold_s=0)})
+QUICK = config.Dsp(
+    limits={"heart_rate": Limit(high=120, hold_s=0)},
+    silence_s={"heart_rate": 3600},  # however slow the machine is
+)
 TOML = """
 data = "{data}"
 [mqtt]
