@@ -153,6 +153,11 @@ CHINESE: dict[str, str] = {
     "pressure.short": "血压",
     "pressure.agreed": "约定的测量",
     "pressure.unplanned": "目前没有约定的测量计划。以下是最近几天的读数。",
+    "pressure.blank": "目前没有约定的测量计划，最近几天也没有血压计发来读数。"
+    "有读数时会自动显示在这里。",
+    "pressure.hours": "约定时间：{rise} 至 {noon}，{dusk} 至 {night}。",
+    "pressure.outside": "不在约定时间内：不计入计划",
+    "pressure.other": "其他时间",
     "pressure.now": "请现在测量：还需 {n} 次",
     "pressure.until": "截止 {time}",
     "pressure.next": "下一次：{day} {time} 起",

@@ -164,6 +164,11 @@ ENGLISH = {
     "pressure.short": "Pressure",
     "pressure.agreed": "What is agreed",
     "pressure.unplanned": "Nothing is agreed at the moment. These are the last days.",
+    "pressure.blank": "Nothing is agreed, and no cuff has sent a reading in the last"
+    " days. Readings appear here by themselves.",
+    "pressure.hours": "Agreed: {rise} to {noon} and {dusk} to {night}.",
+    "pressure.outside": "Outside the agreed hours: does not count for the plan",
+    "pressure.other": "At other times",
     "pressure.now": "Please measure now: {n} more",
     "pressure.until": "until {time}",
     "pressure.next": "Next: {day}, from {time}",
