@@ -60,6 +60,7 @@ async def visit(
         "unit": texts.units.measure("mm[Hg]").label,
         "alerts": cards(alerts, texts, stop, place, await seen.times(house, alerts)),
         "more": more,
+        "clock": lambda t: _when(t, place, texts),
         "notes": [(n, _when(n.t, place, texts)) for n in written],
         "place": place,
     }
