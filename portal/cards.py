@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from portal.ages import ago, date, lasting, local, zone
+from portal.ages import MINUTE, ago, date, lasting, local, zone
 from portal.texts import Texts
 from portal.units import Measure
 from vitals import phrases
@@ -157,6 +157,8 @@ def _one(key: str, value: object, metric: Metric | None, texts: Texts) -> str:
             return f"{value:.0%}"
         if value > 1e11:  # an instant
             return ""
+        if key == "age_s" and value * 1000 < MINUTE:
+            return ""  # just measured, as nearly always
         if key.endswith("_s"):
             return lasting(texts, value * 1000)
         return _plainly(value, metric, texts)

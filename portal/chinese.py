@@ -17,6 +17,7 @@ CHINESE: dict[str, str] = {
     "today": "今天",
     "worklist": "工作列表",
     "patients": "患者",
+    "patients.n": "{n} 位患者",
     "alerts.over": "已经恢复。医护团队仍会查看。",
     "patient": "患者",
     "back": "返回工作列表",
@@ -45,6 +46,7 @@ CHINESE: dict[str, str] = {
     "more": "更多",
     "handover": "移交",
     "handover.to": "移交给……",
+    "handover.nobody": "没有其他人负责该患者。如需移交，请管理员将同事加入照护团队。",
     "false_alarm": "误报",
     "for": "持续",
     "since": "始于",
@@ -56,6 +58,13 @@ CHINESE: dict[str, str] = {
     "gateways.away": "失去联系的网关",
     "fleet": "网关",
     "fleet.none": "还没有网关上报。",
+    "fleet.none.next": "下一步：在患者附近的机器上安装 vitals，在 vitals.toml 中填写"
+    "消息服务地址和网关名称，用 vitals doctor 检查，然后启动："
+    "sudo systemctl enable --now vitals-gateway。网关会自动显示在这里。"
+    "详细步骤见 docs/install.md。",
+    "fleet.mute.next": "下一步：检查机器的电源和网络。在该机器上，"
+    "systemctl status vitals-gateway 显示是否在运行，vitals doctor 说明问题所在。"
+    "在此期间读取的数据会保留在网关上。",
     "fleet.nobody": "这里没有读取您的患者的设备。",
     "fleet.online": "在线",
     "fleet.last_word": "最近消息",
@@ -118,6 +127,7 @@ CHINESE: dict[str, str] = {
     "chart.from": "不低于 {low}",
     "chart.legend": "线：平均值。带：最低到最高。虚线：限值。▼ 警报，■ 记录。",
     "settings": "语言和单位",
+    "settings.word": "设置",
     "settings.lead": "仅用于此浏览器。",
     "settings.language": "语言",
     "settings.pressure": "血压单位",
@@ -206,6 +216,10 @@ CHINESE: dict[str, str] = {
     "notes.when": "时间（现在可不填）",
     "notes.add": "保存记录",
     "notes.none": "还没有记录。",
+    "notes.correct": "更正",
+    "notes.correct.lead": "此前的文字会保留在记录中。",
+    "notes.correct.do": "保存更正",
+    "notes.corrected": "更正于 {when}",
     "notes.when.wrong": "这不是过去一年内的时间。",
     "trend.rising": "上升",
     "trend.falling": "下降",
@@ -266,6 +280,7 @@ CHINESE: dict[str, str] = {
     "evidence.hold_s": "持续",
     "evidence.values": "最近数值",
     "evidence.device": "设备",
+    "evidence.age_s": "最近数值距当时",
     "evidence.baseline": "通常",
     "evidence.quality": "质量",
     "evidence.false_alarm": "标为误报者：",

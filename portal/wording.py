@@ -75,7 +75,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "此人将无法再登录。其操作记录会保留。",
     ),
     "people.remove.sure": ("Yes, remove {name}", "确认删除 {name}"),
-    "people.count": ("patients: {n}", "{n} 位患者"),
     # patients
     "patients.new": ("New patient", "新增患者"),
     "patients.add": ("Add the patient", "添加患者"),

@@ -200,6 +200,7 @@ def test_an_alert_is_handed_over_from_behind_more_which_stays_open(new_place, st
     async def main():
         async with visit(new_place, story) as (tab, url):
             await tab.size(*PHONE)
+            new_place.people.assign("dr.zhou", ["p-1"])
             await new_place.raise_alert("p-1", "e1")
             await tab.log_in(url, "dr.chen")
             more = "document.querySelector('#more-e1')"
@@ -212,12 +213,31 @@ def test_an_alert_is_handed_over_from_behind_more_which_stays_open(new_place, st
             button = f"{more}.querySelector('[formaction$=handover]')"
             await tab.js(f"{button}.click()")  # to nobody: the browser asks
             assert await tab.js(f"{more}.querySelector('select:invalid') != null")
-            await tab.js(f"{more}.querySelector('select').value = 'dr.chen'")
+            await tab.js(f"{more}.querySelector('select').value = 'dr.zhou'")
             await tab.js(f"{button}.click()")
             card = "document.querySelector('#alert-e1')"
-            await tab.until(f"{card}.innerText.includes('→ dr.chen')")
+            await tab.until(f"{card}.innerText.includes('→ dr.zhou')")
             assert not await tab.js(f"{more}.open")
             assert new_place.board.alert("e1").state == "unacknowledged"
+
+    asyncio.run(main())
+
+
+def test_the_audit_log_is_read_on_a_phone_without_moving_sideways(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await tab.size(*PHONE)
+            await tab.log_in(url, "dr.chen")
+            await tab.go(f"{url}/patients/p-1/trends")
+            await tab.log_in(url, "root")
+            await tab.go(f"{url}/admin/audit")
+            log = "document.querySelector('.log')"
+            assert "Who saw or changed what" in await tab.js("document.body.innerText")
+            assert "/patients/{subject}/trends" in await tab.js(f"{log}.innerText")
+            assert await tab.js(f"{log}.scrollWidth <= {log}.clientWidth")
+            assert not await tab.js(WIDE)
+            top = "document.querySelector('.top')"
+            assert await tab.js(f"{top}.clientHeight") < 90  # in one line
 
     asyncio.run(main())
 

@@ -6,7 +6,7 @@ import pytest
 
 from portal.pages.assets import FILES
 from portal.pages.common import inside
-from portal.texts import LANGUAGES, PRIORITIES, STATES
+from portal.texts import LANGUAGES, PRIORITIES, STATES, Texts
 from vitals.codes import Flag, Kind
 from vitals.model import HeartRate, Reading
 
@@ -140,7 +140,7 @@ def test_a_patient_sees_big_numbers_a_chart_and_plain_words(place, story):
             assert "rising" in text
             assert "Acknowledge" not in text
             await place.say_acknowledged("e1")
-            assert "Your care team has seen this." in (await client.get("/")).text
+            assert "Your care team saw this at 06:26." in (await client.get("/")).text
 
     run(place, scene)
 
@@ -273,3 +273,12 @@ def test_d17_a_language_is_complete_and_names_everything_that_can_be_shown():
         *Kind,
     ):
         assert key in english
+
+
+def test_what_is_counted_has_a_form_for_one_in_english_and_none_in_chinese():
+    assert Texts("en")("patients.n", n=1) == "1 patient"
+    assert Texts("en")("patients.n", n=2) == "2 patients"
+    assert Texts("en")("limits.records", n="1,000") == "From 1,000 records."
+    assert not any("|" in words for words in LANGUAGES["zh"].values())
+    for words in LANGUAGES["en"].values():
+        assert "|" not in words or "{n}" in words
