@@ -91,6 +91,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "登录名（留空则患者不登录）",
     ),
     "patients.zone": ("Time zone", "时区"),
+    "patients.zone.hint": (
+        "Clear it and begin to type a place: Berlin, Shanghai…",
+        "清空后输入地名即可查找：Berlin、Shanghai……",
+    ),
     "patients.language": ("Language", "语言"),
     "patients.team": ("Care team", "照护团队"),
     "patients.team.none": (
