@@ -168,8 +168,9 @@ _COLUMNS = "id, subject, t, about, text, by, written"
 
 def _corrected(note: Note, later: Sequence[Wording]) -> Note:
     """Let a note say what it was corrected to, one wording after another."""
-    *earlier, last = (*note.earlier, Wording(note.text, note.written), *later)
-    return replace(note, text=last.text, written=last.written, earlier=tuple(earlier))
+    said = (*note.earlier, Wording(note.text, note.written), *later)
+    last = said[-1]
+    return replace(note, text=last.text, written=last.written, earlier=said[:-1])
 
 
 def _note(  # noqa: PLR0913 - a row's columns
