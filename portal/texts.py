@@ -10,6 +10,7 @@ from portal.wording import WORDS
 from vitals import phrases
 from vitals.codes import Flag, Kind, Metric
 from vitals.model import Priority, State
+from vitals.plurals import counted
 
 ENGLISH = {
     "emergency": "This page is not an emergency service.",
@@ -318,7 +319,7 @@ class Texts:
     def __call__(self, key: str, **values: object) -> str:
         """Give a text, in its form for `n` if it counts; a missing key is a bug."""
         text = self._words[str(key)]
-        return phrases.counted(text, values.get("n")).format(**values)
+        return counted(text, values.get("n")).format(**values)
 
     def get(self, key: str, otherwise: str) -> str:
         """Give a text that may be missing, because its key came from outside."""

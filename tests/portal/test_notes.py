@@ -180,6 +180,7 @@ def test_a_clinician_corrects_their_own_note_and_the_page_says_so(place):
             assert "<s>2.5 mg</s>" in text
             assert "corrected 21 Nov 22:26" in text
             assert text.count("Save the correction") == 1
+            place.clock.now += 1  # the report is of what was
             assert "corrected" in (await chen.get("/patients/p-1/visit")).text
 
     asyncio.run(main())

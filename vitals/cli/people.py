@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vitals import ConfigError, Unavailable, VitalsError, config
 from vitals.clock import now
-from vitals.phrases import several
+from vitals.plurals import several
 
 if TYPE_CHECKING:
     from portal.authorisation import Person

@@ -9,7 +9,7 @@ import msgspec
 from vitals import Instant
 from vitals.cli.export import place
 from vitals.clock import now
-from vitals.phrases import several
+from vitals.plurals import several
 
 if TYPE_CHECKING:
     from alerts.burden import Burden, Share

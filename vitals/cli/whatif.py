@@ -22,7 +22,7 @@ from vitals.cli.rehearsal import Rehearsal, Rehearsed, blocks, past
 from vitals.clock import monotonic, now
 from vitals.comparison import Comparison, Outcome
 from vitals.model import Limit, Night, Plan
-from vitals.phrases import several
+from vitals.plurals import several
 
 if TYPE_CHECKING:
     from ingest.store import History
