@@ -152,7 +152,9 @@ async def corrected(
         There is no such note, or it is not theirs to correct.
     """
     subject, number = which
-    check(person, "act", subject)
+    check(person, "read", subject)
+    if decide(person, "act", subject) != "allowed":
+        raise Problem(403, f"A {person.role} may not do this.")
     found = await asyncio.to_thread(house.notes.find, subject, number)
     if found is None:
         raise Problem(404, "There is no such note.")
