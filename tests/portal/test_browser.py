@@ -245,6 +245,7 @@ def test_the_audit_log_is_read_on_a_phone_without_moving_sideways(new_place, sto
 def test_a_decision_that_fails_is_not_turned_into_another(new_place, story):
     async def main():
         async with visit(new_place, story) as (tab, url):
+            new_place.people.add("dr.wu", None, "doctor", subjects=["p-1"])
             await new_place.raise_alert("p-1", "e1")
             await tab.log_in(url, "dr.chen")
             card = "document.querySelector('#alert-e1')"
