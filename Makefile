@@ -8,8 +8,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Many tests wait more than they compute: more workers than cores.
-SHARED := -n $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
+# Many tests wait more than they compute: more workers than cores (two).
+SHARED := -n $(or $(WORKERS),5) --dist loadfile --no-loadscope-reorder
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-bluez lint check fmt bench soak lock servers kernels clean
