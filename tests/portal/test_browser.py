@@ -191,6 +191,18 @@ CARDS = "[...document.querySelectorAll('article')].map(a => a.id)"
 WIDE = "document.documentElement.scrollWidth > innerWidth"
 
 
+def test_a_tab_of_the_same_browser_knows_nothing_of_who_logged_in(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await tab.log_in(url, "wang")
+            async with opened(new_place.debugger()) as other:
+                await other.call("Page.navigate", url=url)
+                await other.until("location.pathname == '/login'")
+            await tab.go(f"{url}/account")  # the control: who logged in is in
+
+    asyncio.run(main())
+
+
 def test_d13_a_clinician_acknowledges_an_alert_and_the_page_follows(new_place, story):
     async def main():
         async with visit(new_place, story) as (tab, url):
