@@ -138,7 +138,10 @@ def keep_alerts(data, subject):
 def keep_people(data, subject):
     notes = Notes(data / "notes.db")
     said = {"subject": subject, "t": T0, "by": LOGINS[subject], "written": T0}
-    notes.add(Note(about="symptom", text=WORDS[subject], **said))
+    first = Note(about="symptom", text="dizy", **said)
+    notes.add(first)
+    [kept], _ = notes.of(subject, 0, 1 << 60)
+    notes.correct(kept, WORDS[subject], T0 + 1)
     notes.close()
     people = People(data / "people.db")
     people.add(LOGINS[subject], None, "patient", subject)
