@@ -110,10 +110,15 @@ async def live(bus, house):
         for leaf, noun in (("plan", plan), ("strap/status", status)):
             topic = wire.of(subject, *leaf.split("/"))
             await bus.publish(Message(topic, wire.encode(noun), retain=True))
-        for n in range(12):
-            record = HeartRate(t=now() - 12_000 + n * 1000, hr=RATES[subject])
+    began, n = now() - 300_000, 0
+    while house.open() != {OURS, OTHER}:  # a stage that starts has missed the first
+        n += 1
+        for subject in (OURS, OTHER):
+            record = HeartRate(t=began + n * 1000, hr=RATES[subject])
             await bus.publish(wire.pack(Reading(subject, "strap", record)))
-    await until(lambda: house.open() == {OURS, OTHER} and house.store.count() == 24)
+        await asyncio.sleep(0.1)
+    await until(lambda: house.store.subjects() == [OURS, OTHER])
+    await asyncio.sleep(1)  # until all is written
 
 
 @pytest.mark.slow
@@ -153,7 +158,6 @@ async def forgets(bus, house):
     assert len(await retained(bus, OTHER)) == 3
     assert house.open() == {OTHER}
     assert house.store.subjects() == [OTHER]
-    assert house.store.count() == 12
     assert house.board.plan(OURS) is None
     assert house.board.latest(OURS) == house.board.open_alerts([OURS]) == []
     assert house.board.plan(OTHER)
@@ -167,9 +171,10 @@ async def retained(bus, subject):
 
 async def still_works(bus, house):
     """The stages go on, and write down nothing of whom they have forgotten."""
+    before = house.store.count()
     record = HeartRate(t=now(), hr=152.0)
     await bus.publish(wire.pack(Reading(OTHER, "strap", record)))
-    await until(lambda: house.store.count() == 13)
+    await until(lambda: house.store.count() > before)
     await asyncio.sleep(detectors.SAVE_S + 1)  # until the detectors have saved again
     assert Snapshot(house.data / "dsp.npz").knows(OTHER)
     here = house.data.rglob("*")
