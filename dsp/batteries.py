@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from dsp.arrays import I1
 from dsp.episodes import identity, late
 from dsp.sentences import drained
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, Battery, Instant, Reading
 
 LOW, CRITICAL = "low", "critical"

@@ -12,7 +12,7 @@ from dsp.crisis import Crisis, Steps
 from dsp.findings import CUFF, Word
 from dsp.pressure import Pressure, Taken
 from vitals.codes import UNRELIABLE
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.detection import Pressure as Settings
 from vitals.model import Anomaly, Instant, Plan
 

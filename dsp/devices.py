@@ -19,7 +19,7 @@ from dsp.arrays import (
 from dsp.block import Rows, arrivals, of_stream, stream
 from dsp.episodes import Device, Spell, technical
 from dsp.limits import SPARSE, patience
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, Instant, Reading
 
 UNKNOWN = -1  # an arrival before this process started

@@ -12,7 +12,7 @@ from dsp.fever import Heat, Rules, Thermometer, Turn, heat, rules
 from dsp.findings import Finding, Word, tell
 from dsp.sentences import UNWATCHED, cooled, feverish
 from vitals.codes import Metric
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, BodyTemperature, Instant, Plan, Reading
 
 TEMPERATURE = Metric.BODY_TEMPERATURE.value

@@ -11,7 +11,7 @@ from dsp.block import BAD, Rows, quality
 from dsp.episodes import identity, late
 from dsp.heart import BEAT, CLEARED, QUIET, Beats, Gate, Rhythm
 from dsp.sentences import irregular
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, HeartRate, Reading
 
 DETECTOR, CONDITION = "rhythm", "irregular_rhythm"

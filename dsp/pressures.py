@@ -21,7 +21,7 @@ from dsp.cuff import Cuff, lapse, restart, rules, take
 from dsp.episodes import late
 from dsp.occasions import Course
 from dsp.pressure import Taken, pressure
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, BloodPressure, Instant, Plan, Reading
 
 REWOUND = 2  # of a fresh reading: what was newer was of a broken clock

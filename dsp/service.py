@@ -12,7 +12,7 @@ from dsp.ward import Ward
 from vitals import wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock, monotonic
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.errors import MalformedData
 from vitals.metrics import Metrics
 from vitals.model import Anomaly, Plan, Reading

@@ -34,7 +34,7 @@ from dsp.seats import Kept, Seats, Seen, Slow
 from dsp.session import CONTACT, KNOWN, LOG, Heard, contact_of, log_of
 from dsp.session_sentences import exercised, lost, recovering, striving
 from vitals.codes import Metric
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, Instant, Reading
 
 DETECTOR = "session"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.ward import Ward
-from vitals.config import Dsp
+from vitals.detection import Dsp
 
 log = logging.getLogger(__name__)
 

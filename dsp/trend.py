@@ -9,8 +9,7 @@ import numpy as np
 
 from dsp.arrays import NEVER, Records
 from vitals.codes import Metric
-from vitals.config import Dsp
-from vitals.detection import Forecast, Rate
+from vitals.detection import Dsp, Forecast, Rate
 
 POINTS = 16  # latest means that a line is laid through
 LATELY = 5  # latest of them, that must go on like this: a leap is no trend

@@ -36,7 +36,7 @@ from dsp.sessions import SessionWatch
 from dsp.standing import Standing
 from dsp.trend import trends
 from vitals.codes import Metric
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, HeartRate, Instant, Plan, Reading
 
 CUFF = COLUMN[Metric.SYSTOLIC.value]

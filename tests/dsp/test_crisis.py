@@ -9,7 +9,7 @@ from dsp.crisis import CRISIS, PENDING, Steps
 from dsp.pressure import Pressure, Taken
 from dsp.ward import Ward
 from vitals import BloodPressure, HeartRate, Limit, Plan, Reading
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.detection import Pressure as Rules
 from vitals.model import Session
 from vitals.wire import encode

@@ -21,8 +21,8 @@ from vitals import (
     Plan,
     Reading,
 )
-from vitals.config import Dsp, parse
-from vitals.detection import Forecast, Rate
+from vitals.config import parse
+from vitals.detection import Dsp, Forecast, Rate
 from vitals.model import Session
 from vitals.wire import encode
 
