@@ -18,6 +18,7 @@ from dsp.arrays import I1, I8
 from dsp.courses import Courses
 from dsp.crisis import patience
 from dsp.cuff import Cuff, lapse, restart, rules, take
+from dsp.defects import Defects
 from dsp.episodes import late
 from dsp.occasions import Course
 from dsp.pressure import Taken, pressure
@@ -40,12 +41,13 @@ class Memory(Struct, frozen=True):
 class PressureWatch:
     """All cuffs of all patients, and their schedules."""
 
-    def __init__(self, settings: Dsp) -> None:
+    def __init__(self, settings: Dsp, defects: Defects) -> None:
+        self._defects = defects
         self._rules, self._late = rules(settings), settings.late_s * 1000
         self._plans: dict[str, Plan] = {}
         self._cuffs: dict[Key, Cuff] = {}
         self._asked: dict[Key, int | None] = {}  # when, by our clock; None: unknown
-        self._courses = Courses()
+        self._courses = Courses(defects)
 
     def observe(
         self, readings: Sequence[Reading], which: I8, fresh: I1, steady: int
@@ -54,15 +56,19 @@ class PressureWatch:
 
         `which` are the indices of the fresh blood pressures among `readings`.
         """
-        return [
-            (i, anomaly)
-            for i in which.tolist()
-            for anomaly in self._take(readings[i], fresh[i] == REWOUND, steady)
-        ]
+        said: list[tuple[int, Anomaly]] = []
+        for i in which.tolist():
+            with self._defects.apart(readings[i].subject):
+                taken = self._take(readings[i], fresh[i] == REWOUND, steady)
+                said += [(i, anomaly) for anomaly in taken]
+        return said
 
     def tick(self, steady: int, now: Instant) -> list[Anomaly]:
         """Take that it is `now`; `steady` is a clock that never steps, in ms."""
-        said = [a for key in list(self._asked) for a in self._wait(key, steady, now)]
+        said: list[Anomaly] = []
+        for key in list(self._asked):
+            with self._defects.apart(key[0]):
+                said += self._wait(key, steady, now)
         return said + self._courses.tick(now)
 
     def plan(self, subject: str, plan: Plan | None) -> None:

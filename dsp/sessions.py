@@ -26,6 +26,7 @@ from dsp.arrays import (
 )
 from dsp.block import BAD
 from dsp.calendars import Term
+from dsp.defects import Defects
 from dsp.episodes import late
 from dsp.limits import COLUMN
 from dsp.seats import Kept, Seats, Slow
@@ -50,8 +51,10 @@ class SessionWatch:
     Two devices on one patient are judged apart; the signal is lost when neither hears.
     """
 
-    def __init__(self, settings: Dsp, kept: Kept | None = None) -> None:
-        kept = kept or Kept()
+    def __init__(
+        self, settings: Dsp, defects: Defects, kept: Kept | None = None
+    ) -> None:
+        self._defects, kept = defects, kept or Kept()
         self._hold = int(settings.session_hold_s * 1000)
         self._patience = int(settings.session_signal_s * 1000)
         self._drop = settings.session_drop
@@ -113,18 +116,20 @@ class SessionWatch:
         said: list[Anomaly] = []
         left = []
         for row, seen in enumerate(self._seats.contacts):
-            if (seen.subject, seen.session.id, seen.session.begin) not in on:
-                until = min(now, seen.session.end)
-                said += self._found_again(row, Instant(until))
-                left += [row] if now > seen.session.end + self._late else []
-            elif steady - self._heard_at[row] > self._patience:
-                said += self._lose(row, now)
+            with self._defects.apart(seen.subject):
+                if (seen.subject, seen.session.id, seen.session.begin) not in on:
+                    left += [row] if now > seen.session.end + self._late else []
+                    until = min(now, seen.session.end)
+                    said += self._found_again(row, Instant(until))
+                elif steady - self._heard_at[row] > self._patience:
+                    said += self._lose(row, now)
         logs = self._seats.logs
         stale = [
             n for n, s in enumerate(logs) if now > s.session.end + KNOWN + self._late
         ]
         for row in stale:
-            said += self._close(row, None)
+            with self._defects.apart(logs[row].subject):
+                said += self._close(row, None)
         self._leave(stale, left)
         return said
 

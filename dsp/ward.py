@@ -21,6 +21,7 @@ from dsp.batteries import BatteryWatch, Draining
 from dsp.calendars import Calendar
 from dsp.decline import declines
 from dsp.declines import DeclineWatch, gathers
+from dsp.defects import Defects
 from dsp.devices import DeviceWatch
 from dsp.fevers import FeverWatch
 from dsp.forecasts import ForecastWatch
@@ -74,18 +75,19 @@ class Ward:
 
     def __init__(self, settings: Dsp, saved: Saved | None = None) -> None:
         saved = saved or Saved(LAYOUT, [], [], {})
-        self._devices = DeviceWatch(settings, saved.streams)
+        self.defects = Defects()  # of single patients, that have cost no other
+        self._devices = DeviceWatch(settings, self.defects, saved.streams)
         self._patients = PatientWatch(settings, saved.patients)
         self._batteries = BatteryWatch(settings, saved.draining)
         self._hearts = HeartWatch(settings, saved.hearts)
         self._declines = DeclineWatch(settings, saved.declines)
         self._calendar = Calendar(settings)
         self._forecasts = ForecastWatch(settings)
-        self._sessions = SessionWatch(settings, saved.sessions)
+        self._sessions = SessionWatch(settings, self.defects, saved.sessions)
         self._standing = Standing(saved.standing)
         self._since, self._due = dict(saved.since), dict(saved.due)
-        self._pressures = PressureWatch(settings)
-        self._fevers = FeverWatch(settings)
+        self._pressures = PressureWatch(settings, self.defects)
+        self._fevers = FeverWatch(settings, self.defects)
         self._plans: dict[str, Plan] = {}
         self._orphans = list(saved.orphans)
         self._late = settings.late_s * 1000
@@ -118,15 +120,17 @@ class Ward:
         """Take that time passes; give who is not heard of, and what was not measured.
 
         `steady` is in ms as of `observe`.  Without `now`, our own clock's time, nobody
-        is missed in a session.
+        is missed in a session.  What goes wrong with one patient is in `defects`.
         """
         wall = Instant(steady) if now is None else now
-        silent = self._devices.tick(steady) + self._pressures.tick(steady, wall)
-        found = [(0, anomaly) for anomaly in silent]
-        if now is not None:
-            terms = self._calendar.terms(now)
-            found += [(0, a) for a in self._sessions.tick(terms, now, steady)]
-        return [anomaly for _, anomaly in self._standing.heard(found)]
+        found: list[Anomaly] = []
+        with self.defects.apart():
+            found += self._devices.tick(steady)
+        with self.defects.apart():
+            found += self._pressures.tick(steady, wall)
+        with self.defects.apart():
+            found += self._missed(now, steady)
+        return [a for _, a in self._standing.heard([(0, a) for a in found])]
 
     def plan(self, subject: str, plan: Plan | None) -> list[Anomaly]:
         """Obey a patient's plan from the next reading on; None: the defaults again.
@@ -179,6 +183,12 @@ class Ward:
         ended = list(adopt(readings, fresh, self._orphans, self._late))
         found = sorted(technical + physiological + ended, key=itemgetter(0))
         return [anomaly for _, anomaly in self._standing.heard(found)]
+
+    def _missed(self, now: Instant | None, steady: int) -> list[Anomaly]:
+        """Give who is not heard in a session."""
+        if now is None:
+            return []
+        return self._sessions.tick(self._calendar.terms(now), now, steady)
 
     def _forgetful(self, readings: Sequence[Reading]) -> int | None:
         """Give the index of the reading before which somebody's usual is forgotten."""
