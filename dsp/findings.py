@@ -95,13 +95,15 @@ def crisis(
     state, latest = turn.state, recent[-1]
     bounds = list(steps.bounds)
     share = state.good / state.seen
-    evidence = {
+    evidence: dict[str, Any] = {
         "values": [shown(p) for p in recent],
         "limit": bounds,
         "worst": [state.worst.sys, state.worst.dia],
         "readings": state.good,
         "age_s": max(0, turn.t - state.last) / 1000,
     }
+    if state.others:
+        evidence["others"] = list(state.others)
     return tell(
         word,
         Finding(
