@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from msgspec.structs import replace
 
 from dsp.arrays import One
-from dsp.episodes import identity
+from dsp.episodes import grounds, identity
 from dsp.seats import Seen, Slow
 from dsp.sentences import Both
 from dsp.session import KNOWN
@@ -52,7 +52,8 @@ def too_fast(seen: Seen, spell: Spell, effort: Effort) -> Anomaly:
 def signal(seen: Seen, spell: Spell, patience_s: float) -> Anomaly:
     """Make the anomaly of a signal that is lost, or found again."""
     said = lost((spell.t - spell.begin) / 1000, spell.over)
-    evidence = {"kind": "heart_rate", "hold_s": patience_s}
+    age_s = 0.0 if spell.over else (spell.t - spell.begin) / 1000
+    evidence = {"kind": "heart_rate", "hold_s": patience_s, **grounds(0.0, age_s)}
     return _anomaly(seen, (LOST, "technical"), spell, said, evidence)
 
 

@@ -295,7 +295,7 @@ ENGLISH = {key: row[0] for key, row in _ROWS.items()}
 CHINESE = {key: row[1] for key, row in _ROWS.items()}
 WORDS: dict[str, dict[str, str]] = {"en": ENGLISH, "zh": CHINESE}
 
-UNITS = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "ms": "ms"}
+UNITS = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "ms": "ms", "1": ""}
 """UCUM as people write it; what is not here is written as it is."""
 
 
