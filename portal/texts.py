@@ -272,6 +272,9 @@ ENGLISH = {
     "evidence.device": "device",
     "evidence.baseline": "usual",
     "evidence.quality": "quality",
+    "evidence.confidence": "sure",
+    "evidence.adherence": "kept before",
+    "evidence.age_s": "latest reading before",
     "evidence.false_alarm": "false alarm, says",
 }
 
