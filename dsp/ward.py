@@ -7,7 +7,7 @@ that did not come) and the records do not show, because they were held up on the
 or never came: whoever replays them was never kept waiting.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp import crisis
-from dsp.arrays import Records, devices, state
+from dsp.arrays import I1, Records, devices, state
 from dsp.batteries import BatteryWatch, Draining
 from dsp.calendars import Calendar
 from dsp.decline import declines
@@ -34,7 +34,7 @@ from dsp.pressures import PressureWatch
 from dsp.seats import Kept
 from dsp.session import CONTACT, LOG
 from dsp.sessions import SessionWatch
-from dsp.standing import Standing
+from dsp.standing import Found, Standing
 from dsp.trend import trends
 from vitals.codes import Metric
 from vitals.detection import Dsp
@@ -158,31 +158,37 @@ class Ward:
         """Take readings before which nothing has to be forgotten."""
         if not readings:
             return []
-        fresh, technical = self._devices.observe(readings, *now)
+        fresh, found = self._devices.observe(readings, *now)
+        self.stale += len(readings) - int(np.count_nonzero(fresh))
+        for judge in self._judges(readings, fresh, now[1]):
+            with self.defects.apart():
+                found += judge()
+        found.sort(key=itemgetter(0))
+        return [anomaly for _, anomaly in self._standing.heard(found)]
+
+    def _judges(
+        self, readings: Sequence[Reading], fresh: I1, steady: int
+    ) -> Sequence[Callable[[], Found]]:
+        """Give what is to be judged of readings: each apart, and in this order."""
         block, source = self._patients.samples(readings, fresh)
         column = self._patients.columns(block)
         block, place = self._calendar.marked(readings, block, source, column)
-        physiological = self._patients.observe(readings, block, source)
-        physiological += self._hearts.observe(readings, fresh)
-        block = block._replace(signal=column)
-        physiological += self._declines.observe(readings, block, source)
-        physiological += self._forecasts.observe(
-            readings, block, source, self._patients.rules
+        signals = block._replace(signal=column)
+        samples, terms = (signals, source, place), self._calendar.tables.terms
+        cuffs, heats = source[column == CUFF], source[column == HEAT]
+        return (
+            lambda: self._batteries.observe(readings, fresh),
+            lambda: self._patients.observe(readings, block, source),
+            lambda: self._hearts.observe(readings, fresh),
+            lambda: self._declines.observe(readings, signals, source),
+            lambda: self._forecasts.observe(
+                readings, signals, source, self._patients.rules
+            ),
+            lambda: self._sessions.observe(readings, samples, terms, steady),
+            lambda: self._pressures.observe(readings, cuffs, fresh, steady),
+            lambda: self._fevers.observe(readings, heats, fresh),
+            lambda: list(adopt(readings, fresh, self._orphans, self._late)),
         )
-        physiological += self._sessions.observe(
-            readings,
-            (block, source, place),
-            self._calendar.tables.terms,
-            now[1],
-        )
-        pressures, temperatures = source[column == CUFF], source[column == HEAT]
-        rare = self._pressures.observe(readings, pressures, fresh, now[1])
-        physiological += rare + self._fevers.observe(readings, temperatures, fresh)
-        self.stale += len(readings) - int(np.count_nonzero(fresh))
-        technical += self._batteries.observe(readings, fresh)
-        ended = list(adopt(readings, fresh, self._orphans, self._late))
-        found = sorted(technical + physiological + ended, key=itemgetter(0))
-        return [anomaly for _, anomaly in self._standing.heard(found)]
 
     def _missed(self, now: Instant | None, steady: int) -> list[Anomaly]:
         """Give who is not heard in a session."""

@@ -106,6 +106,26 @@ def test_a_broken_cuff_costs_no_other_reading_of_its_block():
     assert crises == ["p-good", "p-z"]
 
 
+def fast(subject, forgiven):
+    """Give whose racing heart is told of when the judge of declines is broken."""
+    house = ward(forgiven=forgiven)
+    house._declines._rows = None
+    said = []
+    for s in range(1, 70):
+        t = T0 + 1000 * s
+        heard = Reading(subject, "strap", HeartRate(t=t, hr=150))
+        said += house.observe([heard], Instant(t), 1000 * s)
+    return [a.condition for a in said if not a.over], house.defects.take()
+
+
+def test_a_judge_that_is_broken_silences_no_other_judge():
+    conditions, defects = fast(GOOD, forgiven=True)
+    assert conditions == ["heart_rate_high"]
+    assert [d.is_new for d in defects] == [True] + [False] * 68
+    with pytest.raises(TypeError):  # negative control
+        fast(GOOD, forgiven=False)
+
+
 def test_a_defect_is_new_once_for_each_patient_and_place():
     house = ward()
     break_cuff(house)
