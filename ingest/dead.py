@@ -9,7 +9,6 @@ the gateway keeps what it has.  The other letters are bounded too: the oldest go
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
 
 from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.json import Decoder
@@ -21,7 +20,7 @@ from vitals.wire import LARGEST as MESSAGE
 from vitals.wire import Message, encode, is_record, levels, record_topic
 
 
-class Numbered(NamedTuple):
+class Numbered(Struct, frozen=True, order=True, gc=False):
     """What a gateway waits to see committed, and whose record bears the number."""
 
     gateway: str
@@ -44,7 +43,7 @@ COLUMN = "ALTER TABLE dead ADD COLUMN gateway TEXT NOT NULL DEFAULT ''"
 INDEX = "CREATE INDEX IF NOT EXISTS dead_by_age ON dead (promised, t)"
 LETTERS = 50_000  # kept at most, beside those promised
 OCTETS = 64 << 20  # of their payloads
-FIRST_OCTETS = 64 << 10  # kept of one payload that was not promised
+FIRST_OCTETS = 16 << 10  # kept of one payload that was not promised
 PROMISES = 1000  # letters promised to one gateway
 PROMISED_OCTETS = 16 << 20  # of their payloads
 ALL_PROMISED_OCTETS = 128 << 20  # to all gateways: anybody can invent one

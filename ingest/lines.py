@@ -145,12 +145,15 @@ def _usual(reading: Reading, record: HeartRate) -> str:
     start, middle, interval, number = _frame(
         reading.subject, reading.device, gateway, record.link
     )
-    texts, own = [*map(repr, rr)], seq + number
+    own = seq + number
+    texts = repr(rr[0]) if len(rr) == 1 else ",".join(map(repr, rr))
     line = (
         f"{start}{seq}i,received={received}{middle}{hr!r},q=0i,ok=1i,"
-        f'rr="{",".join(texts)}" {t * MILLISECOND + own % MILLISECOND}'
+        f'rr="{texts}" {t * MILLISECOND + own % MILLISECOND}'
     )
     own *= STRIDE
+    if len(rr) == 1:
+        return f"{line}{interval}{texts},ok=1i {t * MILLISECOND + own % MILLISECOND}"
     for end, value in intervals(t, rr):
         line += f"{interval}{value!r},ok=1i {end * MILLISECOND + own % MILLISECOND}"
         own += 1
