@@ -75,15 +75,14 @@ def take(
 
 def join(cuff: Cuff, device: str, taken: Taken, plan: Plan, held_to: Rules) -> Said:
     """Take what another cuff of the same person has measured, as a word on a crisis."""
-    cuff, said = lapse(cuff, taken.t, plan, held_to)
     if cuff.crisis is None or _exercising(plan, taken.t):
-        return cuff, said
+        return cuff, []
     recent = cuff.recent
     if taken.pressure is not None:
         recent = (*recent, taken.pressure)[-RECENT:]
     seen = replace(cuff, crisis=crisis.joined(cuff.crisis, device), recent=recent)
-    now, more = _crisis(seen, taken, plan, held_to)
-    return replace(cuff, crisis=now.crisis), said + more
+    now, said = _crisis(seen, taken, plan, held_to)
+    return replace(cuff, crisis=now.crisis), said
 
 
 def lapse(cuff: Cuff, t: Instant, plan: Plan, held_to: Rules) -> Said:

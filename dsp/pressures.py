@@ -5,9 +5,8 @@ on standing up; which readings cannot be relied on; who has missed an occasion.
 
 A row is one cuff of one person: two are judged apart, so that neither can hide what the
 other sees, but one confirms the crisis of another.  The schedule counts what any cuff
-measures.  What time alone brings about
-is told by `tick`, or else by the next reading, in the same words: a replay says what
-was said live.
+measures.  What time alone brings about is told by `tick`, or else by the patient's next
+reading, in the same words: a replay says what was said live.
 """
 
 from collections.abc import Sequence
