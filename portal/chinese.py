@@ -285,7 +285,6 @@ CHINESE: dict[str, str] = {
     "evidence.quality": "质量",
     "evidence.confidence": "可信度",
     "evidence.adherence": "此前完成率",
-    "evidence.age_s": "距最近读数",
     "evidence.false_alarm": "标为误报者：",
     # what a condition is called, and what it means: the messages say the same
     **phrases.CHINESE,

@@ -298,7 +298,6 @@ ENGLISH = {
     "evidence.quality": "quality",
     "evidence.confidence": "sure",
     "evidence.adherence": "kept before",
-    "evidence.age_s": "latest reading before",
     "evidence.false_alarm": "false alarm, says",
 }
 
