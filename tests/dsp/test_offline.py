@@ -10,8 +10,10 @@ from scipy import signal
 
 from dsp import heart, kernels, offline
 from dsp.decline import COUNT, SIGNS, VERDICT, Hours, Watchfulness, declines, signs
-from dsp.heart import BEAT, Beats, Gate, Rhythm
+from dsp.heart import BEAT, Beats, Rhythm
 from dsp.hearts import gathered
+from vitals import gate
+from vitals.gate import Gate
 
 
 def sinus(n, seed=1, mean=850.0):
@@ -224,9 +226,9 @@ def test_missed_and_extra_beats_are_mended_and_ectopic_ones_left():
     spoiled[151] *= 0.6
     spoiled[220] *= 0.6
     clean, flags = offline.repair(spoiled)
-    assert np.flatnonzero(flags == heart.MISSED).tolist() == [50]
-    assert np.flatnonzero(flags == heart.EXTRA).tolist() == [150, 151]
-    assert flags[220] == heart.ECTOPIC
+    assert np.flatnonzero(flags == gate.MISSED).tolist() == [50]
+    assert np.flatnonzero(flags == gate.EXTRA).tolist() == [150, 151]
+    assert flags[220] == gate.ECTOPIC
     assert clean.sum() == pytest.approx(spoiled.sum())
     assert clean.size == rr.size
     assert spoiled[220] in clean
@@ -236,7 +238,7 @@ def test_missed_and_extra_beats_are_mended_and_ectopic_ones_left():
 def test_intervals_that_contradict_the_devices_own_rate_are_no_beats():
     rr, n = np.full(100, 500.0), 100
     fills, _ = offline.heard(np.cumsum(rr), rr, np.full(n, 66.0))
-    assert (fills["flag"][-50:] == heart.ARTEFACT).all()
+    assert (fills["flag"][-50:] == gate.ARTEFACT).all()
     honest, _ = offline.heard(np.cumsum(rr), rr, np.full(n, 120.0))
     assert not honest["flag"].any()
 
