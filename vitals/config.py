@@ -118,6 +118,9 @@ class Store(Section, frozen=True):
     raw_days: Days = 0.0  # SQLite: streamed records; 0 keeps them for ever
     minute_days: Days = 0.0  # rollups by the minute
     hour_days: Days = 0.0  # and by the hour
+    # RMSSD and SDNN: a whole part of an hour (Task Force 1996: five minutes),
+    hrv_window_s: Literal[60, 120, 300, 600, 900, 1800, 3600] = 300
+    hrv_share: Annotated[float, Meta(gt=0, le=1)] = 0.8  # of it that must be normal
 
 
 class Dsp(Section, frozen=True):
@@ -297,7 +300,8 @@ def _worn(worn: Sequence[Wearable]) -> Iterator[str]:
 
 def _tables(dsp: Dsp) -> Iterator[str]:
     """Say which keys of the detectors' tables name nothing."""
-    yield from _unknown("dsp.limits", dsp.limits, [m.value for m in Metric])
+    limited = [m.value for m in Metric if not m.derived]
+    yield from _unknown("dsp.limits", dsp.limits, limited)
     yield from _unknown("dsp.forecasts", dsp.forecasts, TRENDS)
     yield from _unknown("dsp.rates", dsp.rates, TRENDS)
     yield from _unknown("dsp.silence_s", dsp.silence_s, list(Kind))
