@@ -74,7 +74,8 @@ def within(
         f"{WALK} SELECT {COLUMNS} FROM walk CROSS JOIN record USING (slot)"
         " CROSS JOIN origin ON origin.id = origin"
         " WHERE series ="
-        " (SELECT id FROM series WHERE subject = :subject AND name = :kind) AND t >= :start AND t < :stop",
+        " (SELECT id FROM series WHERE subject = :subject AND name = :kind)"
+        " AND t >= :start AND t < :stop",
         {"slot": between[0] // slot, "last_slot": between[1] // slot}
         | {"subject": subject, "kind": kind, "start": between[0], "stop": between[1]},
     )

@@ -33,6 +33,7 @@ from vitals.gate import (
 
 METRICS = Metric.RMSSD, Metric.SDNN
 GATE = Gate()
+ODD = ECTOPIC, ARTEFACT  # flags of what is left out, and has no neighbours
 
 
 class Interval(NamedTuple):
@@ -82,14 +83,11 @@ def variability(found: Iterable[Interval]) -> Variability:
     A difference counts between neighbours only: not across a beat that was left out,
     nor where some were lost.
     """
-    heard = list(_trusted(found))
     values: list[float] = []
     leaps: list[float] = []
     normal, before = 0.0, nan
-    for (_, alone), (flag, parts) in zip(
-        heard, _mended([one for one, _ in heard]), strict=True
-    ):
-        if alone or flag in (ECTOPIC, ARTEFACT):
+    for flag, parts in _mended(list(_trusted(found))):
+        if flag in ODD:
             before = nan
         for rr in parts:
             if not isnan(before):
@@ -143,13 +141,20 @@ def _trusted(found: Iterable[Interval]) -> Iterator[tuple[Interval, bool]]:
         last = one
 
 
-def _mended(found: Sequence[Interval]) -> Iterator[tuple[int, list[float]]]:
+def _mended(
+    found: Sequence[tuple[Interval, bool]],
+) -> Iterator[tuple[int, list[float]]]:
     """Give each interval's flag, and what it is mended to; nothing: it is left out.
 
-    As `dsp.kernels.beats` does: missed beats are divided, extra ones joined.
+    As `dsp.kernels.beats` does: missed beats are divided, extra ones joined.  But a
+    normal interval lies between two normal beats (Task Force): the pause behind a
+    premature beat is left out with it, and an interval whose first beat is not known.
     """
-    half, prior = False, 0.0
-    for one, (flag, median) in zip(found, _judged(found), strict=True):
+    half, prior, before = False, 0.0, NORMAL
+    judged = _judged([one for one, _ in found])
+    for (one, alone), (said, median) in zip(found, judged, strict=True):
+        behind = said == NORMAL and (alone or before in ODD)
+        flag, before = ECTOPIC if behind else said, said
         parts = [one.rr] if flag == NORMAL else []
         if flag == MISSED:
             n = pieces(one.rr, median, GATE.least)

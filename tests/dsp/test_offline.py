@@ -119,6 +119,26 @@ def test_such_days_hold_every_kind_of_beat():  # or the twins would agree on not
 
 
 @settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from([np.nan, 70.0]))
+def test_the_gate_without_a_compiler_judges_as_the_kernels_do(seed, rate):
+    rr = day(seed, 150)
+    said = np.concatenate(offline.heard(np.cumsum(rr), rr, np.full(rr.size, rate)))
+    said = said[said["judged"] >= 0]
+    s, plain = gate.Watched(), []
+    for x in rr.tolist():
+        gate.contradict(s, x, rate)
+        gate.arrive(s, x)
+        if s.count > gate.AROUND:
+            plain.append(gate.judge(s, Gate()))
+    while s.judged < s.count:
+        gate.leave(s)
+        plain.append(gate.judge(s, Gate()))
+    assert plain == list(
+        zip(said["flag"].tolist(), said["usual"].tolist(), strict=True)
+    )
+
+
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000))
 def test_rolling_variability_equals_its_definition(naive_heart, seed):
     rr = day(seed, 150)
