@@ -108,8 +108,8 @@ def _streams(readings: Iterable[Reading]) -> Iterator[list[Interval]]:
         record = reading.record
         if isinstance(record, HeartRate) and record.rr:
             heard[reading.device, record.gateway or ""].append(record)
-    for records in heard.values():
-        records.sort(key=lambda record: (record.t, record.seq or 0))
+    for _, records in sorted(heard.items()):
+        records.sort(key=lambda record: (record.t, record.seq or 0, record.rr))
         yield [one for record in records for one in _intervals(record)]
 
 
@@ -153,7 +153,7 @@ def _mended(
     half, prior, before = False, 0.0, NORMAL
     judged = _judged([one for one, _ in found])
     for (one, alone), (said, median) in zip(found, judged, strict=True):
-        behind = said == NORMAL and (alone or before in ODD)
+        behind = said != EXTRA and (alone or before in ODD)
         flag, before = ECTOPIC if behind else said, said
         parts = [one.rr] if flag == NORMAL else []
         if flag == MISSED:
