@@ -14,10 +14,10 @@ from itertools import groupby
 from ingest import variability
 from ingest.due import Due, Mark
 from ingest.influx_query import Influx, Row, between, quoted
-from ingest.lines import MILLISECOND, column, reading, tag
+from ingest.lines import MILLISECOND, column, tag
 from ingest.samples import LONGEST, METRICS
 from ingest.trend import HOUR, MINUTE, Gathered, Window, gather
-from vitals import Instant, Kind, Metric, Reading
+from vitals import Instant, Kind, Metric
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ RUNGS = {"trend_minute": MINUTE, "trend_hour": HOUR}
 GRACE = 2 * MINUTE  # ms that an hour is left alone after its end
 DAYS = 4  # that are rolled at a time, of each kind
 SUBJECTS = 100  # in one query
+STRETCH = 12 * HOUR  # of one subject's beats in memory
 LINES = 20_000  # in one write
 OURS = "ok >= 0"  # somebody else may write into our measurements
 NEVER = 4_102_444_800_001  # ms; behind every record's time: queries are always bounded
@@ -82,27 +83,38 @@ def from_records(
 def varied(
     influx: Influx, subjects: Iterable[str], span: Window
 ) -> dict[Metric, Buckets]:
-    """Gather heart rate variability into buckets, of the records, an hour at a time."""
+    """Gather heart rate variability into buckets, of some hours' records at a time."""
     found: dict[Metric, Buckets] = {m: defaultdict(Bucket) for m in variability.METRICS}
     for subject in subjects:
-        for hour in range(span.start // HOUR * HOUR, span.stop, HOUR):
-            start, stop = max(hour, span.start), min(hour + HOUR, span.stop)
-            told = variability.windows(_beats(influx, subject, hour), influx.settings)
+        for first in range(span.start // STRETCH * STRETCH, span.stop, STRETCH):
+            start, stop = max(first, span.start), min(first + STRETCH, span.stop)
+            beats = _beats(influx, subject, start // HOUR, -(-stop // HOUR))
+            told = variability.windows(beats, influx.settings)
             inside = (sample for sample in told if start <= sample.t < stop)
             for (metric, t), bucket in gather(inside, span.width).items():
                 found[metric][subject, t].add(_part(bucket))
     return found
 
 
-def _beats(influx: Influx, subject: str, hour: int) -> Iterator[Reading]:
-    """Give the heart rates whose intervals may end in an hour."""
+def _beats(
+    influx: Influx, subject: str, first: int, last: int
+) -> Iterator[variability.Heard]:
+    """Give what records say of the beats from one hour to another."""
     rows = influx.rows(
-        f'SELECT device, gateway, seq, hr, q, flags, rr FROM "{Kind.HEART_RATE}"'
+        f'SELECT device, gateway, seq, hr, rr, ok FROM "{Kind.HEART_RATE}"'
         f" WHERE subject = {quoted(subject)} AND {OURS}"
-        f" AND {between(hour, hour + HOUR + LONGEST)}"
+        f" AND {between(first * HOUR, last * HOUR + LONGEST)}"
     )
     for row in rows:
-        yield reading(Kind.HEART_RATE, {"subject": subject, **row})
+        if row["rr"]:
+            yield variability.Heard(
+                (row["device"], row["gateway"] or ""),
+                row["time"] // MILLISECOND,
+                row["seq"] or 0,
+                tuple(map(float, row["rr"].split(","))),
+                row["hr"] or 0.0,
+                row["ok"] == 1,
+            )
 
 
 def from_rung(

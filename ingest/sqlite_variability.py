@@ -14,7 +14,7 @@ from ingest.rows import within
 from ingest.samples import LONGEST
 from ingest.schema import ROLL, RUNG_SLOTS, RUNGS, WALK
 from ingest.trend import HOUR, MINUTE, Gathered, gather
-from ingest.variability import METRICS, windows
+from ingest.variability import METRICS, heard, windows
 from vitals import Instant, Kind, Metric
 from vitals.config import Store as Settings
 
@@ -91,8 +91,8 @@ def _roll(db: sqlite3.Connection, settings: Settings, window: Window) -> None:
     start, series, subject = window
     stop = start + settings.hrv_window_s * 1000
     if start >= expiry.kept(db).get("record", 0):
-        readings = within(db, subject, Kind.HEART_RATE, (start, stop + LONGEST))
-        inside = (s for s in windows(readings, settings) if s.t == start)
+        records = heard(within(db, subject, Kind.HEART_RATE, (start, stop + LONGEST)))
+        inside = (s for s in windows(records, settings) if s.t == start)
         found = gather(inside, MINUTE)
         for metric in METRICS:
             own = _series(db, subject, metric)

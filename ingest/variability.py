@@ -9,6 +9,7 @@ has no value, and a trend has a gap.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from math import isnan, nan, sqrt
 from typing import NamedTuple
 
@@ -36,6 +37,17 @@ GATE = Gate()
 ODD = ECTOPIC, ARTEFACT  # flags of what is left out, and has no neighbours
 
 
+class Heard(NamedTuple):
+    """What a record says of beats."""
+
+    source: tuple[str, str]  # device and gateway
+    t: int  # ms, of the beat that ends the last interval
+    seq: int  # 0: none
+    rr: tuple[float, ...]  # ms, oldest first
+    rate: float  # /min, what the device itself says; 0: nothing
+    good: bool  # to be trusted
+
+
 class Interval(NamedTuple):
     """An RR interval as it came."""
 
@@ -53,19 +65,28 @@ class Variability(NamedTuple):
     normal: float  # ms that they last together, those mended left out
 
 
-def windows(readings: Iterable[Reading], settings: Store) -> Iterator[Sample]:
+def heard(readings: Iterable[Reading]) -> Iterator[Heard]:
+    """Give what readings say of beats."""
+    for reading in readings:
+        r = reading.record
+        if isinstance(r, HeartRate) and r.rr:
+            source, good = (reading.device, r.gateway or ""), trusted(r.q)
+            yield Heard(source, r.t, r.seq or 0, r.rr, r.hr or 0.0, good)
+
+
+def windows(records: Iterable[Heard], settings: Store) -> Iterator[Sample]:
     """Give RMSSD and SDNN of each window in which there were intervals, at its start.
 
     Parameters
     ----------
-    readings : iterable of Reading
+    records : iterable of Heard
         One subject's, in any order; those from `LONGEST` behind a window reach into it.
     settings : Store
         How long a window is, and which share of it has to be normal.
     """
     width = settings.hrv_window_s * 1000
     best: dict[int, Variability] = {}
-    for stream in _streams(readings):
+    for stream in _streams(records):
         for start, found in _cut(stream, width):
             told = variability(found)
             if start not in best or told.normal > best[start].normal:
@@ -98,26 +119,19 @@ def variability(found: Iterable[Interval]) -> Variability:
     return Variability(_root(sum(leaps), len(leaps)), _deviation(values), normal)
 
 
-def _streams(readings: Iterable[Reading]) -> Iterator[list[Interval]]:
+def _streams(records: Iterable[Heard]) -> Iterator[list[Interval]]:
     """Give what each gateway heard of each device, oldest first.
 
     They are not mixed: each may drop what the other hears, or hear the same again.
     """
-    heard: dict[tuple[str, str], list[HeartRate]] = defaultdict(list)
-    for reading in readings:
-        record = reading.record
-        if isinstance(record, HeartRate) and record.rr:
-            heard[reading.device, record.gateway or ""].append(record)
-    for _, records in sorted(heard.items()):
-        records.sort(key=lambda record: (record.t, record.seq or 0, record.rr))
-        yield [one for record in records for one in _intervals(record)]
+    for _, stream in groupby(sorted(records), key=lambda record: record.source):
+        yield [one for record in stream for one in _intervals(record)]
 
 
-def _intervals(record: HeartRate) -> Iterator[Interval]:
+def _intervals(record: Heard) -> Iterator[Interval]:
     """Give a record's intervals, oldest first."""
-    good, rate = trusted(record.q), record.hr or 0.0
     for end, rr in reversed(intervals(record.t, record.rr)):
-        yield Interval(end, rr, rate, good)
+        yield Interval(end, rr, record.rate, record.good)
 
 
 def _cut(

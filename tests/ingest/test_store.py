@@ -366,7 +366,7 @@ def test_variability_is_that_of_the_records_and_a_gap_stays_one(
     readings = [*heart(noon - WIDE, 22), *heart(noon + 120_000, 19)]
     store.write([*readings, *heart(noon, 12, subject="p-2")])
     settle(store)
-    told = list(variability.windows(readings, config.Store()))
+    told = list(variability.windows(variability.heard(readings), config.Store()))
     for metric in variability.METRICS:
         for points in (1, 2, 14, 500):
             asked = "p-1", metric, noon - WIDE, noon + WIDE, points

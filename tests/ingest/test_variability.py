@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dsp import offline
-from ingest.variability import Interval, variability, windows
+from ingest.variability import Interval, heard, variability, windows
 from vitals import HeartRate, Metric, Reading, config
 
 STORE = config.Store()
@@ -59,7 +59,7 @@ def readings(beats, start=NOON, device="d-1", gateway="gw-1", **fields):
 
 
 def values(found, settings=STORE):
-    return {(s.metric, s.t): s.value for s in windows(found, settings)}
+    return {(s.metric, s.t): s.value for s in windows(heard(found), settings)}
 
 
 @pytest.mark.parametrize("seed", range(4))
