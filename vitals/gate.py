@@ -11,9 +11,7 @@ same functions.  `s` is a `Watched`, or a row of `dsp.heart.HEART` with its fiel
 from math import inf, log
 from typing import NamedTuple
 
-AROUND = (
-    5  # intervals on either side that an interval is judged by: the lag of the gate
-)
+AROUND = 5  # intervals on either side that one is judged by: the lag of the gate
 SPAN = 2 * AROUND + 1
 RAW = 16  # latest intervals as they came; a power of two, more than SPAN
 

@@ -1,6 +1,7 @@
 """The rollups in InfluxDB end the same, however and how often the records came."""
 
 import random
+import sqlite3
 
 import pytest
 
@@ -137,6 +138,29 @@ def test_a_database_of_an_older_version_is_rolled_from_its_beginning(
     assert sum("heart_rate" in row for row in rungs(store)) >= 2 * len(days)
     found = store.trend("p-1", Metric.HEART_RATE, noon, noon + 6 * DAY, 500)
     assert sum(point.n for point in found) == len(days)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("version", "rolled"), [(1, True), (2, False)])
+def test_hours_that_an_older_version_rolled_get_variability(
+    opened, heart, noon, tmp_path, version, rolled
+):
+    before = opened(str(version))
+    before.write(heart(noon, 30))
+    settle(before)
+    assert any("sdnn" in row for row in rungs(before))
+    database = before._influx.settings.database
+    for rung in ("trend_minute", "trend_hour"):
+        statement = f"DELETE FROM {rung} WHERE metric = 'sdnn'"
+        before._influx.call("POST", db=database, q=statement)
+    assert not any("sdnn" in row for row in rungs(before))
+    before.close()
+    with sqlite3.connect(tmp_path / str(version) / "rollups.db") as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    db.close()
+    store = opened(str(version))
+    settle(store)
+    assert any("sdnn" in row for row in rungs(store)) == rolled
 
 
 @pytest.mark.slow
