@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from alerts import equipment, ledger, roster
+from alerts import equipment, ledger, removed, roster
 from alerts.cases import Case, Change
 from alerts.channels import Channel
 from alerts.channels.opening import open_all
@@ -69,9 +69,10 @@ async def run(
     channels = await asyncio.to_thread(open_all, settings, addresses, clock)
     database = await asyncio.to_thread(Database, data)
     try:
-        register = Register(database, _post(settings, channels))
+        post = _post(settings, channels)
+        register = Register(database, post)
         outbox = Outbox(database, {c.name: c.next for c in settings.channels if c.next})
-        own: list[Anomaly] = []
+        own = await insist(metrics, removed.settle, database, post, metrics, clock())
         senders = [Sender(c, outbox, metrics, clock, own.append) for c in channels]
         office = Office(bus, register, senders, metrics, clock, own)
         await office.run(settings)

@@ -204,7 +204,9 @@ class Life(RuleBasedStateMachine):
                 assert case.alert.escalation["until"] > self.now
                 assert case.alert.escalation["until"] <= self.silenced[case.alert.id]
             if case.alert.state == "acknowledged" and case.alert.priority == "high":
-                assert case.seen + 3_600_000 > self.now
+                holds = self.roster.expire_ms["high"]
+                unheard = case.seen + holds - case.news > rules.STALE_MS
+                assert unheard or case.seen + holds > self.now
 
     def only_what_should_be_is_muted(self):
         for case in self.open():
