@@ -24,6 +24,7 @@ WAKING = {
     "shelved": Event.UNSHELVE,
     "acknowledged": Event.EXPIRE,
     "unacknowledged": "escalate",
+    "returned_unacknowledged": "unseen",
 }  # what it is when a case comes due
 
 

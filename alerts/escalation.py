@@ -44,6 +44,20 @@ def ended(chain: Chain) -> Chain:
     return replace(chain, due=None, next=())
 
 
+def afterwards(chain: Chain, alert: Alert, roster: Roster, once: bool) -> Chain:
+    """Give what is left of a call whose alert is over and that nobody has seen.
+
+    Parameters
+    ----------
+    once
+        The next has been told since it was over.
+    """
+    until = roster.returned.get(alert.priority, "stop")
+    if until == "until_seen" or not (chain.told or chain.before):
+        return chain
+    return ended(chain) if once or until == "stop" else chain
+
+
 def advanced(
     chain: Chain, alert: Alert, roster: Roster, now: Instant
 ) -> tuple[Chain, People]:
@@ -90,7 +104,7 @@ def shown(chain: Chain | None) -> dict[str, object]:
 
 def _planned(chain: Chain, alert: Alert, roster: Roster, now: Instant) -> Chain:
     """Find the next step, in this round or another, and whom it would tell."""
-    steps, repeat = roster.steps[alert.priority], roster.repeat_ms[alert.priority]
+    steps, repeat = roster.steps[alert.priority], _round_ms(alert, roster)
     if chain.step >= len(steps):
         if not chain.told:  # all are asleep: it begins again when the first wakes
             base = _first_awake(steps, alert, roster, now)
@@ -102,6 +116,15 @@ def _planned(chain: Chain, alert: Alert, roster: Roster, now: Instant) -> Chain:
     step = steps[chain.step]
     due = Instant(max(now + 1, _at(chain.base, step)))
     return replace(chain, due=due, next=tuple(roster.on_call(step, alert, due)))
+
+
+def _round_ms(alert: Alert, roster: Roster) -> int:
+    """Give how long after its last step a round begins again; 0: never.
+
+    What nobody has seen is not forgotten for longer than what somebody has.
+    """
+    repeat = roster.repeat_ms[alert.priority]
+    return repeat or roster.expire_ms[alert.priority]
 
 
 def _first_awake(

@@ -19,7 +19,15 @@ from vitals import chain
 from vitals.config import Alerts
 from vitals.model import Instant
 
-SETTINGS = "people", "shifts", "escalation", "repeat_s", "acknowledged_s", "priorities"
+SETTINGS = (
+    "people",
+    "shifts",
+    "escalation",
+    "repeat_s",
+    "acknowledged_s",
+    "returned",
+    "priorities",
+)
 ADD = "INSERT INTO ledger VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
 LAST = "SELECT digest FROM ledger ORDER BY n DESC LIMIT 1"
 THERE = "SELECT 1 FROM sqlite_master WHERE name = 'ledger'"

@@ -99,7 +99,8 @@ class Post:
             return []
         hears = change.why in self._hears[channel]
         if channel in self._about and channel not in self._personal:
-            return [EVERYBODY] if hears else []  # a patient's own, and nobody's of ours
+            # A patient's own, and nobody's of ours: that it is over they know.
+            return [EVERYBODY] if hears and change.why != "unseen" else []
         if change.why == "handover" and channel not in self._personal:
             return [p for p in change.to if channel != LOG and not self._own.get(p)]
         if channel not in self._personal:

@@ -103,6 +103,7 @@ CARE: dict[str, tuple[str, str]] = {
     "event.opened": ("raised", "警报触发"),
     "event.late": ("known late", "迟到的信息"),
     "event.escalate": ("told the next", "升级通知"),
+    "event.unseen": ("over, told the next", "已解除，升级通知"),
     "event.acknowledge": ("acknowledged", "已确认"),
     "event.snooze": ("snoozed", "已暂停"),
     "event.shelve": ("snoozed", "已暂停"),

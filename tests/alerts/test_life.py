@@ -192,6 +192,8 @@ class Life(RuleBasedStateMachine):
 
     def somebody_is_told_or_will_be(self):
         for case in self.open():
+            if case.alert.state == "returned_unacknowledged":
+                assert case.chain.told or case.chain.before or case.chain.due > self.now
             if case.alert.state != "unacknowledged":
                 continue
             assert case.chain.told or case.chain.due > self.now
