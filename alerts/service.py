@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from alerts import equipment, ledger, removed, roster
+from alerts import arrival, equipment, ledger, removed, roster
 from alerts.cases import Case, Change
 from alerts.channels import Channel
 from alerts.channels.opening import open_all
@@ -120,41 +120,60 @@ class Office:
             for sender in self._senders:
                 tasks.create_task(sender.run())
             tasks.create_task(self._publish())
-            tasks.create_task(beat(self._bus, "alerts", self._clock))
-            tasks.create_task(self._work(inbox))
+            tasks.create_task(self._beat())
+            tasks.create_task(self._work(inbox, settings.settle_s))
 
-    async def _work(self, inbox: Inbox) -> None:
-        """Judge what arrives, write it down, pass it on."""
+    async def _beat(self) -> None:
+        """Say that we work, once we have subscribed: arrival waits for its echo."""
+        await self._bus.online.wait()
+        await beat(self._bus, "alerts", self._clock)
+
+    async def _work(self, inbox: Inbox, patience_s: float) -> None:
+        """Judge what arrives, once what was retained is there."""
+        await self._turn(await arrival.gathered(inbox, self._clock(), patience_s))
         while True:
-            deliveries = await _take(inbox)
-            news, refused = self._judge(deliveries, self._clock())
-            if news:
-                commit = self._register.commit
-                await insist(self._metrics, commit, news, self._clock())
-            changes = [one for one in news if isinstance(one, Change)]
-            for sender in self._senders if changes else ():
-                sender.hurry.set()
-            self._count(changes)
-            if changes or deliveries:
-                latest = {change.alert.id: change for change in changes}
-                told = [c.alert for c in latest.values() if c.why != "late"]
-                self._send(told, refused, deliveries)
+            await self._turn(await _take(inbox))
+
+    async def _turn(self, deliveries: list[Delivery]) -> None:
+        """Judge what has arrived, write it down, pass it on."""
+        news, refused = self._judge(deliveries, self._clock())
+        if news:
+            commit = self._register.commit
+            await insist(self._metrics, commit, news, self._clock())
+        changes = [one for one in news if isinstance(one, Change)]
+        for sender in self._senders if changes else ():
+            sender.hurry.set()
+        self._count(changes)
+        if changes or deliveries:
+            latest = {change.alert.id: change for change in changes}
+            told = [c.alert for c in latest.values() if c.why != "late"]
+            self._send(told, refused, deliveries)
 
     def _judge(
         self, deliveries: Sequence[Delivery], now: Instant
     ) -> tuple[list[News], list[Message]]:
         """Ask the desk; what nobody can read is kept with the reason."""
-        news, refused = self._intake.tick(now), []
+        refused: list[Message] = []
+        plans, others = arrival.parted([one.message for one in deliveries])
+        news = self._read(plans, refused, now)
+        news += self._intake.tick(now)
         while self._own:
             news += self._desk.observe(self._own.pop(0), now)
-        for delivery in deliveries:
+        return news + self._read(others, refused, now), refused
+
+    def _read(
+        self, messages: Sequence[Message], refused: list[Message], now: Instant
+    ) -> list[News]:
+        """Bring messages before the desk; `refused` is given what nobody can read."""
+        news: list[News] = []
+        for message in messages:
             try:
-                news += self._intake.take(delivery.message, now)
+                news += self._intake.take(message, now)
             except MalformedData as error:
                 self._metrics.count("alerts_malformed_total")
                 LOG.warning("refused: %s", str(error)[:200])
-                refused.append(wire.dead(delivery.message, str(error), now))
-        return news, refused
+                refused.append(wire.dead(message, str(error), now))
+        return news
 
     def _count(self, changes: Sequence[Change]) -> None:
         """Say how busy the desk is."""

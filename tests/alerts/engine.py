@@ -39,6 +39,7 @@ SETTINGS = Alerts(
         Step(priority="low", roles=("nurse",)),
     ),
     repeat_s=Times(high=86_400),
+    settle_s=0,  # this bus keeps no plans, and echoes nothing
 )
 SLOW_S = 0.02  # widens every gap that a kill could fall into
 
