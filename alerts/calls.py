@@ -40,7 +40,7 @@ def directed(
         return _handed(case, chain, roster, now)
     if why and chain.due is not None and chain.due <= now:
         chain, to = escalation.advanced(chain, case.alert, roster, now)
-    return _with(case, chain), to
+    return within(case, chain), to
 
 
 def due(case: Case, roster: Roster) -> Instant | None:
@@ -76,7 +76,7 @@ def _over(
     elif why:
         chain, to = escalation.advanced(chain, case.alert, roster, now)
     once = why == "unseen" and bool(to)
-    return _with(case, escalation.afterwards(chain, case.alert, roster, once)), to
+    return within(case, escalation.afterwards(chain, case.alert, roster, once)), to
 
 
 def _seen(case: Case, why: str) -> tuple[Case, People | None]:
@@ -85,10 +85,10 @@ def _seen(case: Case, why: str) -> tuple[Case, People | None]:
         return case, NOBODY
     chain = escalation.ended(case.chain)
     if why != "handover":
-        return _with(case, chain), escalation.heard(chain)
+        return within(case, chain), escalation.heard(chain)
     name = str(case.alert.escalation["to"])
     told = tuple(dict.fromkeys((*chain.told, name)))
-    return _with(case, replace(chain, told=told)), (name,)
+    return within(case, replace(chain, told=told)), (name,)
 
 
 def _handed(
@@ -96,10 +96,10 @@ def _handed(
 ) -> tuple[Case, People]:
     """Tell whom the alert was handed to, and give them their time."""
     to = str(case.alert.escalation["to"])
-    return _with(case, escalation.handed(chain, case.alert, roster, now, to)), (to,)
+    return within(case, escalation.handed(chain, case.alert, roster, now, to)), (to,)
 
 
-def _with(case: Case, chain: Chain) -> Case:
+def within(case: Case, chain: Chain) -> Case:
     """Give the case its call, and the alert what it says of it."""
     kept = {k: v for k, v in case.alert.escalation.items() if k not in SHOWN}
     shown = {**kept, **escalation.shown(chain)}

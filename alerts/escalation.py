@@ -26,12 +26,13 @@ class Chain(Struct, frozen=True, kw_only=True):
     told: People = ()  # whom, in order; "" = the whole house
     before: People = ()  # who have heard of earlier calls of this alert
     due: Instant | None = None  # the next step; None: that was all
+    planned: Instant = Instant(0)  # when that was decided
     next: People = ()  # whom that would tell, as things stand
 
 
 def begun(base: Instant, earlier: Chain | None = None) -> Chain:
     """Begin a call; who heard of an earlier one hears of this at once."""
-    return Chain(base=base, before=heard(earlier), due=base)
+    return Chain(base=base, before=heard(earlier), due=base, planned=base)
 
 
 def heard(chain: Chain | None) -> People:
@@ -115,7 +116,8 @@ def _planned(chain: Chain, alert: Alert, roster: Roster, now: Instant) -> Chain:
         chain = replace(chain, base=base, step=0)
     step = steps[chain.step]
     due = Instant(max(now + 1, _at(chain.base, step)))
-    return replace(chain, due=due, next=tuple(roster.on_call(step, alert, due)))
+    to = tuple(roster.on_call(step, alert, due))
+    return replace(chain, due=due, planned=now, next=to)
 
 
 def _round_ms(alert: Alert, roster: Roster) -> int:

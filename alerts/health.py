@@ -26,6 +26,10 @@ class Health:
         """Go on after a restart: since when it has told nothing, None if it works."""
         self._since, self._resumed = since, since is not None
 
+    def shift(self, by: int) -> None:
+        """Let a row of failures be as long as it was: the clock has stepped."""
+        self._began = Instant(self._began + by)
+
     def failed(self, created: Instant, now: Instant) -> Anomaly | None:
         """Take a failure to tell a notice; give what the house must know, if new."""
         if not self._failures:

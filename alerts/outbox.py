@@ -167,6 +167,10 @@ class Sender:
         self._metrics, self._clock = metrics, clock
         self._health, self._report = Health(channel.name), report
 
+    def shift(self, by: int) -> None:
+        """Know that the clock has stepped."""
+        self._health.shift(by)
+
     async def run(self) -> None:
         """Tell until cancelled."""
         failing_since, name = self._outbox.failing_since, self._channel.name

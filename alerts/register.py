@@ -45,6 +45,14 @@ CASES = """
 SELECT "case" FROM alerts WHERE state = 'normal' AND t >= ?
 UNION ALL SELECT "case" FROM alerts WHERE state != 'normal'
 """
+SHIFT = """
+UPDATE deliveries SET due = due + ?, created = created + ? WHERE state = 'pending'
+"""
+LONGEST_MS = 60_000  # that the outbox waits
+IN_TIME = """
+UPDATE deliveries SET due = min(due, :now), created = min(created, :now)
+WHERE state = 'pending' AND (due > :latest OR created > :now)
+"""
 UNCLOSED = 'SELECT "case" FROM alerts WHERE unclosed'
 
 
@@ -64,6 +72,16 @@ class Register:
     def restore(self, since: Instant) -> list[Case]:
         """Give the open cases, and those closed since a time."""
         return [read_case(row[0]) for row in self._database.rows(CASES, (since,))]
+
+    def shift(self, by: int) -> None:
+        """Let what is to be told wait no longer for it: the clock has stepped."""
+        with self._database.transaction() as db:
+            db.execute(SHIFT, (by, by))
+
+    def in_time(self, now: Instant) -> None:
+        """Let nothing that is to be told be of a future that a clock had shown."""
+        with self._database.transaction() as db:
+            db.execute(IN_TIME, {"now": now, "latest": now + LONGEST_MS})
 
     def follow(self, settings: Alerts, now: Instant) -> None:
         """Keep what the configuration says otherwise than before, and that it does."""

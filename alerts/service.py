@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from alerts import arrival, equipment, ledger, removed, roster
+from alerts import arrival, equipment, ledger, removed, roster, waits
 from alerts.cases import Case, Change
 from alerts.channels import Channel
 from alerts.channels.opening import open_all
@@ -27,6 +27,7 @@ from alerts.outbox import Outbox, Sender, insist
 from alerts.post import Post
 from alerts.register import Register
 from alerts.seen import remembered_ms
+from alerts.timeline import Timeline
 from vitals import config, links, wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock
@@ -64,6 +65,7 @@ async def run(
     ConfigError
         A channel's URL or secret cannot be used.
     """
+    clock = Timeline.of(clock)
     key = await asyncio.to_thread(links.key, data)
     addresses = Links(key, public_url, settings.link_hours)
     channels = await asyncio.to_thread(open_all, settings, addresses, clock)
@@ -91,7 +93,7 @@ class Office:
         register: Register,
         senders: Sequence[Sender],
         metrics: Metrics,
-        clock: Clock,
+        clock: Timeline,
         own: list[Anomaly] | None = None,
     ) -> None:
         self._bus, self._register, self._senders = bus, register, senders
@@ -107,7 +109,9 @@ class Office:
         """Lay the desk out as it was, then work until cancelled."""
         memory = remembered_ms(roster.of(settings).expire_ms)
         since = Instant(self._clock() - memory)
+        await insist(self._metrics, self._register.in_time, self._clock())
         kept = await insist(self._metrics, self._register.restore, since)
+        kept = [waits.in_time(case, self._clock()) for case in kept]
         await insist(self._metrics, self._register.follow, settings, self._clock())
         entries = await insist(self._metrics, self._register.ledger)
         self._desk, self._intake = lay_out(settings, kept, entries)
@@ -136,7 +140,9 @@ class Office:
 
     async def _turn(self, deliveries: list[Delivery]) -> None:
         """Judge what has arrived, write it down, pass it on."""
+        moved = await self._follow_the_clock()
         news, refused = self._judge(deliveries, self._clock())
+        news = moved + news
         if news:
             commit = self._register.commit
             await insist(self._metrics, commit, news, self._clock())
@@ -148,6 +154,18 @@ class Office:
             latest = {change.alert.id: change for change in changes}
             told = [c.alert for c in latest.values() if c.why != "late"]
             self._send(told, refused, deliveries)
+
+    async def _follow_the_clock(self) -> list[News]:
+        """Let all that waits step with the clock, if it has stepped."""
+        if not (by := self._clock.step()):
+            return []
+        LOG.warning("the clock has stepped by %s s: waits go on", by / 1000)
+        self._metrics.count("alerts_clock_steps_total")
+        for sender in self._senders:
+            sender.shift(by)
+        moved = self._intake.shift(by)
+        await insist(self._metrics, self._register.shift, by)
+        return moved
 
     def _judge(
         self, deliveries: Sequence[Delivery], now: Instant

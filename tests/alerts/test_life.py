@@ -152,6 +152,15 @@ class Life(RuleBasedStateMachine):
     def time_passes(self, minutes):
         self.now += round(minutes * 60_000)
 
+    @rule(minutes=st.sampled_from([-90, -5, -0.1, 0.1, 5, 90]))
+    def the_clock_steps(self, minutes):
+        by = round(minutes * 60_000)
+        self.now += by
+        self.silenced = {i: end + by for i, end in self.silenced.items()}
+        self.keep(self.desk.shift(by))
+        self.muting.ended(self.now)
+        self.keep(self.desk.review(self.now))
+
     @rule()
     def the_gateway_fails_or_is_back(self):
         self.down = not self.down
