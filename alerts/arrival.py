@@ -43,14 +43,29 @@ async def gathered(inbox: Inbox, since: Instant, patience_s: float) -> list[Deli
     return found
 
 
+def noted(messages: Sequence[Message]) -> str:
+    """Give the ledger's head that an earlier life noted at the broker; "": none.
+
+    The broker keeps one word, and gives it before the echo of our first.
+    """
+    words = [word for one in messages if (word := _word(one))]
+    return words[-2].head if len(words) > 1 else ""
+
+
 def is_echo(message: Message, since: Instant, latest: Instant) -> bool:
     """Tell whether a message is a heartbeat of ours, said in that time."""
+    word = _word(message)
+    return word is not None and since <= word.t <= latest
+
+
+def _word(message: Message) -> StageStatus | None:
+    """Read a heartbeat of ours; None: it is none."""
     if message.topic != OURS or not message.payload:
-        return False
+        return None
     try:
-        return since <= wire.read(StageStatus, message.payload).t <= latest
+        return wire.read(StageStatus, message.payload)
     except MalformedData:
-        return False
+        return None
 
 
 def parted(messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:

@@ -91,6 +91,14 @@ class Register:
         """Give everything that was changed about whom alerts reach."""
         return ledger.entries(self._database)
 
+    def head(self) -> str:
+        """Give the head of the ledger, to be noted elsewhere."""
+        return ledger.head(self._database)
+
+    def lacks(self, noted: str) -> bool:
+        """Tell whether rows of the ledger are gone that were there once."""
+        return ledger.lacks(self._database, noted)
+
     def commit(self, news: Sequence[Change | Entry], now: Instant) -> None:
         """Write changes down, and who must be told of them, all or nothing."""
         changes = [one for one in news if isinstance(one, Change)]

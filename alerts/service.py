@@ -114,6 +114,7 @@ class Office:
         kept = [waits.in_time(case, self._clock()) for case in kept]
         await insist(self._metrics, self._register.follow, settings, self._clock())
         entries = await insist(self._metrics, self._register.ledger)
+        self._head = await insist(self._metrics, self._register.head)
         self._desk, self._intake = lay_out(settings, kept, entries)
         gone = await insist(self._metrics, self._register.unclosed)
         self._count([])
@@ -130,11 +131,16 @@ class Office:
     async def _beat(self) -> None:
         """Say that we work, once we have subscribed: arrival waits for its echo."""
         await self._bus.online.wait()
-        await beat(self._bus, "alerts", self._clock)
+        await beat(self._bus, "alerts", self._clock, head=lambda: self._head)
 
     async def _work(self, inbox: Inbox, patience_s: float) -> None:
         """Judge what arrives, once what was retained is there."""
-        await self._turn(await arrival.gathered(inbox, self._clock(), patience_s))
+        first = await arrival.gathered(inbox, self._clock(), patience_s)
+        cut = await self._compare(arrival.noted([one.message for one in first]))
+        await self._turn(first)
+        if cut:  # after its alert: a kill in between repeats it, and hides nothing
+            await insist(self._metrics, self._register.commit, [cut], cut.t)
+            self._head = await insist(self._metrics, self._register.head)
         while True:
             await self._turn(await _take(inbox))
 
@@ -146,6 +152,8 @@ class Office:
         if news:
             commit = self._register.commit
             await insist(self._metrics, commit, news, self._clock())
+        if any(isinstance(one, Entry) for one in news):
+            self._head = await insist(self._metrics, self._register.head)
         changes = [one for one in news if isinstance(one, Change)]
         for sender in self._senders if changes else ():
             sender.hurry.set()
@@ -154,6 +162,15 @@ class Office:
             latest = {change.alert.id: change for change in changes}
             told = [c.alert for c in latest.values() if c.why != "late"]
             self._send(told, refused, deliveries)
+
+    async def _compare(self, noted: str) -> Entry | None:
+        """See whether the ledger still has the head that was noted elsewhere."""
+        if not noted or not await insist(self._metrics, self._register.lacks, noted):
+            return None
+        LOG.error("rows are gone from the ledger of alerts.db: it had %s", noted)
+        anomaly, entry = ledger.cut(noted, self._clock())
+        self._own.append(anomaly)
+        return entry
 
     async def _follow_the_clock(self) -> list[News]:
         """Let all that waits step with the clock, if it has stepped."""

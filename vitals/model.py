@@ -278,6 +278,7 @@ class StageStatus(Struct, frozen=True, kw_only=True):
 
     online: bool
     t: Time
+    head: str = ""  # of the alert engine's ledger, noted outside its file
 
 
 class DeviceStatus(Struct, frozen=True, kw_only=True):
