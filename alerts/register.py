@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from msgspec import json
 
-from alerts import ledger
+from alerts import ledger, trials
 from alerts.cases import Case, Change
 from alerts.database import Database
 from alerts.ledger import Entry
 from alerts.post import Letter, Post
+from alerts.trials import Trial
 from vitals.config import Alerts
 from vitals.model import Alert, Instant
 
@@ -99,12 +100,14 @@ class Register:
         """Tell whether rows of the ledger are gone that were there once."""
         return ledger.lacks(self._database, noted)
 
-    def commit(self, news: Sequence[Change | Entry], now: Instant) -> None:
+    def commit(self, news: Sequence[Change | Entry | Trial], now: Instant) -> None:
         """Write changes down, and who must be told of them, all or nothing."""
         changes = [one for one in news if isinstance(one, Change)]
         with self._database.transaction() as db:
             for entry in (one for one in news if isinstance(one, Entry)):
                 ledger.add(db, entry)
+            for trial in (one for one in news if isinstance(one, Trial)):
+                trials.add(db, trial, now)
             kept = [(change, self._keep(db, change, now)) for change in changes]
             told = [(change, version) for change, version in kept if version]
             for letter in self._post.letters(told):

@@ -74,7 +74,7 @@ def decide(stranded: Iterable[Stranded], post: Post, now: Instant) -> Iterator[F
         if now - notice.created >= GIVE_UP_MS:
             yield Fate(notice, reason=f"{GONE}, and it waited for too long")
             continue
-        subject = json.decode(notice.body, type=Alert).subject
+        subject = json.decode(notice.body, type=Alert).subject if notice.body else HOUSE
         ways = tuple(post.instead(notice.to, notice.why, subject))
         reason = "" if ways else f"{GONE}, and there is no other way"
         yield Fate(notice, ways, reason)

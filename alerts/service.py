@@ -28,6 +28,7 @@ from alerts.post import Post
 from alerts.register import Register
 from alerts.seen import remembered_ms
 from alerts.timeline import Timeline
+from alerts.trials import Trial
 from vitals import config, links, wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock
@@ -155,7 +156,7 @@ class Office:
         if any(isinstance(one, Entry) for one in news):
             self._head = await insist(self._metrics, self._register.head)
         changes = [one for one in news if isinstance(one, Change)]
-        for sender in self._senders if changes else ():
+        for sender in self._senders if news else ():
             sender.hurry.set()
         self._count(changes)
         if changes or deliveries:
@@ -203,11 +204,19 @@ class Office:
         news: list[News] = []
         for message in messages:
             try:
-                news += self._intake.take(message, now)
+                news += self._known(self._intake.take(message, now))
             except MalformedData as error:
                 self._metrics.count("alerts_malformed_total")
                 LOG.warning("refused: %s", str(error)[:200])
                 refused.append(wire.dead(message, str(error), now))
+        return news
+
+    def _known(self, news: list[News]) -> list[News]:
+        """Give the news; a channel that cannot be tested is none."""
+        names = {sender.name for sender in self._senders if sender.testable}
+        for one in news:
+            if isinstance(one, Trial) and one.channel not in names:
+                raise MalformedData(f"no channel that can be tested: {one.channel}")
         return news
 
     def _count(self, changes: Sequence[Change]) -> None:

@@ -8,6 +8,7 @@ from alerts.outbox import GIVE_UP_MS, Outbox
 from alerts.post import Post
 from alerts.register import Register
 from alerts.service import run
+from alerts.trials import Trial
 from vitals import wire
 from vitals.bus import MemoryBus
 from vitals.config import Alerts
@@ -159,6 +160,13 @@ def test_a_kill_before_it_was_told_is_made_up_for_and_it_is_told_once(
     [opened] = desk.observe(news, news.t)
     Register(database, post).commit([opened], news.t)
     assert settle(database, post, NOW + 7_200_000) == []
+
+
+def test_a_test_of_a_channel_that_is_gone_ends_and_alarms_nobody(database):
+    post = Post({"log": HEARS})
+    Register(database, post).commit([Trial("phone", "root")], NOW)
+    assert settle(database, post) == []
+    assert database.rows("SELECT state FROM deliveries") == [("failed",)]
 
 
 def test_it_ends_when_somebody_has_seen_it_and_not_before(database, waits, says):

@@ -176,7 +176,8 @@ async def portal(house: House) -> None:
     alerts, deeds = AlertHistory(house.data), Deeds(house.data)
     files = history, alerts, people, notes
     limits = house.config.dsp.limits
-    sources = Sources(*files, told, house.data, hooks, deeds, limits)
+    ways = tuple(channel.name for channel in house.config.alerts.channels)
+    sources = Sources(*files, told, house.data, hooks, deeds, limits, ways)
     code = people.links.make("setup") if people.unattended() else ""
 
     def ready(url: str) -> None:
