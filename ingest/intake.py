@@ -58,12 +58,12 @@ class Mail:
 
     def _sort(self, message: Message) -> None:
         try:
-            if message.topic.endswith("/status"):
-                self._status(message)
-            elif message.topic.endswith("/withdraw"):
-                self.withdrawn.append(wire.unpack_withdrawal(message))
-            else:
+            if not message.topic.endswith(("/status", "/withdraw")):
                 self.readings += wire.unpack(message)
+            elif message.topic.endswith("/status"):
+                self._status(message)
+            else:
+                self.withdrawn.append(wire.unpack_withdrawal(message))
         # RecursionError: brackets, thousands deep.
         except (MalformedData, RecursionError) as error:
             self._salvage(message)
@@ -170,16 +170,12 @@ class Intake:
 
     def _tell(self, mail: Mail, letters: Sequence[tuple[Message, Letter]]) -> None:
         """Count, and send the dead letters on their way, as long as they are kept."""
-        now = self._clock()
         self._metrics.count("ingest_malformed_total", len(mail.letters))
         self._metrics.count("ingest_dead_total", len(letters))
         lost, given = self._ledger.tally()
         self._metrics.gauge("ingest_lost", lost)
         self._metrics.gauge("ingest_given", given)
-        self.notices.add(
-            wire.dead(Message(letter.topic, letter.payload), letter.reason, now)
-            for _, letter in letters
-        )
+        self.notices.add([letter for _, letter in letters], self._clock())
 
     async def _insist(
         self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs

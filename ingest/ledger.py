@@ -7,8 +7,6 @@ was refused and what was promised are written in one transaction.
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +22,7 @@ Stream = tuple[str, str]
 START = Instant(0)
 LARGEST = 2**53  # as vitals.model.Seq
 MANY = 256  # ranges of one device that `holding` gives unasked
+NOTHING = Ranges()
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS durable (
@@ -139,12 +138,13 @@ class Ledger:
 
     def known(self, numbers: Iterable[Numbered]) -> set[Numbered]:
         """Give those numbers that are durable already."""
+        found: set[Numbered] = set()
         with self._lock:
-            return {
-                one
-                for one in numbers
-                if one.seq in self._streams.get((one.gateway, one.device), ())
-            }
+            for stream, several in _streams(numbers).items():
+                ranges = self._streams.get(stream, NOTHING)
+                if min(one.seq for one in several) <= ranges.highest:
+                    found.update(one for one in several if one.seq in ranges)
+        return found
 
     def ranges(self, gateway: str) -> dict[str, list[Range]]:
         """Give the durable ranges of each device of a gateway."""
@@ -195,23 +195,33 @@ class Ledger:
     def _grant(self, db: sqlite3.Connection, durable: Iterable[Numbered]) -> Promised:
         """Note the numbers that can be."""
         promised = Promised([], [])
-        for stream, claims in groupby(sorted(durable), _stream):
-            ranges = self._streams.setdefault(stream, Ranges())
+        for stream, claims in _streams(durable).items():
             wearers = self._wearers.setdefault(stream, Wearers())
-            highest, granted = ranges.highest, list[int]()
-            for claim in claims:
-                known = claim.subject in wearers
-                if not known and not wearers.admits(claim.subject, claim.seq, highest):
-                    promised.disputed.append(claim)
-                    continue
-                granted.append(claim.seq)
-                promised.granted.append(claim)
-                highest = max(highest, claim.seq)
-                if not known and wearers.add(claim.subject):
-                    row = *stream, claim.subject
-                    db.execute("INSERT OR IGNORE INTO wearer VALUES (?, ?, ?)", row)
-            for first, last in runs(granted):
+            if wearers.include({claim.subject for claim in claims}):
+                granted = claims
+            else:
+                granted, disputed = self._judge(db, stream, claims)
+                promised.disputed.extend(disputed)
+            promised.granted.extend(granted)
+            for first, last in runs([claim.seq for claim in granted]):
                 self._merge(db, stream, first, last)
+        return promised
+
+    def _judge(
+        self, db: sqlite3.Connection, stream: Stream, claims: Iterable[Numbered]
+    ) -> Promised:
+        """Tell the numbers that can be from the others; remember whose they are."""
+        promised, wearers = Promised([], []), self._wearers[stream]
+        highest = self._streams.setdefault(stream, Ranges()).highest
+        for claim in sorted(claims):
+            if not wearers.admits(claim.subject, claim.seq, highest):
+                promised.disputed.append(claim)
+                continue
+            promised.granted.append(claim)
+            highest = max(highest, claim.seq)
+            if wearers.add(claim.subject):
+                row = *stream, claim.subject
+                db.execute("INSERT OR IGNORE INTO wearer VALUES (?, ?, ?)", row)
         return promised
 
     def _merge(
@@ -310,4 +320,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-_stream = itemgetter(0, 1)  # of a claim
+def _streams(claims: Iterable[Numbered]) -> dict[Stream, list[Numbered]]:
+    """Part claims by what they count in."""
+    found: dict[Stream, list[Numbered]] = {}
+    for claim in claims:
+        found.setdefault(claim[:2], []).append(claim)
+    return found

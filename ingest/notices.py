@@ -8,6 +8,8 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
+from ingest.dead import OVERHEAD, Letter
+from vitals import Instant, wire
 from vitals.bus import Bus
 from vitals.wire import Message
 
@@ -21,15 +23,15 @@ class Notices:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[tuple[Letter, Instant]] = deque()
         self._octets = 0
         self._news = asyncio.Event()
 
-    def add(self, letters: Iterable[Message]) -> None:
+    def add(self, letters: Iterable[Letter], now: Instant) -> None:
         """Take letters to be published."""
         for letter in letters:
-            self._waiting.append(letter)
-            self._octets += len(letter.payload)
+            self._waiting.append((letter, now))
+            self._octets += len(letter.payload) + OVERHEAD
             self._news.set()
         while self._octets > OCTETS:
             self._take()
@@ -39,13 +41,17 @@ class Notices:
         while True:
             await self._news.wait()
             count = min(BURST, len(self._waiting))
-            letters = [self._take() for _ in range(count)]
+            messages = [_message(*self._take()) for _ in range(count)]
             if not self._waiting:
                 self._news.clear()
-            await asyncio.gather(*map(self._bus.publish, letters))
+            await asyncio.gather(*map(self._bus.publish, messages))
             await asyncio.sleep(count * EACH_S)
 
-    def _take(self) -> Message:
-        letter = self._waiting.popleft()
-        self._octets -= len(letter.payload)
-        return letter
+    def _take(self) -> tuple[Letter, Instant]:
+        letter, t = self._waiting.popleft()
+        self._octets -= len(letter.payload) + OVERHEAD
+        return letter, t
+
+
+def _message(letter: Letter, t: Instant) -> Message:
+    return wire.dead(Message(letter.topic, letter.payload), letter.reason, t)

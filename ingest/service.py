@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from ingest.dead import FIRST_OCTETS
 from ingest.intake import Intake, Mail
 from ingest.ledger import Ledger
 from ingest.pace import Pace
@@ -145,9 +146,12 @@ def _groups(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
     group: list[Delivery] = []
     octets = 0
     for delivery in deliveries:
-        octets += len(delivery.message.payload)
-        if group and octets > OCTETS:
+        size = len(delivery.message.payload)
+        if size > wire.LARGEST:  # refused unread, and that much is kept
+            size = FIRST_OCTETS
+        if group and octets + size > OCTETS:
             yield group
-            group, octets = [], len(delivery.message.payload)
+            group, octets = [], 0
+        octets += size
         group.append(delivery)
     yield group

@@ -37,6 +37,10 @@ class Wearers:
     def __contains__(self, subject: str) -> bool:
         return subject in self._subjects
 
+    def include(self, subjects: set[str]) -> bool:
+        """Tell whether all of these people are remembered."""
+        return subjects <= self._subjects
+
     def admits(self, subject: str, number: int, highest: int) -> bool:
         """Tell whether a number can be a person's, where `highest` is durable."""
         return subject in self or not highest or number <= highest + JUMP

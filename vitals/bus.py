@@ -7,7 +7,7 @@ the bus of tests; both pass one contract suite.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -17,11 +17,16 @@ from vitals.wire import Message
 OVERHEAD = 512  # octets that a message costs beside its payload
 
 
-class Delivery(Struct, frozen=True):
+class Delivery(Struct, frozen=True, gc=False):
     """A message in an inbox; call `ack` once it is safe to forget, in order."""
 
     message: Message
-    ack: Callable[[], None]
+    acknowledge: Callable[[int], None]
+    mid: int = 0  # what `acknowledge` knows it by
+
+    def ack(self) -> None:
+        """Let the bus forget it."""
+        self.acknowledge(self.mid)
 
 
 class Inbox:
@@ -37,9 +42,9 @@ class Inbox:
 
     def put(self, deliveries: Iterable[Delivery]) -> None:
         """Add deliveries; only a bus does, on the event loop."""
-        for delivery in deliveries:
-            self._waiting.append(delivery)
-            self.octets += len(delivery.message.payload) + OVERHEAD
+        added = list(deliveries)
+        self._waiting.extend(added)
+        self.octets += _octets(added)
         self._arrived.set()
 
     async def take(self, limit: int = 1000) -> list[Delivery]:
@@ -49,7 +54,7 @@ class Inbox:
             await self._arrived.wait()
         count = min(limit, len(self._waiting))
         taken = [self._waiting.popleft() for _ in range(count)]
-        self.octets -= sum(len(one.message.payload) + OVERHEAD for one in taken)
+        self.octets -= _octets(taken)
         return taken
 
 
@@ -124,5 +129,11 @@ def matches(wanted: str, topic: str) -> bool:
     return len(want) == len(have)
 
 
-def _nothing() -> None:
+def _octets(deliveries: Sequence[Delivery]) -> int:
+    """Give what deliveries take up, about."""
+    sizes = [len(one.message.payload) for one in deliveries]
+    return sum(sizes) + OVERHEAD * len(sizes)
+
+
+def _nothing(_mid: int) -> None:
     """Acknowledge to nobody."""

@@ -6,9 +6,9 @@ and well-typed, so that nobody behind it checks again.
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
 from msgspec import DecodeError, Raw, Struct, ValidationError
@@ -146,17 +146,16 @@ def unpack(message: Message) -> list[Reading]:
     MalformedData
         The topic is not a record's, or the payload does not fit it.
     """
-    subject, device, kind, batch = _stream(message.topic)
+    subject, device, kind, batch, decode = _stream(message.topic)
     if len(message.payload) > LARGEST:
         raise MalformedData(f"{len(message.payload)} octets, at most {LARGEST} allowed")
     try:
-        if batch:
-            records: list[Record] = _BATCH[kind].decode(message.payload)["records"]
-            return [Reading(subject, device, record) for record in records]
-        record: Record = _DECODERS[RECORDS[kind]].decode(message.payload)
+        if not batch:
+            return [Reading(subject, device, decode(message.payload))]
+        records = decode(message.payload)["records"]
     except UNREADABLE as error:
         raise MalformedData(f"not a {kind} record: {error}") from error
-    return [Reading(subject, device, record)]
+    return [Reading(subject, device, record) for record in records]
 
 
 def salvage(message: Message) -> tuple[list[Reading], list[str]]:
@@ -167,7 +166,7 @@ def salvage(message: Message) -> tuple[list[Reading], list[str]]:
     MalformedData
         It is not a batch of our topics at all: nothing can be saved.
     """
-    subject, device, kind, _ = _stream(message.topic)
+    subject, device, kind, _, _ = _stream(message.topic)
     try:
         raws = _RAW_BATCH.decode(message.payload)["records"]
     except UNREADABLE as error:
@@ -259,9 +258,19 @@ class _Withdrawal(Struct, frozen=True, kw_only=True):
 _WITHDRAWAL = Decoder(_Withdrawal)
 
 
+class _Stream(NamedTuple):
+    """What a record's topic says."""
+
+    subject: str
+    device: str
+    kind: Kind
+    batch: bool
+    decode: Callable[[bytes], Any]  # of its payload
+
+
 @lru_cache(65536)
-def _stream(topic: str) -> tuple[str, str, Kind, bool]:
-    """Split a record's topic into subject, device, kind and whether it is a batch."""
+def _stream(topic: str) -> _Stream:
+    """Split a record's topic."""
     parts = topic.split("/")
     batch = len(parts) == 7 and parts[6] == "batch"
     if "/".join(parts[:2]) != ROOT or not (len(parts) == 6 or batch):
@@ -273,7 +282,7 @@ def _stream(topic: str) -> tuple[str, str, Kind, bool]:
         )
     if number != shard(subject):
         raise MalformedData(f"{topic[:200]!r} belongs into shard {shard(subject)}")
-    try:
-        return subject, device, Kind(kind), batch
-    except ValueError as error:
-        raise MalformedData(f"no such kind of record: {kind[:64]!r}") from error
+    if kind not in RECORDS:
+        raise MalformedData(f"no such kind of record: {kind[:64]!r}")
+    decoder = _BATCH[Kind(kind)] if batch else _DECODERS[RECORDS[Kind(kind)]]
+    return _Stream(subject, device, Kind(kind), batch, decoder.decode)

@@ -74,12 +74,12 @@ class FileBus:
         for n, line in enumerate(lines[done:], start=done + 1):
             topic, payload = line.split(b" ", 1)
 
-            def ack(n=n):
+            def ack(_mid, n=n):
                 (self.folder / "acked.new").write_text(str(n))
                 (self.folder / "acked.new").replace(acked)
 
             if self.order == "ack_first":
-                ack()
+                ack(0)
             inbox.put([Delivery(Message(topic.decode(), payload), ack)])
             await asyncio.sleep(SLOW_S / 4)
 

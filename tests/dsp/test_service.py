@@ -254,7 +254,7 @@ def test_a_delivery_is_acknowledged_after_the_anomaly_is_out(tmp_path):
         async with house.running():
             (inbox, _) = list(bus._inboxes.values())[-1]
             messages = [wire.pack(heart(s, 150)) for s in range(6)]
-            inbox.put([Delivery(m, lambda m=m: acks.append(m)) for m in messages])
+            inbox.put([Delivery(m, lambda _, m=m: acks.append(m)) for m in messages])
             await asyncio.sleep(0.1)
             assert acks == []
             bus.back.set()

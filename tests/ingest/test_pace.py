@@ -12,7 +12,7 @@ from vitals.clock import monotonic
 
 
 def delivered(*readings):
-    return [Delivery(wire.pack(reading), lambda: None) for reading in readings]
+    return [Delivery(wire.pack(reading), lambda _: None) for reading in readings]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_as_many_rows_as_a_commit_takes_do_not_wait(run, beat, timed):
         slow._next = monotonic() + 60
         payloads = [wire.pack(beat(seq)).payload for seq in range(1, 11)]
         batch = wire.pack_batch(wire.pack(beat(1)).topic, payloads)
-        inbox.put([Delivery(batch, lambda: None)])
+        inbox.put([Delivery(batch, lambda _: None)])
         assert (await timed(slow, inbox))[1] < 5
         inbox.put(delivered(*(beat(seq) for seq in range(10))))
         assert (await timed(slow, inbox))[0] == 10

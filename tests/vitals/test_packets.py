@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 
 from vitals.mqtt.packets import LONGEST, Publish, pubacks, publishes
+from vitals.wire import Message
 
 topics = st.text(
     st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"),
@@ -13,11 +14,8 @@ topics = st.text(
 )
 packets = st.builds(
     Publish,
-    topics,
-    st.binary(max_size=300),
-    st.booleans(),
-    st.just(1),
-    st.integers(1, 65535),
+    st.builds(Message, topics, st.binary(max_size=300), st.booleans()),
+    st.integers(0, 65535),
 )
 
 
@@ -32,12 +30,13 @@ def varint(number):
 
 def built(one, five, properties=b""):
     """A PUBLISH packet, MQTT 5 section 3.3."""
-    topic = one.topic.encode()
+    message, qos = one.message, int(one.mid > 0)
+    topic = message.topic.encode()
     body = len(topic).to_bytes(2, "big") + topic
-    body += one.mid.to_bytes(2, "big") if one.qos else b""
+    body += one.mid.to_bytes(2, "big") if qos else b""
     body += varint(len(properties)) + properties if five else b""
-    body += one.payload
-    return bytes([0x30 | one.qos << 1 | one.retain]) + varint(len(body)) + body
+    body += message.payload
+    return bytes([0x30 | qos << 1 | message.retain]) + varint(len(body)) + body
 
 
 @settings(deadline=None)
@@ -57,7 +56,7 @@ def test_whole_packets_are_read_and_a_cut_one_is_left(found, five, properties):
 def test_any_octets_are_read_or_left(octets, five):
     found, at = publishes(octets, 0, five=five)
     assert 0 <= at <= len(octets)
-    assert all(len(one.topic.encode()) <= LONGEST for one in found)
+    assert all(len(one.message.topic.encode()) <= LONGEST for one in found)
 
 
 class Wire:
@@ -83,7 +82,7 @@ def test_we_read_what_paho_reads(one, five):
     client._sock = Wire(built(one, five))
     heard = []
     client.on_message = lambda _c, _u, m: heard.append(
-        Publish(m.topic, bytes(m.payload), m.retain, m.qos, m.mid)
+        Publish(Message(m.topic, bytes(m.payload), m.retain), m.mid if m.qos else 0)
     )
     client.loop_read()
     client._sock = None

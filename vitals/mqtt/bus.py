@@ -12,7 +12,6 @@ import secrets
 from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache, partial
-from itertools import groupby
 from math import inf
 from types import TracebackType
 from typing import Any, Self
@@ -345,30 +344,34 @@ class MqttBus:
         self._waking = False  # before draining: a message that comes now wakes us again
         while self._arrivals:
             connection, found = self._arrivals.popleft()
-            self._deliver(self._delivery(connection, one) for one in found)
-
-    def _delivery(self, connection: int, one: Publish) -> Delivery:
-        ack = partial(self._ack, connection, one.mid) if one.qos else _nothing
-        return Delivery(Message(one.topic, one.payload, one.retain), ack)
+            ack = partial(self._ack, connection)
+            self._deliver(Delivery(one.message, ack, one.mid) for one in found)
 
     def _full(self) -> bool:
         """Tell whether too much waits, in paho's thread."""
         return sum(inbox.octets for inbox, _ in self._inboxes) > self._room
 
-    def _inbox_of(self, delivery: Delivery) -> Inbox | None:
-        topic = delivery.message.topic  # a very long one is not worth remembering
-        return (self._route if len(topic) < LONGEST else self._find_inbox)(topic)
-
     def _deliver(self, deliveries: Iterable[Delivery]) -> None:
-        for inbox, several in groupby(deliveries, self._inbox_of):
-            if inbox is not None:
-                inbox.put(several)
-                continue
-            # A lasting session speaks before its stage has subscribed; what nobody
-            # wants any more is let go in time, or it would fill the broker's window.
-            for stray in several:
-                self._strays.append(stray)
-                self._loop.call_later(STRAY_S, self._let_go, stray)
+        """Put deliveries into the inboxes that want them."""
+        by_inbox: dict[Inbox, list[Delivery]] = {}
+        for one in deliveries:
+            topic = one.message.topic  # a very long one is not worth remembering
+            route = self._route if len(topic) < LONGEST else self._find_inbox
+            if (inbox := route(topic)) is None:
+                self._keep(one)
+            else:
+                by_inbox.setdefault(inbox, []).append(one)
+        for inbox, several in by_inbox.items():
+            inbox.put(several)
+
+    def _keep(self, stray: Delivery) -> None:
+        """Hold what no inbox wants: a lasting session speaks before its stage does.
+
+        What nobody wants any more is let go in time, or it would fill the broker's
+        window.
+        """
+        self._strays.append(stray)
+        self._loop.call_later(STRAY_S, self._let_go, stray)
 
     def _let_go(self, stray: Delivery) -> None:
         if stray in self._strays:
@@ -383,7 +386,7 @@ class MqttBus:
 
     def _ack(self, connection: int, mid: int) -> None:
         """Acknowledge a message; those of one turn of the loop go together."""
-        if connection != self._connection:
+        if connection != self._connection or not mid:
             return
         if not self._acks:
             self._loop.call_soon(self._send_acks, connection)
@@ -393,7 +396,3 @@ class MqttBus:
         mids, self._acks = self._acks, []
         if mids and connection == self._connection and self.online.is_set():
             self._client.acknowledge(mids)
-
-
-def _nothing() -> None:
-    """Acknowledge what needs no acknowledgement."""

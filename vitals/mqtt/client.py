@@ -17,6 +17,7 @@ from vitals.mqtt.packets import PUBACK, Publish, pubacks, publishes
 from vitals.wire import Message
 
 KEEPALIVE_S = 30
+READ = 1 << 18  # octets that are read at once
 WINDOW = 10_000  # unacknowledged messages that we ask the broker to allow us
 ROUNDS = 8  # of reading, before what waits to be written has its turn
 PAUSE_S = 0.05  # between looks whether there is room again
@@ -32,7 +33,7 @@ class Identity(Struct, frozen=True):
 
 
 class BufferedSocket:
-    """A socket that reads 64 KiB at a time.
+    """A socket that reads all that there is at a time.
 
     paho asks for single octets and then calls select once a packet: with this under it
     a message costs half (DESIGN section 6.2).
@@ -52,7 +53,7 @@ class BufferedSocket:
     def recv(self, size: int) -> bytes:
         """Read up to `size` octets."""
         if self._at == len(self._buffer):
-            self._buffer, self._at = self._inner.recv(65536), 0
+            self._buffer, self._at = self._inner.recv(READ), 0
         piece = self._buffer[self._at : self._at + size]
         self._at += len(piece)
         return piece
@@ -61,7 +62,7 @@ class BufferedSocket:
         """Read the whole PUBLISH packets that come next; a packet begins here."""
         if self._at == len(self._buffer):
             try:
-                self._buffer, self._at = self._inner.recv(65536), 0
+                self._buffer, self._at = self._inner.recv(READ), 0
             except OSError:  # nothing yet; or what paho will find and judge
                 return []
         found, self._at = publishes(self._buffer, self._at, five=five)
@@ -96,8 +97,8 @@ class Client(paho.Client):
         except UnicodeDecodeError:
             self.ack(message.mid, message.qos)
             return
-        content = bytes(message.payload), message.retain, message.qos, message.mid
-        self.on_publishes([Publish(topic, *content)])
+        heard = Message(topic, bytes(message.payload), message.retain)
+        self.on_publishes([Publish(heard, message.mid if message.qos else 0)])
 
     def _ssl_wrap_socket(self, tcp_sock: Any) -> Any:  # noqa: ANN401 - paho's
         try:

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from vitals.wire import Message
+
 PUBLISH, PUBACK = 0x30, 0x40  # MQTT 5, table 2-1
 RETAIN, QOS, EXACTLY_ONCE = 0x01, 0x06, 0x04
 LONGEST = 256  # octets of a topic worth remembering; ours are shorter
@@ -18,11 +20,8 @@ LONGEST = 256  # octets of a topic worth remembering; ours are shorter
 class Publish(Struct, frozen=True, gc=False):
     """One PUBLISH packet, as far as we want to know."""
 
-    topic: str
-    payload: bytes
-    retain: bool
-    qos: int
-    mid: int  # packet identifier, 0 with QoS 0
+    message: Message
+    mid: int  # packet identifier; 0 with QoS 0, which nobody acknowledges
 
 
 def publishes(buffer: bytes, at: int, *, five: bool) -> tuple[list[Publish], int]:
@@ -86,8 +85,8 @@ def _publish(
     place = begin + 2 + (buffer[begin] << 8 | buffer[begin + 1])
     if place - begin > LONGEST or not (topic := _text(buffer[begin + 2 : place])):
         return None
-    mid, qos = 0, (head & QOS) >> 1
-    if qos:
+    mid = 0
+    if head & QOS:
         mid = int.from_bytes(buffer[place : place + 2], "big")
         place += 2
     if five:
@@ -96,7 +95,7 @@ def _publish(
         place += 1 + buffer[place]  # of no use to us
     if place > end:
         return None
-    return Publish(topic, buffer[place:end], bool(head & RETAIN), qos, mid)
+    return Publish(Message(topic, buffer[place:end], head & RETAIN > 0), mid)
 
 
 @lru_cache(65536)
