@@ -14,8 +14,10 @@ from alerts.cases import Case
 from alerts.channels import CALLS
 from alerts.database import Database
 from alerts.outbox import GIVE_UP_MS
+from alerts.post import LOG as LOGGED
 from alerts.post import Post, Way
 from alerts.register import read_case
+from alerts.roster import EVERYBODY
 from vitals.metrics import Metrics
 from vitals.model import HOUSE, Alert, Anomaly, Instant
 
@@ -23,8 +25,13 @@ LOG = logging.getLogger(__name__)
 
 GONE = "its channel is configured no more"
 STRANDED = """
-SELECT alert, version, channel, recipient, why, body, created FROM deliveries
-WHERE state = 'pending' AND channel NOT IN (SELECT value FROM json_each(?))
+SELECT alert, version, channel, recipient, why, body, created, coalesce((
+    SELECT min(e.channel) FROM deliveries AS e
+    WHERE e.alert = d.alert AND e.version = d.version
+    AND e.state IN ('pending', 'delivered') AND e.channel != :log
+    AND e.channel IN (SELECT value FROM json_each(:known))), '')
+FROM deliveries AS d
+WHERE state = 'pending' AND channel NOT IN (SELECT value FROM json_each(:known))
 ORDER BY created, alert, version
 """
 ROW = " WHERE alert = ? AND version = ? AND channel = ? AND recipient = ?"
@@ -58,26 +65,34 @@ class Stranded(Struct, frozen=True):
     why: str
     body: bytes
     created: Instant
+    elsewhere: str = ""  # a channel that tells somebody of the same change
 
 
 class Fate(Struct, frozen=True):
-    """What becomes of it: other ways, or none and the reason."""
+    """What becomes of it: it is told in other ways, or it ends."""
 
     notice: Stranded
-    ways: tuple[Way, ...] = ()
-    reason: str = ""
+    reason: str
+    told: bool = False
+    ways: tuple[Way, ...] = ()  # that are to tell it
 
 
-def decide(stranded: Iterable[Stranded], post: Post, now: Instant) -> Iterator[Fate]:
-    """Give what becomes of each notice; what is too old to help anybody ends."""
-    for notice in stranded:
-        if now - notice.created >= GIVE_UP_MS:
-            yield Fate(notice, reason=f"{GONE}, and it waited for too long")
-            continue
-        subject = json.decode(notice.body, type=Alert).subject if notice.body else HOUSE
-        ways = tuple(post.instead(notice.to, notice.why, subject))
-        reason = "" if ways else f"{GONE}, and there is no other way"
-        yield Fate(notice, ways, reason)
+def decide(notice: Stranded, post: Post, now: Instant) -> Fate:
+    """Give what becomes of a notice.
+
+    What is too old to help anybody ends.  What was for the whole house, and others are
+    told of, is not told to everybody once more.
+    """
+    if now - notice.created >= GIVE_UP_MS:
+        return Fate(notice, f"{GONE}, and it waited for too long")
+    if notice.to == EVERYBODY and notice.elsewhere:
+        return Fate(notice, f"{GONE}; told by {notice.elsewhere}", told=True)
+    subject = json.decode(notice.body, type=Alert).subject if notice.body else HOUSE
+    ways = tuple(post.instead(notice.to, notice.why, subject))
+    if not ways:
+        return Fate(notice, f"{GONE}, and there is no other way")
+    names = ", ".join(dict.fromkeys(channel for channel, _ in ways))
+    return Fate(notice, f"{GONE}; told by {names}", told=True, ways=ways)
 
 
 def complaints(
@@ -120,14 +135,14 @@ def settle(
 ) -> list[Anomaly]:
     """Send what is stranded another way, or end it; give what the house must know."""
     known = json.encode(sorted(post.channels)).decode()
-    fates = [*decide(_stranded(database, known), post, now)]
+    fates = [decide(notice, post, now) for notice in _stranded(database, known)]
     with database.transaction() as db:
         for fate in fates:
             key = _row(fate.notice)
             for channel, to in fate.ways:
                 db.execute(PASS_ON, (channel, to, now, *key))
-            state = "passed" if fate.ways else "failed"
-            db.execute(END, (state, fate.reason or _onward(fate), now, *key))
+            state = "passed" if fate.told else "failed"
+            db.execute(END, (state, fate.reason, now, *key))
     _log(fates, metrics)
     cases = [read_case(row[0]) for row in database.rows(OF_THE_HOUSE, (HOUSE,))]
     # On the disk first: what a kill keeps from being told now, the next start tells.
@@ -140,7 +155,7 @@ def settle(
 def _stranded(database: Database, known: str) -> Iterator[Stranded]:
     """Give what waits for channels that are there no more."""
     names = Stranded.__struct_fields__
-    for row in database.rows(STRANDED, (known,)):
+    for row in database.rows(STRANDED, {"known": known, "log": LOGGED}):
         yield convert(dict(zip(names, row, strict=True)), Stranded)
 
 
@@ -148,15 +163,10 @@ def _log(fates: Iterable[Fate], metrics: Metrics) -> None:
     """Say what became of what was stranded, and count what ended."""
     for fate in fates:
         one = fate.notice
-        where = fate.reason or _onward(fate)
-        level = logging.WARNING if fate.ways else logging.ERROR
-        LOG.log(level, "%s-%s on %s: %s", one.alert, one.version, one.channel, where)
-        metrics.count("alerts_delivery_failed_total", not fate.ways)
-
-
-def _onward(fate: Fate) -> str:
-    names = ", ".join(dict.fromkeys(channel for channel, _ in fate.ways))
-    return f"{GONE}; told by {names}"
+        level = logging.WARNING if fate.told else logging.ERROR
+        text = "%s-%s on %s: %s"
+        LOG.log(level, text, one.alert, one.version, one.channel, fate.reason)
+        metrics.count("alerts_delivery_failed_total", not fate.told)
 
 
 def _row(notice: Stranded) -> tuple[str, int, str, str]:

@@ -99,6 +99,7 @@ class Office:
     ) -> None:
         self._bus, self._register, self._senders = bus, register, senders
         self._metrics, self._clock = metrics, clock
+        self._testable = {sender.name for sender in senders if sender.testable}
         # What this process has itself to report: it must not need the broker for that.
         self._own = [] if own is None else own
         self._intake: Intake
@@ -139,7 +140,7 @@ class Office:
         first = await arrival.gathered(inbox, self._clock(), patience_s)
         cut = await self._compare(arrival.noted([one.message for one in first]))
         await self._turn(first)
-        if cut:  # after its alert: a kill in between repeats it, and hides nothing
+        if cut:  # after its alert: a kill in between leaves that
             await insist(self._metrics, self._register.commit, [cut], cut.t)
             self._head = await insist(self._metrics, self._register.head)
         while True:
@@ -213,9 +214,8 @@ class Office:
 
     def _known(self, news: list[News]) -> list[News]:
         """Give the news; a channel that cannot be tested is none."""
-        names = {sender.name for sender in self._senders if sender.testable}
         for one in news:
-            if isinstance(one, Trial) and one.channel not in names:
+            if isinstance(one, Trial) and one.channel not in self._testable:
                 raise MalformedData(f"no channel that can be tested: {one.channel}")
         return news
 

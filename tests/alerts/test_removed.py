@@ -88,6 +88,15 @@ def test_what_the_house_has_been_told_is_not_told_twice(database, history, waits
     assert states(history) == {("phone", "anna"): "passed", ("mail", ""): "delivered"}
 
 
+def test_what_was_for_the_house_and_people_are_told_of_is_not_told_to_all_again(
+    database, history, waits
+):
+    phone = {"anna": ["phone"]}
+    waits(Post({Webhook.name: HEARS, "phone": HEARS}, phone))
+    settle(database, Post({"log": HEARS, "phone": HEARS}, phone))
+    assert states(history) == {("webhook", ""): "passed", ("phone", "anna"): "pending"}
+
+
 def test_a_channel_of_another_patient_takes_nothing_over(database, history, waits):
     waits(Post({"phone": HEARS}, {"anna": ["phone"]}))
     own = {"anna": ["theirs"]}
