@@ -9,7 +9,6 @@ the gateway keeps what it has.  The other letters are bounded too: the oldest go
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
 
 from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.json import Decoder
@@ -21,7 +20,7 @@ from vitals.wire import LARGEST as MESSAGE
 from vitals.wire import Message, encode, is_record, levels, record_topic
 
 
-class Numbered(NamedTuple):
+class Numbered(Struct, frozen=True, order=True, gc=False):
     """What a gateway waits to see committed, and whose record bears the number."""
 
     gateway: str

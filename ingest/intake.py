@@ -237,8 +237,8 @@ def _notes(disputed: Iterable[Numbered]) -> list[tuple[Message, Letter]]:
     The records themselves are in the store, unless they were malformed.
     """
     found: dict[tuple[str, str, str], list[int]] = {}
-    for gateway, device, seq, subject in disputed:
-        found.setdefault((gateway, device, subject), []).append(seq)
+    for one in disputed:
+        found.setdefault((one.gateway, one.device, one.subject), []).append(one.seq)
     notes = []
     for (gateway, device, subject), seqs in found.items():
         said = {"gateway": gateway, "device": device, "seqs": runs(seqs)}

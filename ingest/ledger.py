@@ -324,5 +324,5 @@ def _streams(claims: Iterable[Numbered]) -> dict[Stream, list[Numbered]]:
     """Part claims by what they count in."""
     found: dict[Stream, list[Numbered]] = {}
     for claim in claims:
-        found.setdefault(claim[:2], []).append(claim)
+        found.setdefault((claim.gateway, claim.device), []).append(claim)
     return found

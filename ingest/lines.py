@@ -52,15 +52,12 @@ def lines(reading: Reading) -> str:
     rr = getattr(record, "rr", ())
     if not rr:
         return f"{shape.measurement}{tags}{fields}{ok} {stamp}"
-    texts = _texts(rr)
+    texts = ",".join(map(repr, rr))
     whole = f'{shape.measurement}{tags}{fields}{ok},rr="{texts}" {stamp}'
-    own *= STRIDE
-    for (t, _), value in zip(
-        intervals(record.t, rr), _newest_first(texts), strict=True
-    ):
-        stamp = t * MILLISECOND + own % MILLISECOND
-        whole += f"\n{INTERVALS}{tags}value={value},{ok} {stamp}"
-        own += 1
+    first = own * STRIDE
+    for place, (t, value) in enumerate(intervals(record.t, rr), first):
+        stamp = t * MILLISECOND + place % MILLISECOND
+        whole += f"\n{INTERVALS}{tags}value={value!r},{ok} {stamp}"
     return whole
 
 
@@ -148,7 +145,8 @@ def _usual(reading: Reading, record: HeartRate) -> str:
     start, middle, interval, number = _frame(
         reading.subject, reading.device, gateway, record.link
     )
-    texts, own = _texts(rr), seq + number
+    own = seq + number
+    texts = repr(rr[0]) if len(rr) == 1 else ",".join(map(repr, rr))
     line = (
         f"{start}{seq}i,received={received}{middle}{hr!r},q=0i,ok=1i,"
         f'rr="{texts}" {t * MILLISECOND + own % MILLISECOND}'
@@ -156,20 +154,10 @@ def _usual(reading: Reading, record: HeartRate) -> str:
     own *= STRIDE
     if len(rr) == 1:
         return f"{line}{interval}{texts},ok=1i {t * MILLISECOND + own % MILLISECOND}"
-    for (end, _), value in zip(intervals(t, rr), _newest_first(texts), strict=True):
-        line += f"{interval}{value},ok=1i {end * MILLISECOND + own % MILLISECOND}"
+    for end, value in intervals(t, rr):
+        line += f"{interval}{value!r},ok=1i {end * MILLISECOND + own % MILLISECOND}"
         own += 1
     return line
-
-
-def _texts(rr: tuple[float, ...]) -> str:
-    """Give intervals as text, with commas between them."""
-    return wire.encode(rr)[1:-1].decode()
-
-
-def _newest_first(texts: str) -> list[str]:
-    """Part the text of intervals."""
-    return texts.split(",")[::-1]
 
 
 @lru_cache(16384)

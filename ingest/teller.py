@@ -45,16 +45,17 @@ class Teller:
 
     def tell(self, numbered: Iterable[Numbered]) -> None:
         """Let gateways know about these numbers."""
-        for gateway, device, seq, subject in numbered:
-            devices = self._touched.setdefault(gateway, {})
-            devices.setdefault(device, {}).setdefault(subject, set()).add(seq)
+        for one in numbered:
+            devices = self._touched.setdefault(one.gateway, {})
+            touched = devices.setdefault(one.device, {})
+            touched.setdefault(one.subject, set()).add(one.seq)
             self._news.set()
 
     def withdrew(self, readings: Iterable[Reading]) -> None:
         """Let gateways know that these are taken away."""
-        for gateway, device, seq, _ in numbered(readings):
-            devices = self._withdrawn.setdefault(gateway, {})
-            devices.setdefault(device, set()).add(seq)
+        for one in numbered(readings):
+            devices = self._withdrawn.setdefault(one.gateway, {})
+            devices.setdefault(one.device, set()).add(one.seq)
             self._news.set()
 
     def greet(self, gateways: Iterable[str]) -> None:

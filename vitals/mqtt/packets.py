@@ -1,8 +1,8 @@
 """PUBLISH packets read many at a time, and PUBACKs written so.  Sans-I/O.
 
 paho reads and acknowledges packet by packet, which costs several times what the rest of
-ingest does with a record.  Whatever is not a plain, whole PUBLISH is left to paho: what
-is cut in two, what is malformed, and every other packet.
+ingest does with a record.  Whatever is not a plain, whole PUBLISH of ordinary length is
+left to paho: what is cut in two, what is malformed, and every other packet.
 """
 
 from collections.abc import Iterable
@@ -44,12 +44,35 @@ def publishes(buffer: bytes, at: int, *, five: bool) -> tuple[list[Publish], int
         Where the first packet begins that is none of these.
     """
     found: list[Publish] = []
-    while (span := _span(buffer, at)) is not None:
-        one = _publish(buffer, at, span, five)
-        if one is None:
+    size = len(buffer)
+    while at + 4 < size:  # in one piece, for every message of a night comes through it
+        head, length, begin = buffer[at], buffer[at + 1], at + 2
+        if length > 127:
+            if buffer[begin] > 127:  # longer than 16 KiB
+                break
+            length += (buffer[begin] << 7) - 128
+            begin += 1
+        end = begin + length
+        if head & 0xF0 != PUBLISH or head & EXACTLY_ONCE or end > size:
             break
-        found.append(one)
-        at = span[1]
+        place = begin + 2 + (buffer[begin] << 8 | buffer[begin + 1])
+        if place - begin > LONGEST or not (topic := _text(buffer[begin + 2 : place])):
+            break
+        mid = 0
+        if head & QOS:
+            mid = int.from_bytes(buffer[place : place + 2], "big")
+            place += 2
+        if five:
+            if (
+                place >= end or buffer[place] > 127
+            ):  # none, or of several octets' length
+                break
+            place += 1 + buffer[place]  # of no use to us
+        if place > end:
+            break
+        message = Message(topic, buffer[place:end], head & RETAIN > 0)
+        found.append(Publish(message, mid))
+        at = end
     return found, at
 
 
@@ -60,42 +83,6 @@ def pubacks(mids: Iterable[int]) -> bytes:
     '40 02 00 01 40 02 01 02'
     """
     return b"".join([b"\x40\x02" + mid.to_bytes(2, "big") for mid in mids])
-
-
-def _span(buffer: bytes, at: int) -> tuple[int, int] | None:
-    """Give where a packet's body begins and ends; None if that is not here yet."""
-    length, shift, place, end = 0, 0, at + 1, len(buffer)
-    while place < end and shift < 28:
-        octet = buffer[place]
-        length |= (octet & 127) << shift
-        place += 1
-        if octet < 128:
-            return (place, place + length) if place + length <= end else None
-        shift += 7
-    return None
-
-
-def _publish(
-    buffer: bytes, at: int, span: tuple[int, int], five: bool
-) -> Publish | None:
-    """Read one whole packet; None if it is not a PUBLISH that we read here."""
-    head, (begin, end) = buffer[at], span
-    if head & 0xF0 != PUBLISH or head & EXACTLY_ONCE or begin + 2 > end:
-        return None
-    place = begin + 2 + (buffer[begin] << 8 | buffer[begin + 1])
-    if place - begin > LONGEST or not (topic := _text(buffer[begin + 2 : place])):
-        return None
-    mid = 0
-    if head & QOS:
-        mid = int.from_bytes(buffer[place : place + 2], "big")
-        place += 2
-    if five:
-        if place >= end or buffer[place] > 127:  # none, or more than one octet's worth
-            return None
-        place += 1 + buffer[place]  # of no use to us
-    if place > end:
-        return None
-    return Publish(Message(topic, buffer[place:end], head & RETAIN > 0), mid)
 
 
 @lru_cache(65536)
