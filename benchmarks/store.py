@@ -6,6 +6,7 @@ are compared with those of the raw values.  Writes: `vitals run ingest` with its
 configuration, a real mosquitto and 100 wearables at 1 Hz; `write_bytes` of
 /proc/PID/io, ledger and checkpoints included, on a store that has a past already.
 Backups are made meanwhile, restored, and searched for what the ledger promises.
+A year: one reading a minute, the whole year against one of its days.
 """
 
 import argparse
@@ -42,14 +43,14 @@ BATCH = 20_000
 METRIC = Metric.HEART_RATE
 
 
-def rates(days):
-    """Give a heart rate for each second."""
+def rates(days, step=1):
+    """Give a heart rate every `step` seconds."""
     seeded = random.Random(4)
-    return [60.0 + seeded.randrange(-15, 60) for _ in range(days * 86_400)]
+    return [60.0 + seeded.randrange(-15, 60) for _ in range(days * 86_400 // step)]
 
 
-def beat(second, value):
-    record = HeartRate(t=START + second * 1000, gateway="gw", seq=second + 1, hr=value)
+def beat(n, value, step=1):
+    record = HeartRate(t=START + n * step * 1000, gateway="gw", seq=n + 1, hr=value)
     return Reading("p-1", "strap-1", record)
 
 
@@ -63,22 +64,22 @@ def extremes(values, span):
     return found
 
 
-def fill_sqlite(store, values):
+def fill_sqlite(store, values, step=1):
     for first in range(0, len(values), BATCH):
         part = enumerate(values[first : first + BATCH], first)
-        store.write([beat(second, value) for second, value in part])
+        store.write([beat(n, value, step) for n, value in part])
 
 
-def fill_influx(store, url, values):
+def fill_influx(store, url, values, step=1):
     """Post the very lines that ingest writes, quicker than it may; and roll them."""
     store.write([beat(0, values[0])])  # makes the database; the others follow
     connection = HTTPConnection(url.removeprefix("http://"))
     for first in range(0, len(values), BATCH):
         body = "\n".join(
-            f'heart_rate,subject=p-1,device=strap-1 gateway="gw",seq={s + 1}i'
-            f",hr={v!r},q=0i,ok=1i {(START + s * 1000) * 10**6}"
-            for s, v in enumerate(values[first : first + BATCH], first)
-            if s
+            f'heart_rate,subject=p-1,device=strap-1 gateway="gw",seq={n + 1}i'
+            f",hr={v!r},q=0i,ok=1i {(START + n * step * 1000) * 10**6}"
+            for n, v in enumerate(values[first : first + BATCH], first)
+            if n
         )
         connection.request("POST", "/write?db=vitals", body)
         answer = connection.getresponse()
@@ -86,7 +87,7 @@ def fill_influx(store, url, values):
         answer.read()
     connection.close()
     started, idle = time.perf_counter(), 0
-    hours = range(START // HOUR, START // HOUR + len(values) // 3600 + 1)
+    hours = range(START // HOUR, START // HOUR + len(values) * step // 3600 + 1)
     store._due.complete_with(("p-1", "heart_rate", hour) for hour in hours)
     while idle < 2:
         idle = 0 if store.tend(now()) else idle + 1
@@ -154,6 +155,45 @@ def trends(folder, days, turns):
         "influx_ratio": round(middle["influx_raw"] / middle["influx"], 1),
         "influx_rolling_s": rolled_s,
         "extremes_exact": True,  # asserted, each turn
+    }
+
+
+def year(folder, turns):
+    """Ask for a year and for a day of one reading a minute, turn by turn."""
+    influxd, values = Influxd(folder), rates(365, 60)
+    sqlite = open_store(config.Store(), folder / "sqlite")
+    fill_sqlite(sqlite, values, 60)
+    influxd.start()
+    try:
+        influx = open_store(config.Store(kind="influx", url=influxd.url), folder)
+        fill_influx(influx, influxd.url, values, 60)
+        found = {"records": len(values)}
+        for name, store in (("sqlite", sqlite), ("influx", influx)):
+            found |= {f"{name}_{k}": v for k, v in _year(store, turns).items()}
+        influx.close()
+    finally:
+        influxd.stop()
+        sqlite.close()
+    return found
+
+
+def _year(store, turns):
+    took = {"year": [], "day": []}
+    for turn in range(turns):
+        day = START + turn % 365 * DAY
+        for name, span in (
+            ("year", (START, START + 365 * DAY)),
+            ("day", (day, day + DAY)),
+        ):
+            points, ms = timed(lambda: store.trend("p-1", METRIC, *span, 500))  # noqa: B023
+            took[name].append(ms)
+            assert sum(point.n for point in points) == (span[1] - span[0]) // 60_000
+    figures = {
+        f"{name}_p50_ms": round(statistics.median(took[name]), 2) for name in took
+    }
+    pairs = zip(took["year"], took["day"], strict=True)
+    return figures | {
+        "year_of_day": round(statistics.median(a / b for a, b in pairs), 2)
     }
 
 
@@ -295,7 +335,7 @@ def _vitals(*arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("live", "trend"))
+    parser.add_argument("--only", choices=("live", "trend", "year"))
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--turns", type=int, default=60)
     parser.add_argument("--seconds", type=int, default=150)
@@ -304,9 +344,10 @@ def main():
     work = {
         "live": lambda folder: live(folder, chosen.seconds, chosen.history),
         "trend": lambda folder: trends(folder, chosen.days, chosen.turns),
+        "year": lambda folder: year(folder, chosen.turns),
     }
     for name in [chosen.only] if chosen.only else work:
-        if name == "trend" and not which("influxd"):
+        if name != "live" and not which("influxd"):
             print("influxd is not installed: trends are left out")
             continue
         with tempfile.TemporaryDirectory() as folder:

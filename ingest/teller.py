@@ -49,6 +49,7 @@ class Teller:
             devices = self._touched.setdefault(one.gateway, {})
             touched = devices.setdefault(one.device, {})
             touched.setdefault(one.subject, set()).add(one.seq)
+        if self._touched:
             self._news.set()
 
     def withdrew(self, readings: Iterable[Reading]) -> None:
@@ -56,6 +57,7 @@ class Teller:
         for one in numbered(readings):
             devices = self._withdrawn.setdefault(one.gateway, {})
             devices.setdefault(one.device, set()).add(one.seq)
+        if self._withdrawn:
             self._news.set()
 
     def greet(self, gateways: Iterable[str]) -> None:
