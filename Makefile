@@ -8,11 +8,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Many tests wait more than they compute: more workers than cores.
-SHARED := -n $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
+# Many tests wait more than they compute: more workers than cores (two).
+SHARED := -n $(or $(WORKERS),5) --dist loadfile --no-loadscope-reorder
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bluez lint check fmt bench soak lock servers clean
+.PHONY: help demo test test-bluez lint check fmt bench soak lock servers kernels clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -21,7 +21,7 @@ demo: .venv/.demo
 	@$(BIN)/vitals demo $(ARGS)
 
 # The virtual machine goes first and alone: its Linux crashes the less, the quieter it is.
-test: .venv/.test servers
+test: .venv/.test servers kernels
 	$(BIN)/python -m pytest -q -m bluez tests/bluez
 	$(BIN)/python -m pytest -m "not soak and not bluez" $(SHARED) $(ARGS)
 
@@ -33,7 +33,7 @@ lint: .venv/.test
 	$(BIN)/python -m ruff check -q .
 	$(BIN)/python -m mypy
 
-check: lint
+check: lint kernels
 	$(BIN)/python -m pytest -q -m "not slow and not soak" $(SHARED) $(ARGS)
 
 fmt: .venv/.test
@@ -49,6 +49,10 @@ soak: .venv/.test servers
 servers:
 	@sh tests/servers.sh
 	@PYTHON=$(PYTHON) sh tests/validators/install.sh
+
+# Compiled once, 20 s, and kept beside their sources; else each worker would do it.
+kernels: .venv/.test
+	@$(BIN)/python -c "import dsp.kernels"
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --extra all -o locks/demo.txt pyproject.toml

@@ -1,6 +1,6 @@
 """Alerts and what happened to them, for the process that shows them to people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,11 @@ FROM events e JOIN alerts a ON a.id = e.alert
 WHERE e.alert IN (SELECT alert FROM events WHERE what = 'opened'
     AND t >= :begin AND t < :end) AND {whose}
 ORDER BY e.n
+"""
+SEEN = 'SELECT "case" FROM alerts WHERE id IN (SELECT value FROM json_each(?))'
+CLOSED = """
+SELECT "case" FROM alerts INDEXED BY alerts_closed WHERE state = 'normal' AND t >= ?
+    AND subject IN (SELECT value FROM json_each(?)) ORDER BY t DESC LIMIT ?
 """
 WHOSE = "a.subject IN (SELECT value FROM json_each(:subjects))"
 
@@ -124,6 +129,20 @@ class AlertHistory:
         query = 'SELECT "case" FROM alerts WHERE id = ?'
         rows = self._database.rows(query, (alert_id,))
         return read_case(rows[0][0]).alert if rows else None
+
+    def closed(
+        self, subjects: Iterable[str], since: Instant, limit: int
+    ) -> list[Alert]:
+        """Give the alerts of some subjects that closed since then, the last first."""
+        whose = json.encode(sorted(subjects)).decode()
+        rows = self._database.rows(CLOSED, (since, whose, limit))
+        return [read_case(row[0]).alert for row in rows]
+
+    def seen(self, ids: Iterable[str]) -> dict[str, Instant]:
+        """Give when each of these alerts was acknowledged, if it was."""
+        rows = self._database.rows(SEEN, (json.encode(list(ids)).decode(),))
+        cases = [read_case(row[0]) for row in rows]
+        return {case.alert.id: case.seen for case in cases if case.seen is not None}
 
     def events(self, alert_id: str) -> list[AlertEvent]:
         """Give everything that happened to an alert, oldest first."""

@@ -14,6 +14,7 @@ from portal.authorisation import CARERS, ROLES, Person, Role
 from portal.database import Database
 from vitals.clock import Clock
 from vitals.errors import ConfigError
+from vitals.model import HOUSE
 
 LOCKED = "!"  # no password fits it
 ALIASES = {"administrator": "admin"}
@@ -232,6 +233,11 @@ def _checked(
         if subject is None or everybody:
             raise ConfigError(
                 "a patient needs exactly one subject: whose data is theirs"
+            )
+        if subject == HOUSE:
+            raise ConfigError(
+                f"subject {HOUSE!r} is reserved for alerts that are about no patient;"
+                " choose another"
             )
         return [checked_subject(subject)]
     if subject is not None or (role not in CARERS and everybody):

@@ -106,6 +106,11 @@ def alerted(person: Person) -> frozenset[str]:
     return visible(person) | house
 
 
+def worked(person: Person) -> frozenset[str]:
+    """Give everybody whose alerts the person works, and reads with who has them."""
+    return frozenset(s for s in alerted(person) if decide(person, "act", s) == ALLOWED)
+
+
 def shared_with(person: Person) -> frozenset[str]:
     """Give everybody else of whom the person may see something."""
     granted = frozenset(person.granted) - visible(person)

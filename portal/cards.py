@@ -1,11 +1,11 @@
 """Alerts in words: what a clinician decides on, and what a patient can do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from portal.ages import ago, date, lasting, local, zone
+from portal.ages import MINUTE, ago, date, lasting, local, zone
 from portal.texts import Texts
 from portal.units import Measure
 from vitals import phrases
@@ -43,18 +43,36 @@ class Card:
     since: str  # wall clock
     said: str  # the detector's sentence
     evidence: tuple[str, ...]
-    note: str  # who has seen it, until when it sleeps
+    seen_by: str  # "": nobody
+    seen: Instant | None  # when; None: not known
+    seen_at: str  # wall clock
+    note: str  # until when it sleeps, who has it, what they said
     call: str  # whom it has told, and whom it tells next
 
 
 def cards(
-    alerts: Iterable[Alert], texts: Texts, now: Instant, place: str
+    alerts: Iterable[Alert],
+    texts: Texts,
+    now: Instant,
+    place: str,
+    seen: Mapping[str, Instant] | None = None,
 ) -> list[Card]:
-    """Put alerts into words; `place` is the reader's time zone."""
-    return [card(alert, texts, now, place) for alert in alerts]
+    """Put alerts into words.
+
+    Parameters
+    ----------
+    place
+        The reader's time zone.
+    seen
+        When each was acknowledged, by its id, as far as that is known.
+    """
+    when = seen or {}
+    return [card(alert, texts, now, place, when.get(alert.id)) for alert in alerts]
 
 
-def card(alert: Alert, texts: Texts, now: Instant, place: str) -> Card:
+def card(
+    alert: Alert, texts: Texts, now: Instant, place: str, seen: Instant | None = None
+) -> Card:
     """Put one alert into words."""
     end = alert.t if alert.state == "normal" else now
     return Card(
@@ -70,6 +88,9 @@ def card(alert: Alert, texts: Texts, now: Instant, place: str) -> Card:
         since=clock(alert.since, now, place, texts),
         said=_said(alert, texts),
         evidence=tuple(_evidence(alert, texts)),
+        seen_by=alert.acknowledged_by or "",
+        seen=seen,
+        seen_at="" if seen is None else clock(seen, now, place, texts),
         note=_note(alert, texts, now, place),
         call=_call(alert, texts, now, place),
     )
@@ -136,6 +157,8 @@ def _one(key: str, value: object, metric: Metric | None, texts: Texts) -> str:
             return f"{value:.0%}"
         if value > 1e11:  # an instant
             return ""
+        if key == "age_s" and value * 1000 < MINUTE:
+            return ""  # just measured, as nearly always
         if key.endswith("_s"):
             return lasting(texts, value * 1000)
         return _plainly(value, metric, texts)
@@ -167,8 +190,6 @@ def _several(values: list[Any], metric: Metric | None, texts: Texts) -> str:
 def _note(alert: Alert, texts: Texts, now: Instant, place: str) -> str:
     """Say what people have done about it."""
     parts = []
-    if alert.acknowledged_by:
-        parts.append(f"{texts('seen_by')} {alert.acknowledged_by}")
     if isinstance(until := alert.escalation.get("until"), int) and until > now:
         parts.append(
             f"{texts('state.shelved')} {texts('until')} "

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
-from portal.sharing import let_event
+from portal.sharing import Scope, let_event
 from vitals.model import Instant
 
 REMEMBERED = 20_000
-Shared = Mapping[str, frozenset[str]]
-"""What somebody may see, by the subject who shares it."""
+Shared = Mapping[str, Scope]
+"""What somebody who does not work the alerts of a subject may see of them."""
 
 # All with the same rights read the same bytes.
 _let_event = lru_cache(maxsize=256)(let_event)
@@ -39,7 +39,7 @@ class Follower:
         self, subjects: frozenset[str], number: int, shared: Shared | None = None
     ) -> None:
         self.subjects = subjects
-        self.shared = shared or {}  # what they may see of whom else
+        self.shared = shared or {}  # what they may see of whom in part
         self.number = number  # all until this is seen, or not theirs
         self.waiting = True  # whether anything after it may be theirs
         self.woken = asyncio.Event()
@@ -48,8 +48,9 @@ class Follower:
         """Give what they may see of an event."""
         if event.subject in self.subjects:
             return event
-        scope = self.shared.get(event.subject)
-        data = _let_event(event.name, event.data, scope) if scope else None
+        if event.subject not in self.shared:
+            return None
+        data = _let_event(event.name, event.data, self.shared[event.subject])
         return None if data is None else event._replace(data=data)
 
 
@@ -82,7 +83,7 @@ class EventLog:
         self,
         subjects: frozenset[str],
         last_id: str,
-        shared: Mapping[str, frozenset[str]] | None = None,
+        shared: Shared | None = None,
     ) -> Iterator[Follower]:
         """Read on after `last_id`; "" starts now."""
         follower = Follower(subjects, self._after(last_id), shared)

@@ -1,15 +1,19 @@
 """What patients write beside their values: `notes.db`.
 
-Notes are only ever added.  All methods block; the portal calls them in a thread.
+Notes and their corrections are only ever added.  All methods block; the portal calls
+them in a thread.
 """
 
+import json
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vitals.errors import Unavailable
 from vitals.model import Instant
@@ -28,18 +32,36 @@ CREATE TRIGGER IF NOT EXISTS notes_stay BEFORE UPDATE ON notes
     BEGIN SELECT raise(ABORT, 'notes are never changed'); END;
 CREATE TRIGGER IF NOT EXISTS notes_remain BEFORE DELETE ON notes
     BEGIN SELECT raise(ABORT, 'notes are never deleted'); END;
+CREATE TABLE IF NOT EXISTS corrections (
+    id INTEGER PRIMARY KEY, note INTEGER NOT NULL REFERENCES notes,
+    text TEXT NOT NULL, written INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS corrections_of ON corrections (note, id);
+CREATE TRIGGER IF NOT EXISTS corrections_stay BEFORE UPDATE ON corrections
+    BEGIN SELECT raise(ABORT, 'corrections are never changed'); END;
+CREATE TRIGGER IF NOT EXISTS corrections_remain BEFORE DELETE ON corrections
+    BEGIN SELECT raise(ABORT, 'corrections are never deleted'); END;
 """
+
+
+class Wording(Struct, frozen=True):
+    """What a note said before it was corrected."""
+
+    text: str
+    written: Instant
 
 
 class Note(Struct, frozen=True, kw_only=True):
     """What somebody wrote about a moment."""
 
+    id: int = 0  # 0: not kept yet
     subject: str
     t: Instant  # what it is about
     about: About
-    text: str
+    text: str  # as it was corrected last
     by: str
-    written: Instant
+    written: Instant  # its text of now
+    earlier: tuple[Wording, ...] = ()  # oldest first
 
 
 class Notes:
@@ -61,21 +83,40 @@ class Notes:
         """Close the file."""
         self._db.close()
 
-    def add(self, note: Note) -> None:
+    def add(self, note: Note) -> Note:
         """Keep a note; the same again, as after a broken connection, keeps one."""
         row = (note.subject, note.t, note.about, note.text, note.by, note.written)
         same = (note.subject, note.t, note.about, note.text, note.by)
         query = (
-            "SELECT 1 FROM notes WHERE subject=? AND t=? AND about=? AND text=?"
+            "SELECT id FROM notes WHERE subject=? AND t=? AND about=? AND text=?"
             " AND by=?"
         )
         with self._lock, self._db:
-            if not self._db.execute(query, same).fetchone():
-                self._db.execute(
+            found = self._db.execute(query, same).fetchone()
+            if found is None:
+                found = self._db.execute(
                     "INSERT INTO notes (subject, t, about, text, by, written)"
-                    " VALUES (?,?,?,?,?,?)",
+                    " VALUES (?,?,?,?,?,?) RETURNING id",
                     row,
-                )
+                ).fetchone()
+        return replace(note, id=found[0])
+
+    def correct(self, note: Note, text: str, now: Instant) -> Note:
+        """Let a note say something else; what it said before stays beside it."""
+        if text == note.text:
+            return note
+        query = "INSERT INTO corrections (note, text, written) VALUES (?,?,?)"
+        with self._lock, self._db:
+            self._db.execute(query, (note.id, text, now))
+        return _corrected(note, [Wording(text, now)])
+
+    def find(self, subject: str, number: int) -> Note | None:
+        """Give one note of a patient."""
+        query = f"SELECT {_COLUMNS} FROM notes WHERE subject=? AND id=?"
+        with self._lock:
+            rows = self._db.execute(query, (subject, number)).fetchall()
+            found = self._corrected(_note(*row) for row in rows)
+        return found[0] if found else None
 
     def of(
         self,
@@ -96,22 +137,48 @@ class Notes:
         if not 0 <= max(t, number) < 1 << 63:
             raise ValueError(after)
         query = (
-            "SELECT subject, t, about, text, by, written, id FROM notes"
+            f"SELECT {_COLUMNS} FROM notes"
             " WHERE subject=? AND t>=? AND t<? AND (t, id) < (?, ?)"
             " ORDER BY t DESC, id DESC LIMIT ?"
         )
         values = (subject, start, stop, t, number, limit + 1)
         with self._lock:
             rows = self._db.execute(query, values).fetchall()
-        found = [_note(*row[:6]) for row in rows[:limit]]
+            found = self._corrected(_note(*row) for row in rows[:limit])
         if len(rows) <= limit:
             return found, None
-        return found, f"{found[-1].t}.{rows[limit - 1][6]}"
+        return found, f"{found[-1].t}.{found[-1].id}"
+
+    def _corrected(self, notes: Iterable[Note]) -> list[Note]:
+        """Give notes as they were corrected."""
+        found = list(notes)
+        query = (
+            "SELECT note, text, written FROM corrections"
+            " WHERE note IN (SELECT value FROM json_each(?)) ORDER BY id"
+        )
+        numbers = json.dumps([note.id for note in found])
+        later = defaultdict[int, list[Wording]](list)
+        for number, text, written in self._db.execute(query, (numbers,)):
+            later[number].append(Wording(text, Instant(written)))
+        return [_corrected(note, later[note.id]) for note in found]
 
 
-def _note(subject: str, t: int, about: About, text: str, by: str, written: int) -> Note:
+_COLUMNS = "id, subject, t, about, text, by, written"
+
+
+def _corrected(note: Note, later: Sequence[Wording]) -> Note:
+    """Let a note say what it was corrected to, one wording after another."""
+    said = (*note.earlier, Wording(note.text, note.written), *later)
+    last = said[-1]
+    return replace(note, text=last.text, written=last.written, earlier=said[:-1])
+
+
+def _note(  # noqa: PLR0913 - a row's columns
+    number: int, subject: str, t: int, about: About, text: str, by: str, written: int
+) -> Note:
     """Read a row."""
     return Note(
+        id=number,
         subject=subject,
         t=Instant(t),
         about=about,

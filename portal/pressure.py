@@ -53,6 +53,13 @@ class Course:
     next: Occasion | None  # that is under way or to come
     left: int  # readings that the occasion under way still wants
     means: tuple[tuple[float, float] | None, tuple[float, float] | None]
+    outside: tuple[Measured, ...]  # the agreed hours, newest first: they count nowhere
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing to show: no schedule and no reading."""
+        taken = any(cell.n for day in self.days for cell in day)
+        return not (self.planned or taken or self.outside)
 
 
 async def course(house: House, subject: str) -> Course:
@@ -73,6 +80,7 @@ def follow(
     """Say how far a schedule has come."""
     where = zone(plan.time_zone)
     taken = _taken(schedule, plan, readings)
+    outside = sorted(taken.pop(None, []), reverse=True)
     cells = [
         _cell(schedule, occasion(schedule, where, k), taken[k], now)
         for k in range(count(schedule))
@@ -88,6 +96,7 @@ def follow(
         coming.occasion if coming else None,
         schedule.readings - coming.n if coming and under_way else 0,
         (_over(cells[2::2]), _over(cells[3::2])),
+        tuple(outside),
     )
 
 
@@ -124,13 +133,11 @@ def _readings(
 
 def _taken(
     schedule: Schedule, plan: Plan, readings: Sequence[Measured]
-) -> defaultdict[int, list[Measured]]:
-    """Give the readings of each occasion."""
-    where, found = zone(plan.time_zone), defaultdict[int, list[Measured]](list)
+) -> defaultdict[int | None, list[Measured]]:
+    """Give the readings of each occasion; None: of no occasion."""
+    where, found = zone(plan.time_zone), defaultdict[int | None, list[Measured]](list)
     for reading in readings:
-        k = place(schedule, where, reading.t)
-        if k is not None:
-            found[k].append(reading)
+        found[place(schedule, where, reading.t)].append(reading)
     return found
 
 

@@ -1,6 +1,6 @@
 """What of a patient's data a grant lets through; everything else was never measured."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -8,10 +8,13 @@ from msgspec.structs import replace
 
 from portal.authorisation import ALERTS
 from vitals.codes import Kind, Metric
-from vitals.model import RECORDS, Reading, Record
+from vitals.model import HOUSE, RECORDS, Reading, Record
 
 Scope = frozenset[str] | None
 """Metrics' wire names and "alerts"; None: everything."""
+
+TEAM = "care_team"  # whoever of the staff, to those who need not know who
+_CALLED = "told", "next", "to"  # of an alert's escalation: people
 
 _COMMON = frozenset(Record.__struct_fields__)
 _EMPTY: dict[str, Any] = {"rr": ()}
@@ -56,10 +59,40 @@ def let_through(readings: Iterable[Reading], scope: Scope) -> list[Reading]:
     return [seen for one in readings if (seen := redacted(one, scope))]
 
 
-def let_event(name: str, data: bytes, scope: frozenset[str]) -> bytes | None:
-    """Give what may be seen of a live event; None: nothing."""
-    if name == "alert":
-        return data if ALERTS in scope else None
+def nameless(alert: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+    """Give what an alert says, to whom does not work it: nobody on call by name.
+
+    How far its call is stays: steps, times, and whether the care team or the whole
+    house was told.  Who has decided something is named to the patient alone, as is who
+    looked at their data.
+
+    >>> nameless({"escalation": {"step": 1, "told": ["dr.chen", "wu"]}}, None)
+    {'escalation': {'step': 1, 'told': ['care_team']}}
+    """
+    said = dict(alert)
+    if "escalation" in said:
+        call = said["escalation"].items()
+        said["escalation"] = {k: _part(v) if k in _CALLED else v for k, v in call}
+    if scope is not None and said.get("acknowledged_by"):
+        said["acknowledged_by"] = TEAM
+    if scope is not None and "false_alarm" in said.get("evidence", ()):
+        said["evidence"] = {**said["evidence"], "false_alarm": TEAM}
+    return said
+
+
+def _part(people: object) -> object:
+    """Give whose part it is to be called, instead of their names."""
+    if isinstance(people, list | tuple):
+        return list(dict.fromkeys(_part(name) for name in people))
+    return HOUSE if people == HOUSE else TEAM
+
+
+def let_event(name: str, data: bytes, scope: Scope) -> bytes | None:
+    """Give what a reader who does not work alerts may see of a live event."""
+    if name == "alert" and shows(scope, ALERTS):
+        return msgspec.json.encode(nameless(msgspec.json.decode(data), scope))
+    if scope is None:
+        return data
     if name not in ("record", "batch"):
         return None
     said = msgspec.json.decode(data)

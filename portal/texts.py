@@ -10,6 +10,7 @@ from portal.wording import WORDS
 from vitals import phrases
 from vitals.codes import Flag, Kind, Metric
 from vitals.model import Priority, State
+from vitals.plurals import counted
 
 ENGLISH = {
     "emergency": "This page is not an emergency service.",
@@ -26,6 +27,7 @@ ENGLISH = {
     "today": "Today",
     "worklist": "Worklist",
     "patients": "Patients",
+    "patients.n": "{n} patient|{n} patients",
     "alerts.over": "This is over. Your care team will still look at it.",
     "patient": "Patient",
     "back": "Back to the worklist",
@@ -35,6 +37,7 @@ ENGLISH = {
     "alerts.unseen": "Waiting for you",
     "alerts.seen": "In care",
     "alerts.past": "Earlier",
+    "alerts.lately": "Seen and over, last 12 hours",
     "open": "open",
     "unseen": "unseen",
     "devices": "Devices",
@@ -53,6 +56,8 @@ ENGLISH = {
     "more": "More",
     "handover": "Hand over",
     "handover.to": "Hand over to…",
+    "handover.nobody": "Nobody else cares for this patient. To hand over, ask an"
+    " administrator to add a colleague to the care team.",
     "false_alarm": "False alarm",
     "for": "for",
     "since": "since",
@@ -60,20 +65,28 @@ ENGLISH = {
     "seen_by": "seen by",
     "care_team_told": "Your care team has been told.",
     "care_team_seen": "Your care team has seen this.",
+    "care_team_seen.at": "Your care team saw this at {time}.",
     "gateways.away": "gateway without contact",
     "fleet": "Gateways",
     "fleet.none": "No gateway has reported yet.",
+    "fleet.none.next": "Next: install vitals on a machine near the patient, write the"
+    " broker's address and the gateway's name into its vitals.toml, let vitals doctor"
+    " check it, and start it: sudo systemctl enable --now vitals-gateway. It appears"
+    " here by itself. docs/install.md has every step.",
+    "fleet.mute.next": "Next: see that the machine has power and network. On it,"
+    " systemctl status vitals-gateway shows whether it runs, and vitals doctor says"
+    " what is wrong. It keeps what it reads meanwhile.",
     "fleet.nobody": "None of your patients' wearables is read here.",
     "fleet.online": "online",
     "fleet.last_word": "last word",
     "fleet.last_reading": "last reading",
     "fleet.no_reading": "no reading yet",
     "fleet.signal": "signal",
-    "fleet.waiting": "{n} readings of unknown persons",
-    "fleet.reconnects": "{n} reconnections",
+    "fleet.waiting": "{n} reading of an unknown person|{n} readings of unknown persons",
+    "fleet.reconnects": "{n} reconnection|{n} reconnections",
     "fleet.malformed": "{n} malformed",
-    "fleet.lost_frames": "{n} frames lost on the air",
-    "fleet.lost": "{n} readings lost",
+    "fleet.lost_frames": "{n} frame lost on the air|{n} frames lost on the air",
+    "fleet.lost": "{n} reading lost|{n} readings lost",
     "fleet.ahead": "clock {time} ahead",
     "fleet.behind": "clock {time} behind",
     "fleet.complete": "lost",
@@ -106,7 +119,7 @@ ENGLISH = {
     "lasting.min": "{n} min",
     "lasting.h": "{n} h",
     "lasting.h_min": "{n} h {m} min",
-    "lasting.days": "{n} days",
+    "lasting.days": "{n} day|{n} days",
     "quality.good": "good reading",
     "trends": "Trends",
     "trends.all": "All",
@@ -127,6 +140,7 @@ ENGLISH = {
     "chart.legend": "Line: mean. Band: lowest to highest. Dashed: limits."
     " ▼ alert, ■ note.",
     "settings": "Language and units",
+    "settings.word": "Settings",
     "settings.lead": "For this browser only.",
     "settings.language": "Language",
     "settings.pressure": "Blood pressure in",
@@ -164,6 +178,11 @@ ENGLISH = {
     "pressure.short": "Pressure",
     "pressure.agreed": "What is agreed",
     "pressure.unplanned": "Nothing is agreed at the moment. These are the last days.",
+    "pressure.blank": "Nothing is agreed, and no cuff has sent a reading in the last"
+    " days. Readings appear here by themselves.",
+    "pressure.hours": "Agreed: {rise} to {noon} and {dusk} to {night}.",
+    "pressure.outside": "Outside the agreed hours: does not count for the plan",
+    "pressure.other": "At other times",
     "pressure.now": "Please measure now: {n} more",
     "pressure.until": "until {time}",
     "pressure.next": "Next: {day}, from {time}",
@@ -181,7 +200,7 @@ ENGLISH = {
     "pressure.mean": "Mean",
     "pressure.average": "Average",
     "pressure.average.later": "The average comes after four days.",
-    "pressure.of": "of {n} readings.",
+    "pressure.of": "of {n} reading.|of {n} readings.",
     "pressure.first": "The first day does not count for averages.",
     "guide": "How to measure",
     "guide.1": "No coffee, smoking or sport in the last half hour. Empty your bladder.",
@@ -212,6 +231,10 @@ ENGLISH = {
     "notes.when": "When (leave empty for now)",
     "notes.add": "Save the note",
     "notes.none": "No notes yet.",
+    "notes.correct": "Correct",
+    "notes.correct.lead": "The text until now stays in the record.",
+    "notes.correct.do": "Save the correction",
+    "notes.corrected": "corrected {when}",
     "notes.when.wrong": "That is no time of the last year.",
     "trend.rising": "rising",
     "trend.falling": "falling",
@@ -270,6 +293,7 @@ ENGLISH = {
     "evidence.hold_s": "held for",
     "evidence.values": "latest",
     "evidence.device": "device",
+    "evidence.age_s": "age of the latest value",
     "evidence.baseline": "usual",
     "evidence.quality": "quality",
     "evidence.false_alarm": "false alarm, says",
@@ -293,8 +317,9 @@ class Texts:
         self._words = LANGUAGES[language]
 
     def __call__(self, key: str, **values: object) -> str:
-        """Give a text; a missing key is a bug."""
-        return self._words[str(key)].format(**values)
+        """Give a text, in its form for `n` if it counts; a missing key is a bug."""
+        text = self._words[str(key)]
+        return counted(text, values.get("n")).format(**values)
 
     def get(self, key: str, otherwise: str) -> str:
         """Give a text that may be missing, because its key came from outside."""

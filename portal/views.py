@@ -222,14 +222,23 @@ class AlertList(Struct, frozen=True):
     next: str | None = None
 
 
+class WordingView(Struct, frozen=True):
+    """What a note said before it was corrected."""
+
+    text: str
+    written: str
+
+
 class NoteView(Struct, frozen=True, kw_only=True):
     """What somebody wrote about a moment."""
 
     t: str
+    id: int
     about: str
-    text: str
+    text: str  # as it was corrected last
     by: str
-    written: str
+    written: str  # its text of now
+    earlier: list[WordingView] = []  # what it said before, oldest first
 
 
 class NoteList(Struct, frozen=True):
@@ -284,11 +293,13 @@ def of_reading(reading: Reading) -> RecordView:
 def of_note(note: Note) -> NoteView:
     """Show one note."""
     return NoteView(
+        id=note.id,
         t=rfc3339(note.t),
         about=note.about,
         text=note.text,
         by=note.by,
         written=rfc3339(note.written),
+        earlier=[WordingView(w.text, rfc3339(w.written)) for w in note.earlier],
     )
 
 

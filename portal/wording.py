@@ -75,7 +75,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "此人将无法再登录。其操作记录会保留。",
     ),
     "people.remove.sure": ("Yes, remove {name}", "确认删除 {name}"),
-    "people.count": ("patients: {n}", "{n} 位患者"),
     # patients
     "patients.new": ("New patient", "新增患者"),
     "patients.add": ("Add the patient", "添加患者"),
@@ -92,6 +91,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "登录名（留空则患者不登录）",
     ),
     "patients.zone": ("Time zone", "时区"),
+    "patients.zone.hint": (
+        "Clear it and begin to type a place: Berlin, Shanghai…",
+        "清空后输入地名即可查找：Berlin、Shanghai……",
+    ),
     "patients.language": ("Language", "语言"),
     "patients.team": ("Care team", "照护团队"),
     "patients.team.none": (

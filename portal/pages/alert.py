@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from alerts.history import AlertEvent, Delivery
-from portal import rhythm
+from portal import rhythm, seen
 from portal.ages import MINUTE, clock_and_date
 from portal.authorisation import ALLOWED, decide
 from portal.cards import card
@@ -47,8 +47,9 @@ async def alert(
         asyncio.to_thread(house.people.carers, [found.subject]),
     )
     place = "UTC" if found.subject == HOUSE else place_of(house, found.subject)
+    when = await seen.times(house, [found])
     values: dict[str, Any] = {
-        "card": card(found, texts, house.clock(), place),
+        "card": card(found, texts, house.clock(), place, when.get(found.id)),
         "carers": carers[found.subject],
         "spark": await spark(house, found) if found.state != "normal" else "",
         "strip": await _strip(house, found, texts),

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
-from portal import messages, worklist
+from portal import messages, seen, worklist
 from portal.authorisation import Person, visible
 from portal.cards import cards
 from portal.figures import Span, numbers, spark
@@ -80,13 +80,16 @@ async def _worklist(house: House, reader: Person, texts: Texts) -> dict[str, Any
     open_alerts = worklist.open_alerts(house.board, reader)
     sparks = await asyncio.gather(*(spark(house, a) for a in open_alerts[:SPARKS]))
     drawn = dict(zip((a.id for a in open_alerts), sparks, strict=False))
-    shown = cards(open_alerts, texts, house.clock(), "UTC")
+    over = await seen.lately(house, reader)
+    told = texts, house.clock(), "UTC", await seen.times(house, [*open_alerts, *over])
+    shown = cards(open_alerts, *told)
     troubled = {alert.subject: alert.priority for alert in reversed(open_alerts)}
     tiles = await asyncio.gather(*(numbers(house, s, texts) for s in subjects))
     return {
         "carers": await asyncio.to_thread(house.people.carers, troubled),
         "unseen": [card for card in shown if card.unseen],
         "seen": [card for card in shown if not card.unseen],
+        "over": cards(over, *told),
         "sparks": drawn,
         "messages": await messages.said(house, open_alerts, texts),
         "patients": list(zip(subjects, tiles, strict=True)),

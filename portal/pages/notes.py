@@ -8,13 +8,14 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from portal.ages import DAY, date, local, zone
+from portal.authorisation import ALLOWED, decide
 from portal.house import House, InHouse, check
-from portal.notes import ABOUT, LONGEST, About, Note
+from portal.notes import ABOUT, LONGEST, About
 from portal.pages.common import Reader, Words, page
 from portal.pages.patient import place_of
 from portal.problems import Problem
 from portal.routes.answers import Subject
-from portal.routes.notes import may_write, written
+from portal.routes.notes import Number, corrected, may_write, written
 from portal.texts import Texts
 from vitals.model import Instant
 
@@ -38,7 +39,9 @@ async def notes(
         "notes.html",
         reader,
         subject=subject,
-        notes=[(note, _when(note, there, texts)) for note in found],
+        notes=[(note, _when(note.t, there, texts)) for note in found],
+        clock=lambda t: _when(t, there, texts),
+        acts=decide(reader, "act", subject) == ALLOWED,
         place=there,
         about=ABOUT,
         longest=LONGEST,
@@ -62,6 +65,19 @@ async def add(  # noqa: PLR0913
     return RedirectResponse(f"/patients/{subject}/notes", 303)
 
 
+@router.post("/patients/{subject}/notes/{note}/correct")
+async def correct(
+    house: InHouse,
+    reader: Reader,
+    subject: Subject,
+    note: Number,
+    text: Annotated[str, Form(min_length=1, max_length=LONGEST)],
+) -> Response:
+    """Correct a note of one's own and show it among the others."""
+    await corrected(house, reader, (subject, note), text)
+    return RedirectResponse(f"/patients/{subject}/notes", 303)
+
+
 def _moment(house: House, subject: str, when: str, texts: Texts) -> Instant:
     """Read what a browser's field for a local time says; "" is now."""
     now = house.clock()
@@ -79,7 +95,7 @@ def _moment(house: House, subject: str, when: str, texts: Texts) -> Instant:
     return t
 
 
-def _when(note: Note, place: str, texts: Texts) -> str:
-    """Write the time that a note is about."""
-    there = local(note.t, zone(place))
+def _when(t: Instant, place: str, texts: Texts) -> str:
+    """Write a time on the patient's clock."""
+    there = local(t, zone(place))
     return f"{date(texts, there)} {there:%H:%M}"

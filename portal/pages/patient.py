@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from portal import messages
-from portal.ages import local, zone
+from portal import messages, seen
+from portal.ages import DAY, local, zone
 from portal.authorisation import Person
 from portal.cards import cards
 from portal.figures import SPANS, Span, figures, numbers
@@ -95,7 +95,11 @@ async def today(request: Request, house: House, reader: Person, look: Look) -> R
     values = await _values(house, subject, look)
     there = local(house.clock(), zone(values["place"]))
     greeting = _greeting(there, look[1])
-    return page(request, "today.html", reader, greeting=greeting, **values)
+    yesterday = house.clock() - DAY
+    lately = [c for c in values["past"] if c.seen_by and c.alert.t > yesterday]
+    return page(
+        request, "today.html", reader, greeting=greeting, lately=lately, **values
+    )
 
 
 def place_of(house: House, subject: str) -> str:
@@ -114,13 +118,15 @@ async def _values(house: House, subject: str, look: Look) -> dict[str, Any]:
         *ALWAYS,
         *(tile.shown.kind for tile in found if tile.shown.kind not in ALWAYS),
     ]
-    closed = [alert for alert in past if alert.state == "normal"]
+    known = house.board.open_alerts([subject])
+    closed = [alert for alert in past if alert.state == "normal"][:PAST]
+    told = texts, now, place, await seen.times(house, [*known, *closed])
     return {
         "subject": subject,
         "tiles": found,
         "devices": house.board.devices(subject),
-        "cards": cards(house.board.open_alerts([subject]), texts, now, place),
-        "past": cards(closed[:PAST], texts, now, place),
+        "cards": cards(known, *told),
+        "past": cards(closed, *told),
         "figures": await figures(house, subject, kinds, span, texts),
         "span": span,
         "spans": list(SPANS)[:-1],

@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Annotated
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -19,13 +18,13 @@ from portal.pages.wishes import NAMES
 from portal.plans import plan_of
 from portal.problems import Problem
 from portal.routes.answers import Subject
+from portal.zones import offered
 from vitals.errors import ConfigError
 
 router = APIRouter(prefix="/admin")
 
 OFFERED = tuple(role for role in ROLES if role != "clinician")
 PAGE = 100
-ZONES = sorted(available_timezones())
 
 
 async def administrator(reader: Reader) -> Person:
@@ -127,7 +126,8 @@ async def patients(request: Request, house: InHouse, admin: Admin) -> Response:
 @router.get("/patient")
 async def new_patient(request: Request, house: InHouse, admin: Admin) -> Response:
     """Show the form of a new patient."""
-    blank = Patient(name="", time_zone="UTC", language="en", team=())
+    first = (await _zones(house))[0]
+    blank = Patient(name="", time_zone=first, language="en", team=())
     return await _patient(request, house, admin, "", blank, "")
 
 
@@ -258,11 +258,18 @@ async def _patient(
 ) -> Response:
     people = await asyncio.to_thread(house.people.list)
     carers = [one for one in people if one.role in CARERS]
-    shown = {"subject": subject, "said": said, "carers": carers, "zones": ZONES}
+    zones = await _zones(house)
+    shown = {"subject": subject, "said": said, "carers": carers, "zones": zones}
     status = 422 if wrong else 200
     return page(
         request, "record.html", admin, status, wrong=wrong, spoken=NAMES, **shown
     )
+
+
+async def _zones(house: House) -> list[str]:
+    """Give the time zones to choose from, those of our patients first."""
+    plans = await asyncio.to_thread(house.people.plans)
+    return offered(plan.time_zone for plan in plans.values())
 
 
 async def _here(house: House, admin: Person, subject: str) -> None:

@@ -4,7 +4,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import available_timezones
 
 import msgspec
 from fastapi import APIRouter, Form, Request, Response
@@ -18,12 +17,12 @@ from portal.plans import change_plan, plan_of
 from portal.problems import Problem
 from portal.routes.answers import Subject
 from portal.texts import Texts
+from portal.zones import ZONES, offered
 from vitals.codes import Kind
 from vitals.model import Instant, Plan, Schedule, Session
 
 router = APIRouter()
 
-ZONES = sorted(available_timezones())
 LONGEST_SESSION_MS = 6 * HOUR
 SESSIONS = 50  # kept in a plan
 Short = Annotated[str, Form(max_length=64)]
@@ -183,7 +182,7 @@ async def _shown(
             (s, clock_and_date(texts, s.begin, where)) for s in found.sessions
         ],
         "kinds": [kind for kind in Kind if kind is not Kind.BATTERY],
-        "zones": ZONES,
+        "zones": offered([found.time_zone]),
         "wrong": wrong,
         "may": decide(reader, "plan", subject) == "allowed",
         "place": where,

@@ -12,9 +12,13 @@ from portal.pages.patient import place_of
 from portal.pressure import course
 from portal.routes.answers import Subject
 from portal.texts import Texts
+from vitals.codes import Kind
+from vitals.model import Schedule
 from vitals.phrases import number
 
 router = APIRouter()
+
+SHOWN = 10  # readings outside the agreed hours
 
 
 @router.get("/patients/{subject}/pressure")
@@ -25,9 +29,14 @@ async def pressure(
     check(reader, "read", subject)
     found = await course(house, subject)
     where = place_of(house, subject)
+    latest = await house.latest(subject)
+    cuff = any(reading.kind is Kind.BLOOD_PRESSURE for reading in latest)
     values: dict[str, Any] = {
         "subject": subject,
         "course": found,
+        "guided": cuff or not found.blank,
+        "hours": _hours(found.schedule),
+        "outside": found.outside[:SHOWN],
         "place": where,
         "rest_s": REST_S,
         "between_s": BETWEEN_S,
@@ -46,3 +55,14 @@ def _pair(mean: tuple[float, float] | None, texts: Texts) -> str:
         return ""
     shown = texts.units.measure("mm[Hg]")
     return "/".join(number(shown(value), shown.digits) for value in mean)
+
+
+def _hours(schedule: Schedule) -> dict[str, str]:
+    """Write the hours in which to measure.
+
+    >>> _hours(Schedule(begin=0))
+    {'rise': '05:00', 'noon': '11:00', 'dusk': '17:00', 'night': '23:59'}
+    """
+    minutes = (*schedule.morning, *schedule.evening)
+    written = (f"{minute // 60:02}:{minute % 60:02}" for minute in minutes)
+    return dict(zip(("rise", "noon", "dusk", "night"), written, strict=True))

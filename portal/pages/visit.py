@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from portal import seen
 from portal.ages import clock_and_date, date, local, zone
 from portal.cards import cards
 from portal.figures import SPANS, Span, figures
@@ -57,8 +58,9 @@ async def visit(
         "course": found,
         "pair": lambda mean: _pair(mean, texts),
         "unit": texts.units.measure("mm[Hg]").label,
-        "alerts": cards(alerts, texts, stop, place),
+        "alerts": cards(alerts, texts, stop, place, await seen.times(house, alerts)),
         "more": more,
+        "clock": lambda t: _when(t, place, texts),
         "notes": [(n, _when(n.t, place, texts)) for n in written],
         "place": place,
     }

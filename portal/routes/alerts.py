@@ -4,13 +4,23 @@ import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path, Query, Response
+from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field
 
-from portal.authorisation import ALERTS, Person, alerted, scope, shared_with
+from portal.authorisation import (
+    ALERTS,
+    ALLOWED,
+    Person,
+    alerted,
+    decide,
+    scope,
+    shared_with,
+)
 from portal.house import Caller, House, InHouse, check, check_view
 from portal.problems import Invalid, Problem
 from portal.routes.answers import Cursor, Limit, answer, fails, says
 from portal.routes.examples import ALERT
+from portal.sharing import nameless
 from portal.views import AlertList, AlertView, encode, of_alert
 from portal.witness import looked
 from vitals import wire
@@ -79,7 +89,7 @@ async def alerts(
     told = {alert.subject for alert in found}
     looked(caller, "read", told & alerted(caller))
     looked(caller, "view", told - alerted(caller))
-    return answer(AlertList([of_alert(alert) for alert in found], more))
+    return answer(AlertList([shown(caller, alert) for alert in found], more))
 
 
 _DONE = (
@@ -92,7 +102,7 @@ _DONE = (
 @router.get("/{id}", responses=says(AlertView, ALERT) | fails(401, 404, 422))
 async def alert(house: InHouse, caller: Caller, id: Id) -> Response:  # noqa: A002
     """Show one alert, open or past."""
-    return answer(of_alert(await find(house, caller, id, "read")))
+    return answer(shown(caller, await find(house, caller, id, "read")))
 
 
 @router.post("/{id}/acknowledge", responses=_DONE)
@@ -148,6 +158,14 @@ async def false_alarm(
     """Say that there was nothing."""
     said = body or AcknowledgeBody()
     return await _act(house, caller, id, "false_alarm", comment=said.comment)
+
+
+def shown(caller: Person, alert: Alert) -> AlertView:
+    """Show an alert; who of the staff it calls, to those who work it alone."""
+    view = of_alert(alert)
+    if decide(caller, "act", alert.subject) == ALLOWED:
+        return view
+    return AlertView(**nameless(asdict(view), scope(caller, alert.subject)))
 
 
 async def find(

@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
-from portal.authorisation import Person, alerted, shared_with, visible
+from portal.authorisation import Person, shared_with, visible, worked
+from portal.events import Shared
 from portal.house import BEARER, Caller, House, InHouse, token_of
 from portal.routes.answers import fails, streams
 from portal.witness import looked
@@ -50,7 +51,7 @@ async def _stream(
     log = house.board.events
     checked = house.clock()
     with (
-        log.follow(alerted(caller), last_id, _shared(caller)) as follower,
+        log.follow(worked(caller), last_id, in_part(caller)) as follower,
         closing(Pulse(follower.woken, PING_S)) as pulse,
     ):
         # Who has seen no event yet can resume as well; not who will be told `reset`.
@@ -63,7 +64,7 @@ async def _stream(
                 person = await asyncio.to_thread(house.people.person_of, token)
                 if person is None:
                     return
-                log.change(follower, alerted(person), _shared(person))
+                log.change(follower, worked(person), in_part(person))
                 checked = house.clock()
             if news := log.news(follower):
                 yield news
@@ -98,6 +99,7 @@ class Pulse:
         self._wait()
 
 
-def _shared(person: Person) -> dict[str, frozenset[str]]:
-    """Give what the person may see of those who share with them."""
-    return {subject: person.granted[subject] for subject in shared_with(person)}
+def in_part(person: Person) -> Shared:
+    """Give what they may see of those who share with them, and of themselves."""
+    shared = {subject: person.granted[subject] for subject in shared_with(person)}
+    return {**shared, **dict.fromkeys(visible(person) - worked(person))}

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from portal.authorisation import Person, decide
@@ -27,6 +27,7 @@ from vitals.model import Instant
 
 router = APIRouter(prefix="/api/v1/patients", tags=["notes"])
 
+Number = Annotated[int, Path(ge=1, lt=1 << 63, description="The note.", examples=[7])]
 AHEAD_MS = 60_000  # a clock may be ahead by this
 
 
@@ -39,10 +40,17 @@ class NoteBody(BaseModel):
     t: str | None = Field(None, max_length=40)
 
 
+class CorrectionBody(BaseModel):
+    """What a note says from now on."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    text: str = Field(min_length=1, max_length=LONGEST)
+
+
 EXAMPLE = {"about": "symptom", "text": "dizzy when getting up"}
 NEW = Body(examples=[EXAMPLE])
-SHOWN = {**EXAMPLE, "t": "2026-11-21T07:00:00.000Z", "by": "wang"}
-SHOWN |= {"written": "2026-11-21T07:05:00.000Z"}
+SHOWN = {**EXAMPLE, "id": 7, "t": "2026-11-21T07:00:00.000Z", "by": "wang"}
+SHOWN |= {"written": "2026-11-21T07:05:00.000Z", "earlier": []}
 
 
 @router.get(
@@ -84,6 +92,23 @@ async def add(
     return answer(of_note(note), 201)
 
 
+@router.post(
+    "/{subject}/notes/{note}/corrections",
+    status_code=201,
+    responses=says(NoteView, SHOWN, 201) | fails(401, 403, 404, 413, 422),
+)
+async def correct(
+    house: InHouse,
+    caller: Caller,
+    subject: Subject,
+    note: Number,
+    body: Annotated[CorrectionBody, Body(examples=[{"text": "dizzy at noon"}])],
+) -> Response:
+    """Correct a note of your own; what it said before stays beside it."""
+    found = await corrected(house, caller, (subject, note), body.text)
+    return answer(of_note(found), 201)
+
+
 def may_write(person: Person, subject: str) -> bool:
     """Tell whether somebody may write about this patient: they, and who acts."""
     if person.role == "patient":
@@ -113,5 +138,29 @@ async def written(
     note = Note(
         subject=subject, t=t, about=about, text=plain, by=person.name, written=now
     )
-    await asyncio.to_thread(house.notes.add, note)
-    return note
+    return await asyncio.to_thread(house.notes.add, note)
+
+
+async def corrected(
+    house: House, person: Person, which: tuple[str, int], text: str
+) -> Note:
+    """Let a clinician's own note of a patient say something else.
+
+    Raises
+    ------
+    Problem
+        There is no such note, or it is not theirs to correct.
+    """
+    subject, number = which
+    check(person, "read", subject)
+    if decide(person, "act", subject) != "allowed":
+        raise Problem(403, f"A {person.role} may not do this.")
+    found = await asyncio.to_thread(house.notes.find, subject, number)
+    if found is None:
+        raise Problem(404, "There is no such note.")
+    if found.by != person.name:
+        raise Problem(403, "A note is corrected by who wrote it.")
+    if not (plain := text.strip()):
+        raise Invalid("text", "it says nothing")
+    correct = house.notes.correct
+    return await asyncio.to_thread(correct, found, plain, house.clock())

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Response
 from portal.authorisation import ALERTS, Person, scope, shared_with, visible
 from portal.house import Caller, House, InHouse, check_view
 from portal.pressure import course
+from portal.routes.alerts import shown
 from portal.routes.answers import Cursor, Limit, Subject, answer, fails, says
 from portal.routes.examples import PATIENT, PATIENTS
 from portal.sharing import let_through, shows
@@ -14,7 +15,6 @@ from portal.views import (
     PatientSummary,
     PatientView,
     of_adherence,
-    of_alert,
     of_device,
     of_reading,
     of_streams,
@@ -54,7 +54,7 @@ async def patient(house: InHouse, caller: Caller, subject: Subject) -> Response:
         devices=[of_device(subject, *item) for item in devices.items()],
         adherence=await _adherence(house, subject) if seen is None else None,
         completeness=of_streams(theirs),
-        alerts=[of_alert(alert) for alert in alerts],
+        alerts=[shown(caller, alert) for alert in alerts],
     )
     return answer(view)
 

@@ -58,7 +58,9 @@ function show(record) {
 function busy(node) {
   const typed = [...node.querySelectorAll("input.comment")].some((i) => i.value);
   const chosen = [...node.querySelectorAll("select")].some((s) => s.value);
-  return typed || chosen || (node.contains(document.activeElement) && document.activeElement.matches("input, select"));
+  const written = [...node.querySelectorAll("textarea")].some((t) => t.value !== t.defaultValue);
+  const here = node.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+  return typed || chosen || written || here;
 }
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");

@@ -127,12 +127,13 @@ def test_the_register_s_own_events_make_the_report(data):
 def test_c19_the_report_is_a_table_for_people_and_json_for_programs(data, capsys):
     assert main(["report", "alerts", "--data", str(data), "--days", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "alerts of 1 days, 1 patient-days"
+    assert lines[0] == "alerts of 1 day, 1 patient-day"
     [row] = [line.split() for line in lines if "heart_rate_high" in line]
     assert row == [
         *("heart_rate_high", "1", "1.00", "100", "%", "0", "%", "0", "%"),
         *("10", "min", "10", "min"),
     ]
+    assert max(map(len, lines)) <= 80
     words = ["report", "alerts", "--json", "--data", str(data), "--days", "1"]
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["calls"]["alerts"] == 1

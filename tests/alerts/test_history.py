@@ -70,6 +70,14 @@ def test_c4_an_alert_tells_its_story_with_who_has_seen_it_and_what_they_said(his
     ]
 
 
+@pytest.mark.usefixtures("told")
+def test_who_closed_lately_is_found_and_when_each_was_seen(history):
+    assert [a.id for a in history.closed(["p-0"], NOW, 2)] == ["a-6", "a-3"]
+    assert history.closed(["p-1"], NOW, 9) == []
+    assert history.closed(["p-0"], NOW + 1, 9) == []
+    assert history.seen(["a-1", "a-3", "a-99"]) == {"a-3": NOW}
+
+
 @pytest.mark.parametrize("some", [True, False])
 @pytest.mark.parametrize("on", [True, False])
 def test_the_open_alerts_are_found_without_reading_the_closed_ones(database, some, on):

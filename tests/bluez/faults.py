@@ -6,7 +6,7 @@ Each fault is done to a house in which everybody speaks.  The gateway is left al
 import asyncio
 import time
 
-AWAY_S = 10.0
+AWAY_S = 5.0  # several tries of the gateway's
 HUNG_S = 6.0
 
 

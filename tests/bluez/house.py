@@ -221,6 +221,7 @@ async def until(true, what, house, seconds=PATIENCE_S):
     try:
         async with asyncio.timeout(seconds):
             while not true():
+                assert not house.vm.crash, house.vm.crash
                 await asyncio.sleep(0.05)
     except TimeoutError:
         house.broken = True

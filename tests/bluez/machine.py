@@ -50,6 +50,7 @@ class Machine:
         self.image, self.hci, self._bus = image, folder / "hci", folder / "bus"
         self.bus_address = f"unix:path={self._bus}"
         self.lines, self.version = [], ""
+        self.crash = ""  # what the machine's own kernel died of
         self._port = free_port()
         self._ready, self._orders = asyncio.Event(), {}
         self._process = self._server = None
@@ -87,6 +88,8 @@ class Machine:
         async for octets in self._process.stdout:
             line = octets.decode(errors="replace").rstrip()
             self.lines.append(line)
+            if not self.crash and CRASH.search(line):
+                self._die_of(line)
             if found := re.search(r"READY (.*)", line):
                 self.version = found[1]
                 self._ready.set()
@@ -94,10 +97,11 @@ class Machine:
                 self._orders[found[1]].set()
         self._ready.set()
 
-    @property
-    def crash(self):
-        """What the machine's own kernel died of; "" while it lives."""
-        return next((line for line in self.lines if CRASH.search(line)), "")
+    def _die_of(self, line):
+        """Keep nobody waiting for what will never be done."""
+        self.crash = line
+        for done in self._orders.values():
+            done.set()
 
     async def ready(self):
         """Wait until BlueZ has switched its adapter on."""
@@ -105,10 +109,11 @@ class Machine:
         assert self.version, "\n".join(self.lines)
 
     async def order(self, line):
-        """Have the machine's shell do something, and wait until it has."""
+        """Have the machine's shell do something, and wait until it has, or has died."""
         done = self._orders[line] = asyncio.Event()
         self._process.stdin.write(line.encode() + b"\n")
-        await asyncio.wait_for(done.wait(), ORDER_S)
+        if not self.crash:
+            await asyncio.wait_for(done.wait(), ORDER_S)
 
     async def _join(self, reader, writer):
         """Let a client of this machine onto the other's bus.

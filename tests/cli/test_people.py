@@ -77,6 +77,10 @@ def test_the_audit_log_is_checked_against_what_was_kept(vitals, people, tmp_path
     kept = vitals("audit").split()[-1]
     vitals("user", "add", "wu", "--role", "nurse", stdin=WORD)
     assert "2 lines" in vitals("audit", "--kept", kept)
+    assert "2 lines" in vitals("audit", "--data", str(tmp_path))
+    with pytest.raises(VitalsError, match=r"holds no people\.db"):
+        vitals("audit", "--data", str(tmp_path / "nowhere"))
+    assert not (tmp_path / "nowhere").exists()
     db = sqlite3.connect(tmp_path / "audit.db")
     with db:
         db.execute("DROP TRIGGER log_stays")

@@ -1,12 +1,14 @@
 """What other limits would have given, from the store's own records."""
 
+import argparse
 import asyncio
 import json
 
+import msgspec
 import pytest
 
 from ingest.store import open_store
-from vitals import HeartRate, Reading, config, wire
+from vitals import ConfigError, HeartRate, Reading, config, wire
 from vitals.__main__ import main
 from vitals.bus import MemoryBus
 from vitals.cli import dry_run, whatif
@@ -74,6 +76,22 @@ def test_laxer_limits_would_have_called_less(asked):
 def test_the_same_limits_give_the_same_alerts(asked):
     found = json.loads(asked("", "--json")[1].out)
     assert found["now"] == found["new"]
+
+
+def test_a_demo_s_data_is_asked_under_the_demo_s_own_limits(tmp_path):
+    chosen = argparse.Namespace(data=str(tmp_path), config="vitals.toml")
+    settings, whence = whatif.settings_of(chosen, tmp_path)
+    assert settings == config.Config()
+    assert whence.startswith(f"the defaults: {tmp_path} has none")
+    mine = config.Dsp(limits={"heart_rate": Limit(high=120)})
+    demo = {"url": "x", "users": [], "dsp": msgspec.to_builtins(mine)}
+    (tmp_path / "demo.json").write_text(json.dumps(demo))
+    settings, whence = whatif.settings_of(chosen, tmp_path)
+    assert settings.dsp == mine
+    assert whence == f"those of the demo in {tmp_path}"
+    (tmp_path / "demo.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"demo\.json"):
+        whatif.settings_of(chosen, tmp_path)
 
 
 def test_it_is_a_table_for_people(asked):

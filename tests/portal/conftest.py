@@ -5,7 +5,7 @@ import contextlib
 import math
 import random
 import shutil
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import httpx
@@ -143,6 +143,7 @@ class Place:
         )
         self.house = House(self.bus, self.board, self.sources, self.metrics, self.clock)
         self.app = create_app(self.house)
+        self.debugger = None  # of a Chromium that is there for many; gives its address
 
     def admit(self):
         self.people.add("wang", PASSWORD, "patient", "p-1")
@@ -301,11 +302,26 @@ def fresh_place(tmp_path):
     found.close()
 
 
+@pytest.fixture(scope="session")
+def debugger(tmp_path_factory):
+    """The one Chromium of all tests, started by the first that asks where it is."""
+    with contextlib.ExitStack() as stack:
+
+        @cache
+        def start():
+            from tests.portal.test_browser import chromium
+
+            return stack.enter_context(chromium(tmp_path_factory.mktemp("chromium")))
+
+        yield start
+
+
 @pytest.fixture
-def new_place(tmp_path, accounts):
+def new_place(tmp_path, accounts, debugger):
     """A place with the wall clock's time, for a real server."""
     shutil.copy(accounts, tmp_path)
     found = Place(tmp_path, clock.now)
+    found.debugger = debugger
     yield found
     found.close()
 

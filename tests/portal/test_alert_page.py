@@ -47,7 +47,14 @@ def test_a_page_shows_the_evidence_the_beats_and_all_that_happened(place):
             assert "Irregular for 30 s." in text
             assert 'class="dots"' in text
             assert "raised" in text
-            assert 'name="to"' in text
+            assert 'name="to"' not in text
+            assert "Nobody else cares for this patient." in text
+            place.people.assign("dr.zhou", ["p-1"])
+            for page in ("/alerts/af", "/"):
+                text = (await client.get(page)).text
+                assert "<option>dr.zhou</option>" in text
+                assert "<option>dr.chen</option>" not in text
+                assert "Nobody else" not in text
             form = {"comment": "12-lead ECG asked for", "next": "/alerts/af"}
             answer = await client.post("/alerts/af/handover", data=form | {"to": "x"})
             assert answer.status_code == 422

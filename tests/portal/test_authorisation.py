@@ -21,6 +21,7 @@ MAY = {
     "act": ({403}, {404}, {200, 202}, {200, 202}, {200, 202}, {404}),
     "plan": ({403}, {404}, {403}, {200}, {200}, {404}),
     "share": ({200, 201, 204}, {404}, {403}, {403}, {403}, {404}),
+    "correct": ({403}, {404}, {404}, {404}, {404}, {404}),  # the example is nobody's
     "write": ({201}, {404}, {201}, {201}, {201}, {404}),
     "own": ({200, 204},) * 6,
     "none for you": ({404},) * 6,  # the example's code is not valid
@@ -45,6 +46,7 @@ SPECIFICATION = {
     "get /api/v1/patients/{subject}/records.csv": "look",
     "get /api/v1/patients/{subject}/notes": "see all",
     "post /api/v1/patients/{subject}/notes": "write",
+    "post /api/v1/patients/{subject}/notes/{note}/corrections": "correct",
     "get /api/v1/patients/{subject}/limits": "see all",
     "put /api/v1/patients/{subject}/limits": "plan",
     "post /api/v1/patients/{subject}/limits/dry_run": "plan",
@@ -161,6 +163,7 @@ def names(place, who, whose):
     owner = {"own": who or "li", "other": "li", "none": None}[whose]
     session = sessions(place, owner) if owner else "nothing"
     fields = {"subject": subject, "id": alert, "metric": "heart_rate"}
+    fields |= {"note": 1 << 40}
     return fields | {"grant": grant.id, "session": session}
 
 

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import json
 import shutil
-import urllib.request
+import subprocess
+import time
 
 import pytest
 
@@ -103,40 +104,56 @@ class Tab:
         )
 
 
-@contextlib.asynccontextmanager
-async def browser(folder):
-    """Start Chromium with a profile of its own."""
-    process = await asyncio.create_subprocess_exec(
-        CHROMIUM,
-        *FLAGS,
-        f"--user-data-dir={folder / 'profile'}",
-        "about:blank",
-        stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
+@contextlib.contextmanager
+def chromium(folder):
+    """Run Chromium with a profile of its own; give where its debugger listens."""
+    profile = folder / "profile"
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        async with asyncio.timeout(60):
-            while b"DevTools listening" not in (
-                line := await process.stderr.readline()
-            ):
-                assert line, "Chromium ended"
-        port = line.decode().split(":")[2].split("/")[0]
-        address = f"http://127.0.0.1:{port}/json"
-        tabs = json.loads(await asyncio.to_thread(_fetch, address))
-        target = next(t for t in tabs if t["type"] == "page")["webSocketDebuggerUrl"]
-        async with websockets.connect(target, max_size=1 << 26) as socket:
-            tab = Tab(socket)
+        port, path = _debugger(profile / "DevToolsActivePort", process)
+        yield f"ws://127.0.0.1:{port}{path}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _debugger(told, process):
+    """Wait for the two lines that Chromium writes once it listens."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        assert process.poll() is None, "Chromium ended"
+        if told.exists() and len(lines := told.read_text().splitlines()) == 2:
+            return lines
+        time.sleep(0.02)
+    pytest.fail("Chromium does not listen")
+
+
+@contextlib.asynccontextmanager
+async def opened(debugger):
+    """Open a tab that shares neither cookies nor cache with any other."""
+    async with websockets.connect(debugger) as socket:
+        whole = Tab(socket)
+        own = {"disposeOnDetach": True}  # gone with its tab when the socket closes
+        context = await whole.call("Target.createBrowserContext", **own)
+        target = await whole.call("Target.createTarget", url="about:blank", **context)
+        root = debugger.partition("/devtools/")[0]
+        address = f"{root}/devtools/page/{target['targetId']}"
+        async with websockets.connect(address, max_size=1 << 26) as page:
+            tab = Tab(page)
             for domain in ("Page", "Runtime", "Network", "Log"):
                 await tab.call(f"{domain}.enable")
             yield tab
-    finally:
-        process.terminate()
-        await process.wait()
 
 
-def _fetch(address):
-    with urllib.request.urlopen(address, timeout=10) as answer:
-        return answer.read()
+@contextlib.asynccontextmanager
+async def browser(folder):
+    """Open a tab in a Chromium of its own."""
+    with chromium(folder) as debugger:
+        async with opened(debugger) as tab:
+            yield tab
 
 
 @contextlib.asynccontextmanager
@@ -146,7 +163,8 @@ async def visit(place, story):
     for subject in ("p-1", "p-2", "p-3"):
         place.store.write(story.day(subject, now, racing=subject == "p-1"))
     address = asyncio.get_running_loop().create_future()
-    async with place.open(), browser(place.folder) as tab:
+    tabs = opened(place.debugger()) if place.debugger else browser(place.folder)
+    async with place.open(), tabs as tab:
         await place.tell()
         portal = run(
             place.bus,
@@ -171,6 +189,18 @@ async def visit(place, story):
 
 CARDS = "[...document.querySelectorAll('article')].map(a => a.id)"
 WIDE = "document.documentElement.scrollWidth > innerWidth"
+
+
+def test_a_tab_of_the_same_browser_knows_nothing_of_who_logged_in(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await tab.log_in(url, "wang")
+            async with opened(new_place.debugger()) as other:
+                await other.call("Page.navigate", url=url)
+                await other.until("location.pathname == '/login'")
+            await tab.go(f"{url}/account")  # the control: who logged in is in
+
+    asyncio.run(main())
 
 
 def test_d13_a_clinician_acknowledges_an_alert_and_the_page_follows(new_place, story):
@@ -200,6 +230,7 @@ def test_an_alert_is_handed_over_from_behind_more_which_stays_open(new_place, st
     async def main():
         async with visit(new_place, story) as (tab, url):
             await tab.size(*PHONE)
+            new_place.people.assign("dr.zhou", ["p-1"])
             await new_place.raise_alert("p-1", "e1")
             await tab.log_in(url, "dr.chen")
             more = "document.querySelector('#more-e1')"
@@ -212,12 +243,31 @@ def test_an_alert_is_handed_over_from_behind_more_which_stays_open(new_place, st
             button = f"{more}.querySelector('[formaction$=handover]')"
             await tab.js(f"{button}.click()")  # to nobody: the browser asks
             assert await tab.js(f"{more}.querySelector('select:invalid') != null")
-            await tab.js(f"{more}.querySelector('select').value = 'dr.chen'")
+            await tab.js(f"{more}.querySelector('select').value = 'dr.zhou'")
             await tab.js(f"{button}.click()")
             card = "document.querySelector('#alert-e1')"
-            await tab.until(f"{card}.innerText.includes('→ dr.chen')")
+            await tab.until(f"{card}.innerText.includes('→ dr.zhou')")
             assert not await tab.js(f"{more}.open")
             assert new_place.board.alert("e1").state == "unacknowledged"
+
+    asyncio.run(main())
+
+
+def test_the_audit_log_is_read_on_a_phone_without_moving_sideways(new_place, story):
+    async def main():
+        async with visit(new_place, story) as (tab, url):
+            await tab.size(*PHONE)
+            await tab.log_in(url, "dr.chen")
+            await tab.go(f"{url}/patients/p-1/trends")
+            await tab.log_in(url, "root")
+            await tab.go(f"{url}/admin/audit")
+            log = "document.querySelector('.log')"
+            assert "Who saw or changed what" in await tab.js("document.body.innerText")
+            assert "/patients/{subject}/trends" in await tab.js(f"{log}.innerText")
+            assert await tab.js(f"{log}.scrollWidth <= {log}.clientWidth")
+            assert not await tab.js(WIDE)
+            top = "document.querySelector('.top')"
+            assert await tab.js(f"{top}.clientHeight") < 90  # in one line
 
     asyncio.run(main())
 
@@ -225,6 +275,7 @@ def test_an_alert_is_handed_over_from_behind_more_which_stays_open(new_place, st
 def test_a_decision_that_fails_is_not_turned_into_another(new_place, story):
     async def main():
         async with visit(new_place, story) as (tab, url):
+            new_place.people.add("dr.wu", None, "doctor", subjects=["p-1"])
             await new_place.raise_alert("p-1", "e1")
             await tab.log_in(url, "dr.chen")
             card = "document.querySelector('#alert-e1')"

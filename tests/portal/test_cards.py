@@ -49,5 +49,7 @@ def test_evidence_of_another_kind_keeps_its_own_form():
     found = {"z": 3.25, "quality": 0.984, "hold_s": 240, "device": "strap-1"}
     said = ("z 3.25", "quality 98%", "held for 4 min", "device strap-1")
     assert evidence("heart_rate_high", **found) == said
+    assert evidence("heart_rate_high", age_s=0.0) == ()
+    assert evidence("heart_rate_high", age_s=600) == ("age of the latest value 10 min",)
     odd = {"baseline": float("inf"), "values": ["a", None], "limit": True}
     assert evidence("heart_rate_high", **odd) == ()

@@ -146,6 +146,7 @@ def test_a_doctor_agrees_on_a_plan_and_every_change_has_a_reason(place, plan):
             assert plan().time_zone == "Europe/Berlin"
             text = (await client.get(PLAN)).text
             assert "125 /min" in text
+            assert '<datalist id="zones"><option value="Europe/Berlin">' in text
             assert "every 720 min" in text
             await say("exercise_off", session=session.id)
             await say("devices", kind="blood_pressure", minutes="")

@@ -239,8 +239,17 @@ def test_a22_a_gateway_that_is_away_or_mute_is_said_to_be_so(place, story):
         place.clock.now += 91_000
         mute = await ask(place, story, "/fleet", **HTML)
         assert "gateway without contact" in mute.text
+        assert "Tell whoever runs vitals" in mute.text
         front = await ask(place, story, "/", **HTML)
         assert "gateway without contact: gw-1" in front.text
+        for there, next_step in (
+            (True, "systemctl status vitals-gateway"),
+            (False, "systemctl enable --now vitals-gateway"),
+        ):
+            if not there:
+                place.board.gateways.clear()
+            keeper = await ask(place, story, "/fleet", "root", there, **HTML)
+            assert next_step in keeper.text
 
     run(place, scene)
 

@@ -52,6 +52,23 @@ def test_notes_are_never_changed(notes, tmp_path):
     other.close()
 
 
+def test_what_a_note_said_before_stays_beside_its_correction(notes, tmp_path):
+    first = notes.add(note(5, "dizy"))
+    for text, t in (("dizzy", 20), ("dizzy", 21), ("dizzy at noon", 30)):
+        notes.correct(notes.find("p-1", first.id), text, t)
+    [found] = notes.of("p-1", 0, 9)[0]
+    assert (found.text, found.written) == ("dizzy at noon", 30)
+    said = [(one.text, one.written) for one in found.earlier]
+    assert said == [("dizy", 10), ("dizzy", 20)]
+    assert notes.find("p-1", first.id) == found
+    assert notes.find("p-2", first.id) is None
+    other = sqlite3.connect(tmp_path / "notes.db")
+    for change in ("DELETE FROM corrections", "UPDATE corrections SET text=''"):
+        with pytest.raises(sqlite3.IntegrityError, match="never"):
+            other.execute(change)
+    other.close()
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_note_that_was_acknowledged_survives_a_kill(tmp_path, kept):
     add = "found.add(note)" if kept else "found._db.execute(INSERT)"  # the control
@@ -123,5 +140,47 @@ def test_the_form_takes_a_time_of_the_patients_place(place):
                     assert (await client.post(path, data=form)).status_code == 422
             found, _ = place.notes.of("p-1", 0, 1 << 62)
             assert rfc3339(found[1].t) == "2026-11-21T00:30:00.000Z"
+
+    asyncio.run(main())
+
+
+def test_a_clinician_corrects_their_own_note_and_the_page_says_so(place):
+    async def main():
+        path = "/api/v1/patients/p-1/notes"
+        place.people.assign("dr.zhou", ["p-1"])
+        body = {"about": "medicine", "text": "5 mg"}
+        async with place.open(), place.client("dr.chen") as chen:
+            [mine, theirs] = [
+                (await client.post(path, json=body)).json()["id"]
+                for client in (chen, place.client("wang"))
+            ]
+            right = {"text": " 2.5 mg "}
+            for who, which, status in (
+                ("dr.zhou", mine, 403),
+                ("wang", theirs, 403),
+                ("dr.chen", theirs, 403),
+                ("dr.chen", 99, 404),
+                ("li", mine, 404),
+            ):
+                async with place.client(who) as other:
+                    answer = await other.post(f"{path}/{which}/corrections", json=right)
+                    assert answer.status_code == status, who
+            blank = await chen.post(f"{path}/{mine}/corrections", json={"text": " "})
+            assert blank.status_code == 422
+            answer = await chen.post(f"{path}/{mine}/corrections", json=right)
+            assert answer.status_code == 201
+            assert answer.json()["text"] == "2.5 mg"
+            assert [one["text"] for one in answer.json()["earlier"]] == ["5 mg"]
+            chen.headers.update({"Accept": "text/html", "Origin": "http://portal"})
+            chen.cookies["vitals_session"] = place.people.issue_token("dr.chen")
+            page = f"/patients/p-1/notes/{mine}/correct"
+            assert (await chen.post(page, data={"text": "2 mg"})).status_code == 303
+            text = (await chen.get("/patients/p-1/notes")).text
+            assert "<s>5 mg</s>" in text
+            assert "<s>2.5 mg</s>" in text
+            assert "corrected 21 Nov 22:26" in text
+            assert text.count("Save the correction") == 1
+            place.clock.now += 1  # the report is of what was
+            assert "corrected" in (await chen.get("/patients/p-1/visit")).text
 
     asyncio.run(main())

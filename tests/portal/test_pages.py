@@ -6,7 +6,7 @@ import pytest
 
 from portal.pages.assets import FILES
 from portal.pages.common import inside
-from portal.texts import LANGUAGES, PRIORITIES, STATES
+from portal.texts import LANGUAGES, PRIORITIES, STATES, Texts
 from vitals.codes import Flag, Kind
 from vitals.model import HeartRate, Reading
 
@@ -140,7 +140,7 @@ def test_a_patient_sees_big_numbers_a_chart_and_plain_words(place, story):
             assert "rising" in text
             assert "Acknowledge" not in text
             await place.say_acknowledged("e1")
-            assert "Your care team has seen this." in (await client.get("/")).text
+            assert "Your care team saw this at 06:26." in (await client.get("/")).text
 
     run(place, scene)
 
@@ -203,7 +203,7 @@ def test_an_alert_goes_to_somebody_who_can_see_it_and_to_nobody_else(place, stor
             for address in ("/", "/patients/p-1"):
                 text = (await client.get(address)).text
                 names = re.findall(r"<option>([^<]*)</option>", text)
-                assert names == ["dr.chen", "dr.wu"]
+                assert names == ["dr.wu"]  # and not dr.chen, who has it
             for to in ("dr.zhou", "wang", "", "x" * 65):
                 answer = await client.post("/alerts/e1/handover", data={"to": to})
                 assert answer.status_code == 422
@@ -273,3 +273,12 @@ def test_d17_a_language_is_complete_and_names_everything_that_can_be_shown():
         *Kind,
     ):
         assert key in english
+
+
+def test_what_is_counted_has_a_form_for_one_in_english_and_none_in_chinese():
+    assert Texts("en")("patients.n", n=1) == "1 patient"
+    assert Texts("en")("patients.n", n=2) == "2 patients"
+    assert Texts("en")("limits.records", n="1,000") == "From 1,000 records."
+    assert not any("|" in words for words in LANGUAGES["zh"].values())
+    for words in LANGUAGES["en"].values():
+        assert "|" not in words or "{n}" in words

@@ -66,6 +66,7 @@ def test_a_patients_clinicians_are_known_and_nobody_elses(people):
         ("new", PASSWORD, "patient", None, (), "exactly one subject"),
         ("new", PASSWORD, "patient", "p-1", ("p-2",), "exactly one subject"),
         ("new", PASSWORD, "patient", "P 1", (), "a-z, 0-9"),
+        ("new", PASSWORD, "patient", "house", (), "'house' is reserved"),
         ("new", PASSWORD, "clinician", "p-1", (), "only a patient"),
         ("new", PASSWORD, "admin", None, ("p-1",), "only a clinician"),
         ("a b", PASSWORD, "admin", None, (), "user name"),

@@ -49,6 +49,21 @@ def test_the_first_day_counts_for_no_average():
     assert found.means == ((130, 80), (140, 80))
 
 
+def test_a_reading_outside_the_agreed_hours_counts_nowhere_and_is_said_to():
+    noon = taken(at(1, 12), at(2, 13), top=150)
+    found = follow(WEEK, PLAN, [*taken(at(1, 7)), *noon], at(3, 1))
+    assert list(found.outside) == noon[::-1]
+    assert found.days[0][0].n == 1
+    assert found.adherence == follow(WEEK, PLAN, taken(at(1, 7)), at(3, 1)).adherence
+
+
+def test_without_a_schedule_and_readings_there_is_nothing_to_show():
+    assert follow(WEEK, Plan(), [], at(3, 1)).blank
+    assert not follow(WEEK, PLAN, [], at(3, 1)).blank
+    for hour in (7, 12):
+        assert not follow(WEEK, Plan(), taken(at(1, hour)), at(3, 1)).blank
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -82,6 +97,13 @@ def test_the_page_and_the_api_say_how_the_schedule_goes(place):
                 await place.say(plan, wire.of("p-1", "plan"), True)
                 text = (await client.get("/patients/p-1/pressure")).text
                 assert "<b>1 of 14 done</b>" in text
+                assert "Agreed: 05:00 to 11:00 and 17:00 to 23:59." in text
+                assert 'id="outside"' not in text
+                noon = BloodPressure(t=begin + 12 * HOUR, sys=151, dia=92)
+                place.store.write([Reading("p-1", "cuff-1", noon)])
+                text = (await client.get("/patients/p-1/pressure")).text
+                assert "Outside the agreed hours: does not count" in text
+                assert "<b>151/92</b>" in text
                 assert "<b>131/82</b>" in text
                 found = (await client.get(path)).json()["adherence"]
                 assert (found["done"], found["due"]) == (1, 14)
@@ -89,6 +111,20 @@ def test_the_page_and_the_api_say_how_the_schedule_goes(place):
                 client.cookies.set("vitals_view", "zh.kPa.C")
                 text = (await client.get("/patients/p-1/pressure")).text
                 assert "<b>17.5/10.9</b>" in text
+
+    asyncio.run(main())
+
+
+def test_who_has_no_cuff_sees_no_table_and_no_guide(place):
+    async def main():
+        async with place.open():
+            cookies = {"vitals_session": place.people.issue_token("li")}
+            async with place.client(cookies=cookies) as client:
+                client.headers["accept"] = "text/html"
+                text = (await client.get("/patients/p-2/pressure")).text
+                assert "no cuff has sent a reading" in text
+                assert "<table>" not in text
+                assert "guide.js" not in text
 
     asyncio.run(main())
 

@@ -93,6 +93,8 @@ def test_d7_an_administrator_makes_a_team_and_each_does_what_their_role_may(plac
             answer = await client.post("/admin/patient", data=form)
             assert answer.status_code == 200
             assert "Wang Min" in answer.text
+            again = (await client.get("/admin/patient")).text
+            assert 'value="Asia/Shanghai" list="zones"' in again  # as the others
         [wang] = [s for s, n in place.people.names.all().items() if n == "Wang Min"]
         plan = place.people.plan(wang)
         assert plan.team == ("dr.lin", "nurse.wu")

@@ -7,8 +7,9 @@ from portal.cards import card
 from portal.events import EventLog
 from portal.messages import line
 from portal.texts import Texts
+from portal.times import rfc3339
 from portal.worklist import open_alerts
-from tests.portal.conftest import NOW, Clock, until
+from tests.portal.conftest import NOW, Clock, anomaly, until
 from tests.portal.test_pages import browser, run
 from vitals import wire
 from vitals.model import Alert, Anomaly, DeviceStatus
@@ -143,5 +144,34 @@ def test_the_api_lists_the_house_s_alerts_to_carers_and_not_to_patients(place):
                 assert len(items) == seen, who
                 status = (await client.get("/api/v1/alerts/gone")).status_code
                 assert status == (200 if seen else 404)
+
+    run(place, scene)
+
+
+def test_an_alert_that_was_over_when_it_was_seen_leaves_who_saw_it_and_when(place):
+    async def scene():
+        await place.tell()  # Asia/Shanghai
+        await place.raise_alert("p-1", "e1", value=171.0)
+        over = anomaly("p-1", "e1", NOW, over=True, t=NOW, value=171.0)
+        await place.say(over, wire.of("p-1", "anomaly"))
+        gone = "returned_unacknowledged"
+        await until(lambda: place.board.alert("e1").state == gone)
+        async with browser(place, "dr.chen") as chen:
+            form = {"comment": "called her"}
+            await chen.post("/alerts/e1/acknowledge", data=form)
+            await until(lambda: place.board.alert("e1") is None)
+            for page in ("/", "/patients/p-1", "/alerts/e1", "/patients/p-1/visit"):
+                text = " ".join((await chen.get(page)).text.split())
+                assert "seen by dr.chen, <time" in text, page
+                assert rfc3339(NOW) in text.split("seen by dr.chen, ", 1)[1][:99]
+                assert "called her" in text
+        async with browser(place, "dr.zhou") as other:
+            assert "dr.chen" not in (await other.get("/")).text
+        async with browser(place, "wang") as patient:
+            text = (await patient.get("/")).text
+            assert "Your care team saw this at 06:26." in text
+            assert "dr.chen" not in text
+            place.clock.now += 48 * 3_600_000
+            assert "Your care team saw" not in (await patient.get("/")).text
 
     run(place, scene)

@@ -27,7 +27,7 @@ NOBODY_IS_LEFT = {"attendant_failures": 0, "never_back": 0}
 
 @pytest.mark.slow
 def test_a5_a13_in_a_night_of_faults_nothing_is_lost_but_on_the_air():
-    found = night.figures(hours=1 / 3)
+    found = night.figures(hours=1 / 4)
     assert (PEACE | NOBODY_IS_LEFT).items() <= found.items(), found
     assert found["stream_lost_on_air"] > 50
     assert found["stream_gaps"] == found["stream_gaps_shown"] > 50

@@ -304,7 +304,7 @@ def _audit(commands: Parsers) -> None:
     audit = commands.add_parser(
         "audit", help="check that the log of who saw and changed what is whole"
     )
-    _config(audit)
+    _data(audit, "the data folder, if not the configuration's")
     audit.add_argument(
         "--kept", metavar="LINES:HASH", help="what this printed earlier must still hold"
     )

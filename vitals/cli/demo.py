@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from vitals import ConfigError, Unavailable, VitalsError
@@ -83,7 +84,9 @@ async def _rooms(house: House, screen: Screen, broker: str) -> None:
     *users, keeper = await asyncio.to_thread(_users, house)
 
     def told(url: str) -> None:
-        _write(house.data / "demo.json", {"url": url, "users": users, "admin": keeper})
+        dsp = msgspec.to_builtins(house.config.dsp)  # for `vitals whatif`
+        said = {"url": url, "users": users, "admin": keeper, "dsp": dsp}
+        _write(house.data / "demo.json", said)
         screen.open(url, [*users, keeper], broker)
 
     house.told_url = told

@@ -32,7 +32,7 @@ def _whatif(commands: Parsers) -> None:
 
 def _report(commands: Parsers) -> None:
     report = commands.add_parser("report", help="how we do, in figures")
-    subjects = report.add_subparsers(metavar="SUBJECT", required=True)
+    subjects = report.add_subparsers(title="reports", required=True)
     alerts = subjects.add_parser(
         "alerts",
         help="how many alerts there were, and what became of them",
@@ -48,7 +48,7 @@ def _report(commands: Parsers) -> None:
 
 def _patient(commands: Parsers) -> None:
     patient = commands.add_parser("patient", help="everything of one patient")
-    deeds = patient.add_subparsers(metavar="DEED", required=True)
+    deeds = patient.add_subparsers(title="what to do", required=True)
     export = deeds.add_parser(
         "export",
         help="write it into a new folder, as JSON lines",

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitals import ConfigError, VitalsError, config
+from vitals import ConfigError, Unavailable, VitalsError, config
 from vitals.clock import now
+from vitals.plurals import several
 
 if TYPE_CHECKING:
     from portal.authorisation import Person
@@ -112,7 +113,8 @@ def audit(chosen: argparse.Namespace) -> None:
         head, broken = people.audit.head(), people.audit.broken(kept)
     if broken is not None:
         raise VitalsError(f"the audit log is not as it was written, from line {broken}")
-    print(f"{head.lines} lines, all as they were written; keep this elsewhere:")
+    lines = several(head.lines, "line")
+    print(f"{lines}, as written; keep this elsewhere:")
     print(f"{head.lines}:{head.hash}")
 
 
@@ -120,13 +122,23 @@ def audit(chosen: argparse.Namespace) -> None:
 def _people(chosen: argparse.Namespace) -> "Iterator[People]":
     from portal.people import People
 
-    data = Path(config.load(Path(chosen.config)).data)
-    data.mkdir(parents=True, exist_ok=True)
+    data = _folder(chosen)
     people = People(data / "people.db")
     try:
         yield people
     finally:
         people.close()
+
+
+def _folder(chosen: argparse.Namespace) -> Path:
+    """Give the data folder; one that `--data` names is there."""
+    if named := getattr(chosen, "data", None):
+        if not (Path(named) / "people.db").exists():
+            raise Unavailable(f"{named} holds no people.db: is it a data folder?")
+        return Path(named)
+    data = Path(config.load(Path(chosen.config)).data)
+    data.mkdir(parents=True, exist_ok=True)
+    return data
 
 
 def _known(people: "People", name: str) -> "Person":

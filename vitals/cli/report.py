@@ -9,6 +9,7 @@ import msgspec
 from vitals import Instant
 from vitals.cli.export import place
 from vitals.clock import now
+from vitals.plurals import several
 
 if TYPE_CHECKING:
     from alerts.burden import Burden, Share
@@ -40,19 +41,21 @@ def table(found: "Burden") -> str:
     """Lay the report out for a terminal."""
     days = (found.end - found.begin) / DAY
     published = found.published
+    patient_days = several(found.patient_days, "patient-day")
     head = (
-        f"alerts of {days:g} days, {found.patient_days:g} patient-days",
+        f"alerts of {several(days, 'day')}, {patient_days}",
         "",
-        f"{'':<28}{'alerts':>7} {'a day':>7} {'seen':>6} {'alone':>6} {'false':>6}"
-        f" {'seen after p50':>15} {'p95':>8}",
+        _row("", ("alerts", "a day", "seen", "alone", "false", "p50", "p95")),
     )
     foot = (
         "",
-        "a day: for each patient-day.  seen: acknowledged by a person.  alone: over"
-        " before anybody did anything.",
+        "a day: for each patient-day.  seen: acknowledged by a person.",
+        "alone: over before anybody did anything.",
+        "p50, p95: within this, half and 95 % of those seen were seen.",
         f"A published programme at home: {published['alerts']:.2f} alerts a"
-        f" patient-day, {published['for_people']:.2f} left for people"
-        " (JMIR Med Inform 2025, e66066).",
+        f" patient-day,",
+        f"{published['for_people']:.2f} left for people (JMIR Med Inform 2025,"
+        " e66066).",
     )
     return "\n".join((*head, *_lines(found), *foot))
 
@@ -72,10 +75,14 @@ def _line(name: str, share: "Share") -> str:
     p50, p95 = map(_duration, share.to_acknowledge_s or (None, None))
     shares = (share.acknowledged, share.self_cleared, share.false)
     seen, alone, false = map(_percent, shares)
-    return (
-        f"{name:<28}{share.alerts:>7} {rate:>7} {seen:>6} {alone:>6} {false:>6}"
-        f" {p50:>15} {p95:>8}"
-    )
+    return _row(name, (share.alerts, rate, seen, alone, false, p50, p95))
+
+
+def _row(name: str, cells: Iterable[object]) -> str:
+    """Lay a row out: with the longest condition's name it is 80 columns wide."""
+    widths = (6, 5, 5, 5, 5, 7, 7)
+    laid = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return f"{name:<33} {' '.join(laid)}"
 
 
 def _percent(share: float | None) -> str:

@@ -22,6 +22,7 @@ from vitals.cli.rehearsal import Rehearsal, Rehearsed, blocks, past
 from vitals.clock import monotonic, now
 from vitals.comparison import Comparison, Outcome
 from vitals.model import Limit, Night, Plan
+from vitals.plurals import several
 
 if TYPE_CHECKING:
     from ingest.store import History
@@ -50,7 +51,7 @@ def main(chosen: argparse.Namespace) -> int:
     from ingest.store import open_history
 
     data, store = place(chosen)
-    settings = config.Config() if chosen.data else config.load(Path(chosen.config))
+    settings, whence = settings_of(chosen, data)
     plan = in_force(data, chosen.patient)
     new = proposal(Path(chosen.limits)).over(plan)
     history = open_history(store, data)
@@ -59,10 +60,33 @@ def main(chosen: argparse.Namespace) -> int:
     finally:
         history.close()
     text = msgspec.json.encode(found).decode() if chosen.json else table(found)
+    print(
+        f"limits in force: those of the patient's plan, else {whence}", file=sys.stderr
+    )
     print(text)
     if not found.records:
         raise Unavailable(f"no records of {chosen.patient} in these days")
     return 0
+
+
+class Demo(Struct, frozen=True):
+    """What a demo wrote of itself."""
+
+    dsp: config.Dsp = config.Dsp()
+
+
+def settings_of(chosen: argparse.Namespace, data: Path) -> tuple[config.Config, str]:
+    """Give the configuration that belongs to a data folder, and what it is called."""
+    if not chosen.data:
+        return config.load(Path(chosen.config)), f"those of {chosen.config}"
+    try:
+        demo = msgspec.json.decode((data / "demo.json").read_bytes(), type=Demo)
+    except FileNotFoundError:
+        whence = f"the defaults: {data} has none; --config FILE asks with that file's"
+        return config.Config(), whence
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConfigError(f"{data / 'demo.json'}: {error}") from error
+    return config.Config(dsp=demo.dsp), f"those of the demo in {data}"
 
 
 def proposal(path: Path) -> Proposal:
@@ -153,6 +177,7 @@ def table(found: Comparison) -> str:
     for condition in dict.fromkeys((*before.by_condition, *after.by_condition)):
         counts = (side.by_condition.get(condition, 0) for side in (before, after))
         rows.append((condition, *counts))
-    head = f"{found.subject}: {days:g} days, {found.records:,} records"
+    records = several(found.records, "record")
+    head = f"{found.subject}: {several(days, 'day')}, {records}"
     lines = (f"{a:<22}{b:>14} {c:>14}".rstrip() for a, b, c in rows)
     return "\n".join((head, *lines))
