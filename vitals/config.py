@@ -35,7 +35,7 @@ from vitals.sections import (
     plain,
 )
 from vitals.simulation import Sim
-from vitals.staff import STEPS, Person, Shift, Step, Times
+from vitals.staff import STEPS, Person, Returned, Seconds, Shift, Step, Times
 
 CREDENTIALS = "/etc/credstore"
 CONFIRMED = "systolic", "diastolic", "mean_arterial_pressure", "pulse", "glucose"
@@ -173,6 +173,9 @@ class Alerts(Section, frozen=True):
     repeat_s: Times = Times(high=300.0, medium=3600.0)
     # What was acknowledged and is not over is told anew.
     acknowledged_s: Times = Times(high=14_400.0, medium=43_200.0)
+    # What is over and nobody has seen: whether the next is told all the same.
+    returned: Returned = Returned()
+    settle_s: Seconds = 5.0  # that a start waits for the plans that the broker keeps
     gateway_offline_s: Positive = 90.0
     stage_silent_s: Positive = 90.0  # without an engine's word that it works
     clock_off_s: Positive = 60.0  # of a gateway or a wearable

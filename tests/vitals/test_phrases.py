@@ -23,6 +23,7 @@ CONDITIONS = [f"{m.value}_{side}" for m in LIMITED for side in ("high", "low")] 
     "stage_silent",
     "test_alarm",
     "delivery_failing",
+    "ledger_cut",
 ]
 
 
