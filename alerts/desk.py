@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from alerts import calls, cases, escalation, rules
+from alerts import calls, cases, escalation, rules, waits
 from alerts.cases import Case, Change, Episode, Key
 from alerts.muting import Muting
 from alerts.past import Past
@@ -24,6 +24,7 @@ WAKING = {
     "shelved": Event.UNSHELVE,
     "acknowledged": Event.EXPIRE,
     "unacknowledged": "escalate",
+    "returned_unacknowledged": "unseen",
 }  # what it is when a case comes due
 
 
@@ -123,6 +124,15 @@ class Desk:
         technical = [c for c in self._cases.values() if c.alert.kind == "technical"]
         events = ((case, self._muting.event(case)) for case in technical)
         return [self._move(case, event, now) for case, event in events if event]
+
+    def shift(self, by: int) -> list[Change]:
+        """Let all that waits wait for as long as it had to: the clock has stepped."""
+        self._past.shift(by)
+        self._seen.shift(by)
+        moved = [waits.shifted(case, by) for case in self._cases.values()]
+        for case in moved:
+            self._lay(case)
+        return [Change(case=case, why="") for case in moved]
 
     def staff(self, roster: Roster) -> None:
         """Follow another roster from the next step of each call."""

@@ -242,6 +242,8 @@ CHINESE: dict[str, str] = {
     Kind.BATTERY: "电池",
     f"metric.{Metric.HEART_RATE.value}": "心率",
     f"metric.{Metric.RR_INTERVAL.value}": "RR 间期",
+    f"metric.{Metric.RMSSD.value}": "心率变异性 RMSSD",
+    f"metric.{Metric.SDNN.value}": "心率变异性 SDNN",
     f"metric.{Metric.SYSTOLIC.value}": "收缩压",
     f"metric.{Metric.DIASTOLIC.value}": "舒张压",
     f"metric.{Metric.MEAN_ARTERIAL_PRESSURE.value}": "平均动脉压",

@@ -33,7 +33,7 @@ from vitals.sections import (
     plain,
 )
 from vitals.simulation import Sim
-from vitals.staff import STEPS, Person, Shift, Step, Times
+from vitals.staff import STEPS, Person, Returned, Seconds, Shift, Step, Times
 
 CREDENTIALS = "/etc/credstore"
 
@@ -114,6 +114,9 @@ class Store(Section, frozen=True):
     raw_days: Days = 0.0  # SQLite: streamed records; 0 keeps them for ever
     minute_days: Days = 0.0  # rollups by the minute
     hour_days: Days = 0.0  # and by the hour
+    # RMSSD and SDNN: a whole part of an hour (Task Force 1996: five minutes),
+    hrv_window_s: Literal[60, 120, 300, 600, 900, 1800, 3600] = 300
+    hrv_share: Annotated[float, Meta(gt=0, le=1)] = 0.8  # of it that must be normal
 
 
 class Alerts(Section, frozen=True):
@@ -133,6 +136,9 @@ class Alerts(Section, frozen=True):
     repeat_s: Times = Times(high=300.0, medium=3600.0)
     # What was acknowledged and is not over is told anew.
     acknowledged_s: Times = Times(high=14_400.0, medium=43_200.0)
+    # What is over and nobody has seen: whether the next is told all the same.
+    returned: Returned = Returned()
+    settle_s: Seconds = 5.0  # that a start waits for the plans that the broker keeps
     gateway_offline_s: Positive = 90.0
     stage_silent_s: Positive = 90.0  # without an engine's word that it works
     clock_off_s: Positive = 60.0  # of a gateway or a wearable

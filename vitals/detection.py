@@ -81,7 +81,8 @@ class Dsp(Section, frozen=True):
 
 def complaints(dsp: Dsp) -> Iterator[str]:
     """Say which keys of the detectors' tables name nothing."""
-    yield from _unknown("dsp.limits", dsp.limits, [m.value for m in Metric])
+    limited = [m.value for m in Metric if not m.derived]
+    yield from _unknown("dsp.limits", dsp.limits, limited)
     yield from _unknown("dsp.forecasts", dsp.forecasts, TRENDS)
     yield from _unknown("dsp.rates", dsp.rates, TRENDS)
     yield from _unknown("dsp.silence_s", dsp.silence_s, list(Kind))
