@@ -14,6 +14,7 @@ ANEW = frozenset(
 )
 SHOWN = "step", "told", "next", "next_at"  # of `Alert.escalation`
 NO_ONE: People = ()  # in person; the ways that are nobody's own hear of it
+UNSEEN = "unacknowledged", "returned_unacknowledged"
 NOBODY = None  # not even the ways that are nobody's own
 
 
@@ -28,8 +29,10 @@ def directed(
         When a call that begins now takes its first step: now, or in a moment, so that
         what begins together is told together.
     """
+    if case.alert.state == "returned_unacknowledged":
+        return _over(case, why, roster, now)
     if case.alert.state != "unacknowledged":
-        return _seen(case, why, roster, now)
+        return _seen(case, why)
     chain, to = case.chain, NO_ONE
     if chain is None or why in ANEW:
         chain = escalation.begun(base, chain)
@@ -37,7 +40,7 @@ def directed(
         return _handed(case, chain, roster, now)
     if why and chain.due is not None and chain.due <= now:
         chain, to = escalation.advanced(chain, case.alert, roster, now)
-    return _with(case, chain), to
+    return within(case, chain), to
 
 
 def due(case: Case, roster: Roster) -> Instant | None:
@@ -45,7 +48,7 @@ def due(case: Case, roster: Roster) -> Instant | None:
     alert = case.alert
     if alert.state == "shelved":
         return Instant(snoozed_until(case))
-    if alert.state == "unacknowledged" and case.chain:
+    if alert.state in UNSEEN and case.chain:
         return case.chain.due
     expires = roster.expire_ms[alert.priority]
     if alert.state == "acknowledged" and case.seen is not None and expires:
@@ -55,22 +58,37 @@ def due(case: Case, roster: Roster) -> Instant | None:
     return None
 
 
-def _seen(
+def _over(
     case: Case, why: str, roster: Roster, now: Instant
 ) -> tuple[Case, People | None]:
-    """End the call; who has heard of it hears of this, and nobody else."""
+    """Go on with the call of what is over and nobody has seen, as far as is wanted."""
+    chain, to = case.chain, NO_ONE
     if why == "opened":  # it was over before we heard of it
         chain = escalation.begun(now)
+    if chain is None:
+        return case, NOBODY
+    if why == "handover":
+        if chain.due is not None:
+            return _handed(case, chain, roster, now)
+        return _seen(case, why)
+    if why == "returned":
+        to = escalation.heard(chain)
+    elif why:
         chain, to = escalation.advanced(chain, case.alert, roster, now)
-        return _with(case, escalation.ended(chain)), to
+    once = why == "unseen" and bool(to)
+    return within(case, escalation.afterwards(chain, case.alert, roster, once)), to
+
+
+def _seen(case: Case, why: str) -> tuple[Case, People | None]:
+    """End the call; who has heard of it hears of this, and nobody else."""
     if case.chain is None:
         return case, NOBODY
     chain = escalation.ended(case.chain)
     if why != "handover":
-        return _with(case, chain), escalation.heard(chain)
+        return within(case, chain), escalation.heard(chain)
     name = str(case.alert.escalation["to"])
     told = tuple(dict.fromkeys((*chain.told, name)))
-    return _with(case, replace(chain, told=told)), (name,)
+    return within(case, replace(chain, told=told)), (name,)
 
 
 def _handed(
@@ -78,10 +96,10 @@ def _handed(
 ) -> tuple[Case, People]:
     """Tell whom the alert was handed to, and give them their time."""
     to = str(case.alert.escalation["to"])
-    return _with(case, escalation.handed(chain, case.alert, roster, now, to)), (to,)
+    return within(case, escalation.handed(chain, case.alert, roster, now, to)), (to,)
 
 
-def _with(case: Case, chain: Chain) -> Case:
+def within(case: Case, chain: Chain) -> Case:
     """Give the case its call, and the alert what it says of it."""
     kept = {k: v for k, v in case.alert.escalation.items() if k not in SHOWN}
     shown = {**kept, **escalation.shown(chain)}

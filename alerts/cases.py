@@ -185,7 +185,8 @@ def decided(case: Case, command: AlertCommand, now: Instant) -> Case | None:
 def _acknowledge(case: Case, command: AlertCommand, now: Instant) -> Case | None:
     """Keep who has seen the alert; one that nothing is heard of any more closes."""
     case = moved(case, Event.ACKNOWLEDGE)
-    if case.alert.kind == "technical" and now - case.news >= rules.ABANDONED_MS:
+    silent = now - case.news >= rules.ABANDONED_MS
+    if case.alert.kind == "technical" and (silent or case.alert.evidence.get("final")):
         case = moved(case, Event.RETURNED)
     alert = replace(case.alert, acknowledged_by=command.by)
     return replace(case, alert=alert, seen=now)

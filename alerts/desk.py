@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from alerts import calls, cases, escalation, rules
+from alerts import calls, cases, escalation, rules, waits
 from alerts.cases import Case, Change, Episode, Key
 from alerts.muting import Muting
 from alerts.past import Past
@@ -24,6 +24,7 @@ WAKING = {
     "shelved": Event.UNSHELVE,
     "acknowledged": Event.EXPIRE,
     "unacknowledged": "escalate",
+    "returned_unacknowledged": "unseen",
 }  # what it is when a case comes due
 
 
@@ -128,6 +129,15 @@ class Desk:
         """Close whatever is open of a patient; nobody is told."""
         mine = [c for c in self._cases.values() if c.alert.subject == subject]
         return [self._erase(case, by, now) for case in mine]
+
+    def shift(self, by: int) -> list[Change]:
+        """Let all that waits wait for as long as it had to: the clock has stepped."""
+        self._past.shift(by)
+        self._seen.shift(by)
+        moved = [waits.shifted(case, by) for case in self._cases.values()]
+        for case in moved:
+            self._lay(case)
+        return [Change(case=case, why="") for case in moved]
 
     def staff(self, roster: Roster) -> None:
         """Follow another roster from the next step of each call."""

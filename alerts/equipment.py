@@ -81,6 +81,12 @@ class Equipment:
         """Judge what time alone makes true."""
         return [*self._offline(now), *self._silent(now)]
 
+    def shift(self, by: int) -> None:
+        """Let ages stay what they are: the clock has stepped."""
+        self._gateways = {n: _shifted(g, by) for n, g in self._gateways.items()}
+        self._stages = {n: Instant(t + by) for n, t in self._stages.items()}
+        self._start = None if self._start is None else Instant(self._start + by)
+
     def moved(self, now: Instant) -> bool:
         """Tell whether other gateways are down than when this was last asked.
 
@@ -175,6 +181,11 @@ class Equipment:
         for name, heard in self._stages.items():
             wrong = now - heard >= self._settings.stage_silent_s * 1000
             yield from self._facts.judge(Fact("stage_silent", name), wrong, now)
+
+
+def _shifted(gateway: Gateway, by: int) -> Gateway:
+    behind = None if gateway.behind is None else Instant(gateway.behind + by)
+    return Gateway(gateway.status, Instant(gateway.since + by), behind)
 
 
 def _down(gateway: Gateway, was: bool, now: Instant) -> bool:

@@ -26,12 +26,13 @@ class Chain(Struct, frozen=True, kw_only=True):
     told: People = ()  # whom, in order; "" = the whole house
     before: People = ()  # who have heard of earlier calls of this alert
     due: Instant | None = None  # the next step; None: that was all
+    planned: Instant = Instant(0)  # when that was decided
     next: People = ()  # whom that would tell, as things stand
 
 
 def begun(base: Instant, earlier: Chain | None = None) -> Chain:
     """Begin a call; who heard of an earlier one hears of this at once."""
-    return Chain(base=base, before=heard(earlier), due=base)
+    return Chain(base=base, before=heard(earlier), due=base, planned=base)
 
 
 def heard(chain: Chain | None) -> People:
@@ -42,6 +43,20 @@ def heard(chain: Chain | None) -> People:
 def ended(chain: Chain) -> Chain:
     """End a call: somebody has seen the alert, or it is over."""
     return replace(chain, due=None, next=())
+
+
+def afterwards(chain: Chain, alert: Alert, roster: Roster, once: bool) -> Chain:
+    """Give what is left of a call whose alert is over and that nobody has seen.
+
+    Parameters
+    ----------
+    once
+        The next has been told since it was over.
+    """
+    until = roster.returned.get(alert.priority, "stop")
+    if until == "until_seen" or not (chain.told or chain.before):
+        return chain
+    return ended(chain) if once or until == "stop" else chain
 
 
 def advanced(
@@ -90,7 +105,7 @@ def shown(chain: Chain | None) -> dict[str, object]:
 
 def _planned(chain: Chain, alert: Alert, roster: Roster, now: Instant) -> Chain:
     """Find the next step, in this round or another, and whom it would tell."""
-    steps, repeat = roster.steps[alert.priority], roster.repeat_ms[alert.priority]
+    steps, repeat = roster.steps[alert.priority], _round_ms(alert, roster)
     if chain.step >= len(steps):
         if not chain.told:  # all are asleep: it begins again when the first wakes
             base = _first_awake(steps, alert, roster, now)
@@ -101,7 +116,17 @@ def _planned(chain: Chain, alert: Alert, roster: Roster, now: Instant) -> Chain:
         chain = replace(chain, base=base, step=0)
     step = steps[chain.step]
     due = Instant(max(now + 1, _at(chain.base, step)))
-    return replace(chain, due=due, next=tuple(roster.on_call(step, alert, due)))
+    to = tuple(roster.on_call(step, alert, due))
+    return replace(chain, due=due, planned=now, next=to)
+
+
+def _round_ms(alert: Alert, roster: Roster) -> int:
+    """Give how long after its last step a round begins again; 0: never.
+
+    What nobody has seen is not forgotten for longer than what somebody has.
+    """
+    repeat = roster.repeat_ms[alert.priority]
+    return repeat or roster.expire_ms[alert.priority]
 
 
 def _first_awake(

@@ -4,8 +4,11 @@ One that answers now and then is slow, not failing: what counts is a row of fail
 that lasts.
 """
 
+from msgspec.structs import replace
+
 from vitals.model import HOUSE, Anomaly, Instant
 
+CONDITION = "delivery_failing"
 FAILING = 3  # failures in a row ... (OURS)
 FAILING_MS = 20_000  # ... that have lasted for so long (OURS)
 
@@ -22,6 +25,10 @@ class Health:
     def resume(self, since: Instant | None) -> None:
         """Go on after a restart: since when it has told nothing, None if it works."""
         self._since, self._resumed = since, since is not None
+
+    def shift(self, by: int) -> None:
+        """Let a row of failures be as long as it was: the clock has stepped."""
+        self._began = Instant(self._began + by)
 
     def failed(self, created: Instant, now: Instant) -> Anomaly | None:
         """Take a failure to tell a notice; give what the house must know, if new."""
@@ -52,19 +59,52 @@ class Health:
         if over:
             english = f"Messages by {name} arrive again, after {minutes} min."
             chinese = f"通道 {name} 在 {minutes} 分钟后恢复送达。"
-        return Anomaly(
-            id=f"delivery-{name}-{since}",
-            subject=HOUSE,
-            detector="delivery",
-            condition="delivery_failing",
-            kind="technical",
-            begin=since,
-            t=now,
-            over=over,
-            evidence={
-                "device": name,
-                "kind": "channel",
-                "text": english,
-                "text_zh": chinese,
-            },
-        )
+        episode = f"delivery-{name}-{since}"
+        return _anomaly(name, episode, since, now, (english, chinese), over=over)
+
+
+def gone(channel: str, count: int, found: Instant, now: Instant) -> Anomaly:
+    """Give what the house must know of calls that waited for a channel now removed.
+
+    Nothing more will be heard of it: it ends when somebody has seen it.
+    """
+    english = f"{count} messages by {channel} reached nobody: it is configured no more."
+    chinese = f"通道 {channel} 已从配置中移除，{count} 条消息未能送达任何人。"
+    episode, text = f"delivery-{channel}-{found}", (english, chinese)
+    news = _anomaly(channel, episode, found, now, text)
+    return replace(news, evidence={**news.evidence, "final": True})
+
+
+def removed(channel: str, episode: str, since: Instant, now: Instant) -> Anomaly:
+    """Give the end of a row of failures of a channel that is there no more."""
+    english = f"The channel {channel} is configured no more."
+    chinese = f"通道 {channel} 已从配置中移除。"
+    return _anomaly(channel, episode, since, now, (english, chinese), over=True)
+
+
+def _anomaly(
+    channel: str,
+    episode: str,
+    begin: Instant,
+    now: Instant,
+    text: tuple[str, str],
+    over: bool = False,
+) -> Anomaly:
+    """Say how a channel does, in English and Chinese."""
+    english, chinese = text
+    return Anomaly(
+        id=episode,
+        subject=HOUSE,
+        detector="delivery",
+        condition=CONDITION,
+        kind="technical",
+        begin=begin,
+        t=now,
+        over=over,
+        evidence={
+            "device": channel,
+            "kind": "channel",
+            "text": english,
+            "text_zh": chinese,
+        },
+    )

@@ -9,6 +9,7 @@ from msgspec import Struct, convert, json
 from alerts.burden import Happening
 from alerts.database import Database
 from alerts.register import read_case
+from alerts.trials import ALERT
 from vitals.errors import MalformedData
 from vitals.model import HOUSE, Alert, Instant
 
@@ -18,7 +19,8 @@ FROM deliveries WHERE alert = ? ORDER BY version, channel, recipient
 """
 CHANNELS = """
 SELECT channel, sum(state = 'pending'), min(created) FILTER (WHERE state = 'pending'),
-    sum(state = 'failed'), max(tried) FILTER (WHERE state = 'delivered'),
+    sum(state = 'failed' AND why != 'test'),
+    max(tried) FILTER (WHERE state = 'delivered'),
     coalesce((SELECT error FROM deliveries AS e WHERE e.channel = d.channel
         AND state IN ('pending', 'failed') AND error != ''
         ORDER BY tried DESC LIMIT 1), '')
@@ -165,6 +167,12 @@ class AlertHistory:
             convert(dict(zip(names, row, strict=True)), ChannelState)
             for row in self._database.rows(CHANNELS)
         ]
+
+    def tested(self, channel: str) -> Instant | None:
+        """Give when a channel was last tested; None: never, or it goes on."""
+        query = "SELECT tried FROM deliveries WHERE alert = ? AND channel = ?"
+        rows = self._database.rows(f"{query} AND state != 'pending'", (ALERT, channel))
+        return rows[0][0] if rows else None  # type: ignore[return-value]
 
     def happenings(
         self, begin: Instant, end: Instant, subjects: Sequence[str] | None = None

@@ -14,13 +14,14 @@ from alerts.facts import Fact, Facts
 from alerts.ledger import Entry
 from alerts.muting import Muting
 from alerts.roster import Relief, Roster
+from alerts.trials import Trial
 from vitals import wire
 from vitals.errors import MalformedData
 from vitals.model import AlertCommand, Anomaly, Erased, Instant, Plan
 from vitals.wire import Message
 
 S = TypeVar("S", Anomaly, AlertCommand, Erased, Plan)
-News = Change | Entry
+News = Change | Entry | Trial
 _ID = re.compile(r"[a-z0-9_-]{1,128}")
 
 DESK = "desk"  # the alert whose commands are about no alert
@@ -69,6 +70,12 @@ class Intake:
         for subject in [s for s in tested if self._tests.get(s, now) <= now]:
             news += self._tested(subject, False, "", now)
         return [*news, *self._desk.tick(now)]
+
+    def shift(self, by: int) -> list[News]:
+        """Let all that waits wait for as long as it had to: the clock has stepped."""
+        self._equipment.shift(by)
+        self._tests = {s: Instant(t + by) for s, t in self._tests.items()}
+        return [*self._desk.shift(by)]
 
     def _anomaly(self, message: Message, now: Instant) -> list[News]:
         return [*self._desk.observe(read_anomaly(message), now)]
@@ -132,7 +139,9 @@ class Intake:
         return [entry, *self._desk.relieve(command, now)]
 
     def _test(self, subject: str, command: AlertCommand, now: Instant) -> list[News]:
-        """Raise a test alarm, which goes the way of all alarms."""
+        """Test one channel, or raise a test alarm, which goes the way of all alarms."""
+        if command.device:
+            return [Trial(command.device, command.by)]
         self._tests[subject] = Instant(now + TEST_MS)
         return self._tested(subject, True, command.by, now)
 

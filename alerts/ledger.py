@@ -17,10 +17,19 @@ from alerts.muting import Device
 from alerts.roster import Relief
 from vitals import chain
 from vitals.config import Alerts
-from vitals.model import Instant
+from vitals.model import HOUSE, Anomaly, Instant
 
-SETTINGS = "people", "shifts", "escalation", "repeat_s", "acknowledged_s", "priorities"
+SETTINGS = (
+    "people",
+    "shifts",
+    "escalation",
+    "repeat_s",
+    "acknowledged_s",
+    "returned",
+    "priorities",
+)
 ADD = "INSERT INTO ledger VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
+KNOWN = "SELECT 1 FROM ledger WHERE digest = ?"
 LAST = "SELECT digest FROM ledger ORDER BY n DESC LIMIT 1"
 THERE = "SELECT 1 FROM sqlite_master WHERE name = 'ledger'"
 ALL = "SELECT t, by, what, about, old, new, why, digest FROM ledger ORDER BY n"
@@ -31,7 +40,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     t: Instant
     by: str
-    what: str  # "settings", "out_of_service", "in_service", "relieve"
+    what: str  # "settings", "out_of_service", "in_service", "relieve", "cut"
     about: str  # a key of the configuration, "subject/device", or a person
     old: str = ""  # JSON
     new: str = ""
@@ -54,6 +63,39 @@ def entries(database: Database) -> list[Entry]:
     names = Entry.__struct_fields__
     rows = database.rows(ALL)
     return [convert(dict(zip(names, row[:-1], strict=True)), Entry) for row in rows]
+
+
+def head(database: Database) -> str:
+    """Give what all rows together come to; "" when there is none."""
+    found = database.rows(LAST)
+    return str(found[0][0]) if found else chain.BEGIN
+
+
+def lacks(database: Database, noted: str) -> bool:
+    """Tell whether rows are gone: the head that was noted elsewhere is in none."""
+    return not database.rows(KNOWN, (noted,))
+
+
+def cut(noted: str, now: Instant) -> tuple[Anomaly, Entry]:
+    """Give what the house must know, and what is kept, of rows that are gone."""
+    english = "Rows of the ledger of who changed whom alerts reach are gone."
+    chinese = "警报通知变更记录的部分内容已丢失。"
+    why = "the broker had noted this head, and no row has it"
+    entry = Entry(
+        t=now, by="the engine", what="cut", about="ledger", old=noted, why=why
+    )
+    evidence = {"device": "ledger", "text": english, "text_zh": chinese, "final": True}
+    anomaly = Anomaly(
+        id=f"ledger-{noted[:16]}",
+        subject=HOUSE,
+        detector="ledger",
+        condition="ledger_cut",
+        kind="technical",
+        begin=now,
+        t=now,
+        evidence=evidence,
+    )
+    return anomaly, entry
 
 
 def verify(data: Path) -> str:

@@ -27,6 +27,7 @@ VALUES = 6  # of the latest that a message shows
 FINE = frozenset({Metric.BODY_TEMPERATURE, Metric.GLUCOSE})  # whose tenths matter
 SURE = ((0.9, "sure.high"), (0.7, "sure.moderate"), (-1.0, "sure.low"))  # (OURS)
 TREND = 0.02  # of the mean: a change below this is steady (OURS)
+OVER = frozenset({"returned", "unseen"})  # why something is told of what is over
 LONGEST = 300  # characters of what a detector says
 
 
@@ -98,7 +99,7 @@ def _clinician(
     tongue = reader.language
     what = phrases.title(alert.condition, tongue)
     value = _value(alert, alert.value)
-    over = why == "returned"
+    over = why in OVER
     return Sheet(
         title=f"{_heading(alert, why, tongue)} · {alert.subject} · {what}"
         + (f" {value}" if value else ""),
@@ -118,7 +119,7 @@ def _clinician(
 def _home(alert: Alert, why: str, reader: Reader, now: Instant) -> Sheet:
     """Say to a patient, or to their family, what it means and what they can do."""
     tongue = reader.language
-    over = why == "returned"
+    over = why in OVER
     plain = phrases.plain(alert.condition, tongue)
     who = f"{alert.subject} · " if reader.audience == "family" else ""
     advice = say(tongue, "family.lead" if reader.audience == "family" else "told")

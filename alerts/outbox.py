@@ -15,6 +15,7 @@ from msgspec import convert, json
 from alerts.channels import AT_ONCE, Channel, Notice
 from alerts.database import Database
 from alerts.health import FAILING, Health
+from alerts.trials import TEST, Testable
 from vitals.clock import Clock
 from vitals.errors import Unavailable
 from vitals.metrics import Metrics
@@ -121,6 +122,12 @@ class Outbox:
                 db.execute(PASS_ON, (following, now, *_row(notice)))
         return given_up
 
+    def refused(self, notice: Notice, now: Instant, error: str) -> None:
+        """Note that a test was not accepted: it is not tried again, nor by others."""
+        how = 1, now, "failed", now, error[:LONGEST]
+        with self._database.transaction() as db:
+            db.execute(POSTPONED, (*how, *_row(notice)))
+
     def failing_since(self, channel: str) -> Instant | None:
         """Give since when a channel tells nothing; None: it does, or need not."""
         values = channel, FAILING, channel
@@ -163,9 +170,14 @@ class Sender:
         report: Report = _nobody,
     ) -> None:
         self.hurry = asyncio.Event()
+        self.name, self.testable = channel.name, isinstance(channel, Testable)
         self._channel, self._outbox = channel, outbox
         self._metrics, self._clock = metrics, clock
         self._health, self._report = Health(channel.name), report
+
+    def shift(self, by: int) -> None:
+        """Know that the clock has stepped."""
+        self._health.shift(by)
 
     async def run(self) -> None:
         """Tell until cancelled."""
@@ -190,7 +202,7 @@ class Sender:
     async def _tell(self, notice: Notice) -> None:
         """Tell one notice, and note how it went."""
         try:
-            await self._channel.tell(notice)
+            await self._say(notice)
         except Unavailable as error:
             await self._fail(notice, str(error))
             return
@@ -202,10 +214,20 @@ class Sender:
         if first and notice.why == "opened":
             self._observe(notice, told)
 
+    async def _say(self, notice: Notice) -> None:
+        """Say what the notice is about."""
+        if notice.why == TEST and isinstance(self._channel, Testable):
+            await self._channel.test()
+        else:
+            await self._channel.tell(notice)
+
     async def _fail(self, notice: Notice, error: str) -> None:
         """Note that a notice was not told, and whether the channel fails."""
         LOG.warning("notice %s is not told yet: %s", notice.key, error)
         now, postpone = self._clock(), self._outbox.postpone
+        if notice.why == TEST:
+            await insist(self._metrics, self._outbox.refused, notice, now, error)
+            return
         if await insist(self._metrics, postpone, notice, now, error):
             LOG.error("notice %s on %s: given up", notice.key, notice.channel)
             self._metrics.count("alerts_delivery_failed_total")

@@ -51,6 +51,12 @@ class Past:
         since = self._unended.get(anomaly_id)
         return since is not None and now - since >= rules.STILL_MS
 
+    def shift(self, by: int) -> None:
+        """Let ages stay what they are: the clock has stepped."""
+        heard, unended = self._heard.items(), self._unended.items()
+        self._heard = {k: (e, Instant(t + by)) for k, (e, t) in heard}
+        self._unended = {k: Instant(t + by) for k, t in unended}
+
     def forget(self, now: Instant) -> None:
         """Forget what is old, at most once a minute; also what a stepped clock left."""
         if abs(now - self._pruned) < 60_000:

@@ -31,6 +31,7 @@ class Letter(Struct, frozen=True, kw_only=True):
 
 
 Kept = tuple[Change, int]  # and the version of its alert
+Way = tuple[str, str]  # a channel, and whom it tells
 
 
 class Post:
@@ -58,6 +59,26 @@ class Post:
         house = hears.keys() - self._personal - self._about.keys() - {LOG}
         # Who has no way of their own is reached by the house's, else by everybody's.
         self._anyhow = () if house else tuple(self._personal)
+        self._house = sorted(house)
+
+    @property
+    def channels(self) -> Iterable[str]:
+        """Give the names of all channels."""
+        return self._hears.keys()
+
+    def instead(self, to: str, why: str, subject: str) -> list[Way]:
+        """Give the ways to tell what one that is there no more was to tell somebody.
+
+        Their own come first; else the house's, then everybody's.
+        """
+        own = [(channel, to) for channel in self._own.get(to, ())]
+        house = [(c, to if why == "handover" else EVERYBODY) for c in self._house]
+        anyhow = [(channel, EVERYBODY) for channel in self._anyhow]
+        fit = (
+            [w for w in ways if self._fits(w[0], why, subject)]
+            for ways in (own, house, anyhow)
+        )
+        return next(filter(None, fit), [])
 
     def letters(self, changes: Iterable[Kept]) -> Iterator[Letter]:
         """Give what is to be told of changes that were written down together."""
@@ -78,7 +99,8 @@ class Post:
             return []
         hears = change.why in self._hears[channel]
         if channel in self._about and channel not in self._personal:
-            return [EVERYBODY] if hears else []  # a patient's own, and nobody's of ours
+            # A patient's own, and nobody's of ours: that it is over they know.
+            return [EVERYBODY] if hears and change.why != "unseen" else []
         if change.why == "handover" and channel not in self._personal:
             return [p for p in change.to if channel != LOG and not self._own.get(p)]
         if channel not in self._personal:
@@ -86,6 +108,11 @@ class Post:
         if not hears and change.why != "handover":
             return []
         return [p for p in change.to if p == EVERYBODY or channel in self._ways(p)]
+
+    def _fits(self, channel: str, why: str, subject: str) -> bool:
+        """Tell whether a channel is told of such things about a subject."""
+        hears = why == "handover" or why in self._hears[channel]
+        return hears and self._about.get(channel, subject) == subject
 
     def _ways(self, name: str) -> Sequence[str]:
         """Give the channels that are somebody's own."""

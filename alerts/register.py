@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from msgspec import json
 
-from alerts import ledger
+from alerts import ledger, trials
 from alerts.cases import Case, Change
 from alerts.database import Database
 from alerts.ledger import Entry
 from alerts.post import Letter, Post
+from alerts.trials import Trial
 from vitals.config import Alerts
 from vitals.model import Alert, Instant
 
@@ -45,6 +46,14 @@ CASES = """
 SELECT "case" FROM alerts WHERE state = 'normal' AND t >= ?
 UNION ALL SELECT "case" FROM alerts WHERE state != 'normal'
 """
+SHIFT = """
+UPDATE deliveries SET due = due + ?, created = created + ? WHERE state = 'pending'
+"""
+LONGEST_MS = 60_000  # that the outbox waits
+IN_TIME = """
+UPDATE deliveries SET due = min(due, :now), created = min(created, :now)
+WHERE state = 'pending' AND (due > :latest OR created > :now)
+"""
 UNCLOSED = 'SELECT "case" FROM alerts WHERE unclosed'
 
 
@@ -65,6 +74,16 @@ class Register:
         """Give the open cases, and those closed since a time."""
         return [read_case(row[0]) for row in self._database.rows(CASES, (since,))]
 
+    def shift(self, by: int) -> None:
+        """Let what is to be told wait no longer for it: the clock has stepped."""
+        with self._database.transaction() as db:
+            db.execute(SHIFT, (by, by))
+
+    def in_time(self, now: Instant) -> None:
+        """Let nothing that is to be told be of a future that a clock had shown."""
+        with self._database.transaction() as db:
+            db.execute(IN_TIME, {"now": now, "latest": now + LONGEST_MS})
+
     def follow(self, settings: Alerts, now: Instant) -> None:
         """Keep what the configuration says otherwise than before, and that it does."""
         self.commit(ledger.changed(self.ledger(), settings, now), now)
@@ -73,12 +92,22 @@ class Register:
         """Give everything that was changed about whom alerts reach."""
         return ledger.entries(self._database)
 
-    def commit(self, news: Sequence[Change | Entry], now: Instant) -> None:
+    def head(self) -> str:
+        """Give the head of the ledger, to be noted elsewhere."""
+        return ledger.head(self._database)
+
+    def lacks(self, noted: str) -> bool:
+        """Tell whether rows of the ledger are gone that were there once."""
+        return ledger.lacks(self._database, noted)
+
+    def commit(self, news: Sequence[Change | Entry | Trial], now: Instant) -> None:
         """Write changes down, and who must be told of them, all or nothing."""
         changes = [one for one in news if isinstance(one, Change)]
         with self._database.transaction() as db:
             for entry in (one for one in news if isinstance(one, Entry)):
                 ledger.add(db, entry)
+            for trial in (one for one in news if isinstance(one, Trial)):
+                trials.add(db, trial, now)
             kept = [(change, self._keep(db, change, now)) for change in changes]
             told = [(change, version) for change, version in kept if version]
             for letter in self._post.letters(told):

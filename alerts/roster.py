@@ -7,7 +7,7 @@ from msgspec import Struct
 from alerts import shifts
 from vitals.config import Alerts
 from vitals.model import HOUSE, Alert, Instant, Priority
-from vitals.staff import Person, Shift, Step
+from vitals.staff import Afterwards, Person, Shift, Step
 
 EVERYBODY = ""  # a recipient: the whole house, by the ways that are nobody's own
 
@@ -29,6 +29,7 @@ class Roster(Struct, frozen=True, kw_only=True):
     steps: Mapping[Priority, Sequence[Step]] = {}
     repeat_ms: Mapping[Priority, int] = {}
     expire_ms: Mapping[Priority, int] = {}
+    returned: Mapping[Priority, Afterwards] = {}  # none: a call stops
     teams: Mapping[str, Sequence[str]] = {}  # by subject
     reliefs: Sequence[Relief] = ()
 
@@ -83,6 +84,7 @@ def of(settings: Alerts) -> Roster:
         steps={priority: found or ALL for priority, found in steps.items()},
         repeat_ms={p: round(1000 * getattr(settings.repeat_s, p)) for p in steps},
         expire_ms={p: round(1000 * getattr(settings.acknowledged_s, p)) for p in steps},
+        returned={p: getattr(settings.returned, p) for p in steps},
     )
 
 

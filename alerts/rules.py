@@ -43,6 +43,7 @@ PRIORITIES: tuple[tuple[str, Priority, str], ...] = (
     ("stage_silent", "high", "nobody detects or stores anything (OURS)"),
     ("*silent", "low", "whoever takes a strap off is not ill (OURS)"),
     ("delivery_failing", "medium", "alerts do not reach who should act (OURS)"),
+    ("ledger_cut", "medium", "who is told may have been changed unseen (OURS)"),
     ("test_alarm", "low", "nobody is ill (OURS)"),
     ("gateway_*", "medium", "all its wearables are silent with it (OURS)"),
     ("device_*", "low", "technical (OURS)"),

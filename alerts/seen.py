@@ -46,6 +46,13 @@ class Seen:
         holds = 0 <= now - known.seen < holds_ms.get(case.alert.priority, 0)
         return _as_seen(case, known) if holds and not _rises(case, known) else None
 
+    def shift(self, by: int) -> None:
+        """Let ages stay what they are: the clock has stepped."""
+        self._closed = {
+            key: replace(case, seen=None if case.seen is None else case.seen + by)
+            for key, case in self._closed.items()
+        }
+
     def forget(self, holds_ms: Mapping[Priority, int], now: Instant) -> None:
         """Forget what holds no longer, at most once a minute."""
         if abs(now - self._pruned) < 60_000:

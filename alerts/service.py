@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from alerts import equipment, ledger, roster
+from alerts import arrival, equipment, ledger, removed, roster, waits
 from alerts.cases import Case, Change
 from alerts.channels import Channel
 from alerts.channels.opening import open_all
@@ -27,6 +27,8 @@ from alerts.outbox import Outbox, Sender, insist
 from alerts.post import Post
 from alerts.register import Register
 from alerts.seen import remembered_ms
+from alerts.timeline import Timeline
+from alerts.trials import Trial
 from vitals import config, links, wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock
@@ -70,14 +72,16 @@ async def run(
     ConfigError
         A channel's URL or secret cannot be used.
     """
+    clock = Timeline.of(clock)
     key = await asyncio.to_thread(links.key, data)
     addresses = Links(key, public_url, settings.link_hours)
     channels = await asyncio.to_thread(open_all, settings, addresses, clock)
     database = await asyncio.to_thread(Database, data)
     try:
-        register = Register(database, _post(settings, channels))
+        post = _post(settings, channels)
+        register = Register(database, post)
         outbox = Outbox(database, {c.name: c.next for c in settings.channels if c.next})
-        own: list[Anomaly] = []
+        own = await insist(metrics, removed.settle, database, post, metrics, clock())
         senders = [Sender(c, outbox, metrics, clock, own.append) for c in channels]
         office = Office(bus, register, senders, metrics, clock, own)
         await office.run(settings)
@@ -96,11 +100,12 @@ class Office:
         register: Register,
         senders: Sequence[Sender],
         metrics: Metrics,
-        clock: Clock,
+        clock: Timeline,
         own: list[Anomaly] | None = None,
     ) -> None:
         self._bus, self._register, self._senders = bus, register, senders
         self._metrics, self._clock = metrics, clock
+        self._testable = {sender.name for sender in senders if sender.testable}
         # What this process has itself to report: it must not need the broker for that.
         self._own = [] if own is None else own
         self._intake: Intake
@@ -112,9 +117,12 @@ class Office:
         """Lay the desk out as it was, then work until cancelled."""
         memory = remembered_ms(roster.of(settings).expire_ms)
         since = Instant(self._clock() - memory)
+        await insist(self._metrics, self._register.in_time, self._clock())
         kept = await insist(self._metrics, self._register.restore, since)
+        kept = [waits.in_time(case, self._clock()) for case in kept]
         await insist(self._metrics, self._register.follow, settings, self._clock())
         entries = await insist(self._metrics, self._register.ledger)
+        self._head = await insist(self._metrics, self._register.head)
         self._desk, self._intake = lay_out(settings, kept, entries)
         gone = await insist(self._metrics, self._register.unclosed)
         self._count([])
@@ -125,41 +133,97 @@ class Office:
             for sender in self._senders:
                 tasks.create_task(sender.run())
             tasks.create_task(self._publish())
-            tasks.create_task(beat(self._bus, "alerts", self._clock))
-            tasks.create_task(self._work(inbox))
+            tasks.create_task(self._beat())
+            tasks.create_task(self._work(inbox, settings.settle_s))
 
-    async def _work(self, inbox: Inbox) -> None:
-        """Judge what arrives, write it down, pass it on."""
+    async def _beat(self) -> None:
+        """Say that we work, once we have subscribed: arrival waits for its echo."""
+        await self._bus.online.wait()
+        await beat(self._bus, "alerts", self._clock, head=lambda: self._head)
+
+    async def _work(self, inbox: Inbox, patience_s: float) -> None:
+        """Judge what arrives, once what was retained is there."""
+        first = await arrival.gathered(inbox, self._clock(), patience_s)
+        cut = await self._compare(arrival.noted([one.message for one in first]))
+        await self._turn(first)
+        if cut:  # after its alert: a kill in between leaves that
+            await insist(self._metrics, self._register.commit, [cut], cut.t)
+            self._head = await insist(self._metrics, self._register.head)
         while True:
-            deliveries = await _take(inbox)
-            news, refused = self._judge(deliveries, self._clock())
-            if news:
-                commit = self._register.commit
-                await insist(self._metrics, commit, news, self._clock())
-            changes = [one for one in news if isinstance(one, Change)]
-            for sender in self._senders if changes else ():
-                sender.hurry.set()
-            self._count(changes)
-            if changes or deliveries:
-                latest = {change.alert.id: change for change in changes}
-                told = [c.alert for c in latest.values() if c.why != "late"]
-                self._send(told, refused, deliveries)
+            await self._turn(await _take(inbox))
+
+    async def _turn(self, deliveries: list[Delivery]) -> None:
+        """Judge what has arrived, write it down, pass it on."""
+        moved = await self._follow_the_clock()
+        news, refused = self._judge(deliveries, self._clock())
+        news = moved + news
+        if news:
+            commit = self._register.commit
+            await insist(self._metrics, commit, news, self._clock())
+        if any(isinstance(one, Entry) for one in news):
+            self._head = await insist(self._metrics, self._register.head)
+        changes = [one for one in news if isinstance(one, Change)]
+        for sender in self._senders if news else ():
+            sender.hurry.set()
+        self._count(changes)
+        if changes or deliveries:
+            latest = {change.alert.id: change for change in changes}
+            told = [c.alert for c in latest.values() if c.why != "late"]
+            self._send(told, refused, deliveries)
+
+    async def _compare(self, noted: str) -> Entry | None:
+        """See whether the ledger still has the head that was noted elsewhere."""
+        if not noted or not await insist(self._metrics, self._register.lacks, noted):
+            return None
+        LOG.error("rows are gone from the ledger of alerts.db: it had %s", noted)
+        anomaly, entry = ledger.cut(noted, self._clock())
+        self._own.append(anomaly)
+        return entry
+
+    async def _follow_the_clock(self) -> list[News]:
+        """Let all that waits step with the clock, if it has stepped."""
+        if not (by := self._clock.step()):
+            return []
+        LOG.warning("the clock has stepped by %s s: waits go on", by / 1000)
+        self._metrics.count("alerts_clock_steps_total")
+        for sender in self._senders:
+            sender.shift(by)
+        moved = self._intake.shift(by)
+        await insist(self._metrics, self._register.shift, by)
+        return moved
 
     def _judge(
         self, deliveries: Sequence[Delivery], now: Instant
     ) -> tuple[list[News], list[Message]]:
         """Ask the desk; what nobody can read is kept with the reason."""
-        news, refused = self._intake.tick(now), []
+        refused: list[Message] = []
+        plans, others = arrival.parted([one.message for one in deliveries])
+        news = self._read(plans, refused, now)
+        news += self._intake.tick(now)
         while self._own:
             news += self._desk.observe(self._own.pop(0), now)
-        for delivery in deliveries:
+        return news + self._read(others, refused, now), refused
+
+    def _read(
+        self, messages: Sequence[Message], refused: list[Message], now: Instant
+    ) -> list[News]:
+        """Bring messages before the desk; `refused` is given what nobody can read."""
+        news: list[News] = []
+        for message in messages:
             try:
-                news += self._intake.take(delivery.message, now)
+                news += self._known(self._intake.take(message, now))
             except MalformedData as error:
                 self._metrics.count("alerts_malformed_total")
                 LOG.warning("refused: %s", str(error)[:200])
-                refused.append(wire.dead(delivery.message, str(error), now))
-        return news, refused
+                refused.append(wire.dead(message, str(error), now))
+        return news
+
+    def _known(self, news: list[News]) -> list[News]:
+        """Give the news; a channel that cannot be tested is none."""
+        for one in news:
+            if isinstance(one, Trial) and one.channel not in self._testable:
+                raise MalformedData(f"no channel that can be tested: {one.channel}")
+        return news
 
     def _count(self, changes: Sequence[Change]) -> None:
         """Say how busy the desk is."""

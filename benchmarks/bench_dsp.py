@@ -14,7 +14,7 @@ from benchmarks.duel import Duel
 from dsp import arrays, kernels
 from dsp.arrays import Block
 from dsp.patients import default_rules, kernel_settings
-from vitals.config import Dsp
+from vitals.detection import Dsp
 
 PATIENTS, SECONDS = 10_000, 10
 SAMPLES = PATIENTS * SECONDS

@@ -22,8 +22,9 @@ from dsp.decline import (
     declines,
     signs,
 )
-from dsp.heart import BEAT, Beats, Gate, Rhythm
+from dsp.heart import BEAT, Beats, Rhythm
 from dsp.hearts import gathered
+from vitals.gate import Gate
 
 BEATS, PATIENTS, WINDOW = 100_000, 10_000, 128
 

@@ -22,7 +22,7 @@ from benchmarks.bench_rhythm import BEATS, PATIENTS, WholeBeat, intervals
 from dsp import arrays, kernels, offline
 from dsp.arrays import Block
 from dsp.patients import default_rules, kernel_settings
-from vitals.config import Dsp
+from vitals.detection import Dsp
 
 HOME = Path(__file__).parent.parent / ".cache" / "rivals"
 NEEDS = "river==0.26.1", "neurokit2==0.2.13"

@@ -6,9 +6,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dsp.arrays import I1
-from dsp.episodes import identity, late
+from dsp.episodes import grounds, identity, late
 from dsp.sentences import drained
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, Battery, Instant, Reading
 
 LOW, CRITICAL = "low", "critical"
@@ -117,6 +117,7 @@ class BatteryWatch:
                 "device": found.device,
                 "kind": str(reading.kind),
                 "limit": bound,
+                **grounds(1.0, 0.0, [(reading.record.t, level)]),
                 "received": reading.record.received,
                 "text": text,
                 "text_zh": chinese,

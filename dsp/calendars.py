@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dsp.arrays import EXERCISE, I8, NIGHT, PRESCRIBED, Block
 from dsp.limits import COLUMN
 from vitals.codes import Metric
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Limit, Plan, Reading, Session
 
 QUARTER = 900_000  # ms; clocks change on quarters of an hour

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from dsp import findings, occasions
+from dsp.defects import Defects
 from dsp.occasions import NEVER, Course, Turn
 from vitals.model import Anomaly, Instant, Plan
 
@@ -10,7 +11,8 @@ from vitals.model import Anomaly, Instant, Plan
 class Courses:
     """Every patient who has a schedule, and how far they are in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, defects: Defects) -> None:
+        self._defects = defects
         self._courses: dict[str, Course] = {}
         self._left: list[Course] = []  # with something open, and no longer followed
         self._next = NEVER  # no occasion ends before
@@ -41,9 +43,10 @@ class Courses:
         if now < self._next:
             return said
         for subject, was in self._courses.items():
-            self._courses[subject], turns = occasions.lapse(was, now)
-            said += _told(turns)
-        self._next = min(map(occasions.ends, self._courses.values()), default=NEVER)
+            with self._defects.apart(subject):
+                self._courses[subject], turns = occasions.lapse(was, now)
+                said += _told(turns)
+        self._next = self._soonest()
         return said
 
     def rewind(self, subject: str, t: Instant, plan: Plan) -> None:
@@ -65,7 +68,15 @@ class Courses:
                 self._courses[was.subject] = was
             elif was.missed:
                 self._left.append(was)
-        self._next = min(map(occasions.ends, self._courses.values()), default=NEVER)
+        self._next = self._soonest()
+
+    def _soonest(self) -> Instant:
+        """Give when the next occasion of anybody ends."""
+        found = NEVER
+        for subject, was in self._courses.items():
+            with self._defects.apart(subject):
+                found = min(found, occasions.ends(was))
+        return found
 
     def _close(self) -> list[Anomaly]:
         """End what is open of schedules that are no longer followed."""

@@ -1,7 +1,7 @@
 """The two steps of a hypertensive crisis: one reading asks, a second one or none tells.
 
 heart.org, "When To Call 911 About High Blood Pressure": 180/120 or greater, wait at
-least a minute, measure again.  A table of (phase, what came) by one cuff of one person:
+least a minute, measure again.  A table of (phase, what came) by the cuff that asked:
 
     calm,    at crisis level            -> pending, ask to measure again
     pending, at crisis level, in time   -> crisis
@@ -10,7 +10,9 @@ least a minute, measure again.  A table of (phase, what came) by one cuff of one
     crisis,  back inside by the margin  -> calm
 
 The wait is short where the first reading is extreme.  A reading that cannot be relied
-on changes none of it.
+on changes none of it.  One of another cuff of the same person counts when it is at
+crisis level too; from then on all of that cuff's do.  A lower one does not: no cuff
+hides what another sees.
 """
 
 from typing import NamedTuple
@@ -36,6 +38,7 @@ class Crisis(Struct, frozen=True):
     alone: bool = False  # raised by one reading, for there was no second
     good: int = 1  # readings since it began
     seen: int = 1  # those that cannot be relied on too
+    others: tuple[str, ...] = ()  # cuffs that have seen it as well
 
 
 class Turn(NamedTuple):
@@ -58,6 +61,19 @@ class Steps(NamedTuple):
 
 
 Said = tuple[Crisis | None, list[Turn]]
+
+
+def counts(was: Crisis, device: str, taken: Taken, steps: Steps) -> bool:
+    """Tell whether a measurement by another cuff of the same person counts."""
+    if taken.t < was.last:
+        return False
+    high = taken.pressure is not None and reaches(taken.pressure, steps.bounds)
+    return high or device in was.others
+
+
+def joined(was: Crisis, device: str) -> Crisis:
+    """Give it as another cuff has seen it as well."""
+    return replace(was, others=tuple(dict.fromkeys((*was.others, device))))
 
 
 def take(was: Crisis | None, taken: Taken, steps: Steps) -> Said:

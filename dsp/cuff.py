@@ -12,7 +12,7 @@ from dsp.crisis import Crisis, Steps
 from dsp.findings import CUFF, Word
 from dsp.pressure import Pressure, Taken
 from vitals.codes import UNRELIABLE
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.detection import Pressure as Settings
 from vitals.model import Anomaly, Instant, Plan
 
@@ -60,15 +60,29 @@ def rules(settings: Dsp) -> Rules:
     return Rules(steps, own)
 
 
-def take(cuff: Cuff, taken: Taken, plan: Plan, held_to: Rules) -> Said:
-    """Take one measurement."""
+def take(
+    cuff: Cuff, taken: Taken, plan: Plan, held_to: Rules, *, elsewhere: bool = False
+) -> Said:
+    """Take one measurement; `elsewhere`: it counts in the crisis of another cuff."""
     cuff, said = lapse(cuff, taken.t, plan, held_to)
     if taken.pressure is not None:
         cuff = replace(cuff, recent=(*cuff.recent, taken.pressure)[-RECENT:])
-    for judge in (_usable, _crisis, _circumstances):
+    for judge in (_usable, *(() if elsewhere else (_crisis,)), _circumstances):
         cuff, more = judge(cuff, taken, plan, held_to)
         said += more
     return cuff, said
+
+
+def join(cuff: Cuff, device: str, taken: Taken, plan: Plan, held_to: Rules) -> Said:
+    """Take what another cuff of the same person has measured, as a word on a crisis."""
+    if cuff.crisis is None or _exercising(plan, taken.t):
+        return cuff, []
+    recent = cuff.recent
+    if taken.pressure is not None:
+        recent = (*recent, taken.pressure)[-RECENT:]
+    seen = replace(cuff, crisis=crisis.joined(cuff.crisis, device), recent=recent)
+    now, said = _crisis(seen, taken, plan, held_to)
+    return replace(cuff, crisis=now.crisis), said
 
 
 def lapse(cuff: Cuff, t: Instant, plan: Plan, held_to: Rules) -> Said:
@@ -120,11 +134,17 @@ def _crisis(cuff: Cuff, taken: Taken, plan: Plan, held_to: Rules) -> Said:
     if crisis.DETECTOR in plan.off:
         said = _closed(cuff, word, taken.t, held_to)
         return replace(cuff, crisis=None), said
-    if circumstances.session(plan, taken.t) and circumstances.EXERCISE not in plan.off:
+    if _exercising(plan, taken.t):
         return cuff, []
     now, turns = crisis.take(cuff.crisis, taken, steps)
     said = [findings.crisis(word, turn, steps, cuff.recent) for turn in turns]
     return replace(cuff, crisis=now), said
+
+
+def _exercising(plan: Plan, t: Instant) -> bool:
+    """Tell whether a session's own bounds hold."""
+    on = circumstances.session(plan, t) is not None
+    return on and circumstances.EXERCISE not in plan.off
 
 
 def _circumstances(cuff: Cuff, taken: Taken, plan: Plan, held_to: Rules) -> Said:

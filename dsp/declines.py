@@ -17,7 +17,7 @@ from dsp.episodes import identity, late
 from dsp.limits import COLUMN
 from dsp.sentences import declining
 from vitals.codes import Metric
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, Reading
 
 DETECTOR, CONDITION = "decline", "decline"

@@ -17,9 +17,10 @@ from dsp.arrays import (
     Records,
 )
 from dsp.block import Rows, arrivals, of_stream, stream
+from dsp.defects import Defects
 from dsp.episodes import Device, Spell, technical
 from dsp.limits import SPARSE, patience
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, Instant, Reading
 
 UNKNOWN = -1  # an arrival before this process started
@@ -29,7 +30,10 @@ MISSES = 3  # records of a kind that a plan expects, and after which it is silen
 class DeviceWatch:
     """The streams of all devices; a stream is one kind of record from one device."""
 
-    def __init__(self, settings: Dsp, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self, settings: Dsp, defects: Defects, names: Sequence[str] = ()
+    ) -> None:
+        self._defects = defects
         self._silence = patience(settings.silence_s)
         self._off_body = int(settings.off_body_s * 1000)
         self._late = settings.late_s * 1000
@@ -75,9 +79,12 @@ class DeviceWatch:
         limit = patience["silence"]
         ready = (s["last"] != NEVER) & (s["streak"] >= patience["streak"])
         overdue = (limit > 0) & (steady - arrived[:rows] > limit) & (s["silent"] == 0)
-        gone = np.flatnonzero(ready & overdue)
-        s["silent"][gone] = 1
-        return [self._silent(int(row)) for row in gone]
+        said = []
+        for row in np.flatnonzero(ready & overdue).tolist():
+            with self._defects.apart(self._rows.names[row].partition("/")[0]):
+                said.append(self._silent(row))
+                s["silent"][row] = 1
+        return said
 
     def plan(self, subject: str, expects: Mapping[str, float]) -> None:
         """Expect records of these kinds so often, s; others as by default."""

@@ -1,10 +1,11 @@
 """Kernel events as anomalies, with their evidence and one sentence in plain words."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from math import isnan
 from typing import Any, NamedTuple
 
-from dsp.arrays import END, HIGH, LOW, NEVER, OFF_BODY, One
+from dsp.arrays import END, HIGH, LOW, NEVER, OFF_BODY, SILENT, One
 from dsp.limits import Signal
 from dsp.sentences import Excess, strayed, unheard, unworn
 from vitals.codes import Flag, Kind
@@ -88,16 +89,41 @@ def vital(
     )
 
 
+def grounds(
+    quality: float | None, age_s: float | None, values: Sequence[Sequence[float]] = ()
+) -> dict[str, Any]:
+    """Give what a technical finding rests on, in the words of all others.
+
+    Parameters
+    ----------
+    quality : float or None
+        The share of what it rests on that is good, 0 to 1: of a silence, none.
+    age_s : float or None
+        How old the latest record is; None: there has been none.
+    values : sequence of (t, value)
+        Oldest first.
+    """
+    return {
+        "values": [list(pair) for pair in values],
+        "baseline": None,  # of no device is it known what is usual
+        "quality": quality,
+        "age_s": age_s,
+        "confidence": 1.0,  # a clock and a flag do not guess
+    }
+
+
 def technical(device: Device, spell: Spell, late_ms: float) -> Anomaly:
     """Make the anomaly of a device in trouble."""
     detector = "off_body" if spell.which == OFF_BODY else "silent"
     condition = f"device_{detector}"
     whose: tuple[str, ...] = device.device, device.kind
     text, chinese = _say_technical(device, spell)
+    unheard_of = spell.which == SILENT and spell.what != END
     evidence: dict[str, Any] = {
         "device": device.device,
         "kind": str(device.kind),
         "hold_s": spell.after / 1000,
+        **grounds(0.0, age_s=(spell.t - spell.begin) / 1000 if unheard_of else 0.0),
         "text": text,
         "text_zh": chinese,
     }

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from dsp.arrays import RECENT
 from dsp.limits import COLUMN, SIGNALS, bounds
 from vitals.codes import UNRELIABLE, Flag, Metric
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import BodyTemperature, Instant, Limit
 
 DETECTOR = CONDITION = "fever"

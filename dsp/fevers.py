@@ -7,12 +7,13 @@ import msgspec
 from dsp import fever
 from dsp.arrays import I1, I8
 from dsp.circumstances import session
+from dsp.defects import Defects
 from dsp.episodes import late
 from dsp.fever import Heat, Rules, Thermometer, Turn, heat, rules
 from dsp.findings import Finding, Word, tell
 from dsp.sentences import UNWATCHED, cooled, feverish
 from vitals.codes import Metric
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, BodyTemperature, Instant, Plan, Reading
 
 TEMPERATURE = Metric.BODY_TEMPERATURE.value
@@ -24,7 +25,8 @@ Key = tuple[str, str]  # subject, device
 class FeverWatch:
     """All thermometers of all patients."""
 
-    def __init__(self, settings: Dsp) -> None:
+    def __init__(self, settings: Dsp, defects: Defects) -> None:
+        self._defects = defects
         self._rules, self._late = rules(settings), settings.late_s * 1000
         self._limit = settings.limits.get(TEMPERATURE)
         self._rules = self._rules._replace(ceiling=fever.ceiling(self._limit))
@@ -40,11 +42,12 @@ class FeverWatch:
 
         `which` are the indices of the fresh temperatures among `readings`.
         """
-        return [
-            (i, anomaly)
-            for i in which.tolist()
-            for anomaly in self._take(readings[i], fresh[i] == REWOUND)
-        ]
+        said: list[tuple[int, Anomaly]] = []
+        for i in which.tolist():
+            with self._defects.apart(readings[i].subject):
+                taken = self._take(readings[i], fresh[i] == REWOUND)
+                said += [(i, anomaly) for anomaly in taken]
+        return said
 
     def plan(self, subject: str, plan: Plan | None) -> None:
         """Obey a patient's plan from now on; None: there is none."""

@@ -7,8 +7,8 @@ from dsp.circumstances import DETECTOR, FALL, STANDING, START, Sight
 from dsp.crisis import CRISIS, PENDING, Crisis, Steps, patience
 from dsp.crisis import DETECTOR as DETECTOR_CRISIS
 from dsp.crisis import Turn as Step
-from dsp.episodes import identity
-from dsp.occasions import CONDITION
+from dsp.episodes import grounds, identity
+from dsp.occasions import CONDITION, Course
 from dsp.occasions import DETECTOR as SCHEDULE
 from dsp.occasions import Turn as Missed
 from dsp.pressure import UNIT, Pressure, shown
@@ -56,17 +56,19 @@ class Finding(NamedTuple):
     unit: str = UNIT
     confidence: float = 1.0
     kind: Literal["physiological", "technical"] = "physiological"
+    quality: float | None = None  # share of good readings; None: as sure as it is
 
 
 def tell(word: Word, found: Finding) -> Anomaly:
     """Make the anomaly of a finding."""
     name = found.detector, found.condition, word.device, found.begin
+    share = found.confidence if found.quality is None else found.quality
     evidence: dict[str, Any] = {
         "device": word.device,
         "from": found.begin,
         "to": found.t,
         **found.evidence,
-        "quality": round(found.confidence, 3),
+        "quality": round(share, 3),
     }
     if word.recorded:
         evidence["received"] = word.received
@@ -95,13 +97,15 @@ def crisis(
     state, latest = turn.state, recent[-1]
     bounds = list(steps.bounds)
     share = state.good / state.seen
-    evidence = {
+    evidence: dict[str, Any] = {
         "values": [shown(p) for p in recent],
         "limit": bounds,
         "worst": [state.worst.sys, state.worst.dia],
         "readings": state.good,
         "age_s": max(0, turn.t - state.last) / 1000,
     }
+    if state.others:
+        evidence["others"] = list(state.others)
     return tell(
         word,
         Finding(
@@ -192,6 +196,7 @@ def unreliable(
     word: Word, flags: Sequence[str], begin: Instant, t: Instant, *, over: bool
 ) -> Anomaly:
     """Tell that a cuff's reading cannot be relied on, or the next one can."""
+    good = float(over)
     return tell(
         word,
         Finding(
@@ -201,8 +206,9 @@ def unreliable(
             t,
             over,
             unusable(flags, over),
-            {"kind": "blood_pressure", "flags": list(flags), "age_s": 0.0},
+            {"kind": "blood_pressure", "flags": list(flags), **grounds(good, 0.0)},
             kind="technical",
+            quality=good,
         ),
     )
 
@@ -224,9 +230,13 @@ def occasion(turn: Missed, late: bool) -> Anomaly:
         "done": state.done,
         "due": due,
     }
+    evidence |= grounds(None, _age_s(state, turn.t))
     if own is not None:
+        taken = state.readings[_index(own.day, own.part)]
+        evidence["quality"] = round(min(taken / schedule.readings, 1.0), 3)
         evidence |= {"day": own.day, "part": own.part}
         evidence |= {"window_from": own.begin, "window_to": own.end}
+    evidence["adherence"] = _adherence(state)
     evidence["text"], evidence["text_zh"] = said
     return Anomaly(
         id=identity(state.subject, SCHEDULE, CONDITION, state.begin),
@@ -246,3 +256,15 @@ def occasion(turn: Missed, late: bool) -> Anomaly:
 
 def _index(day: int, part: str) -> int:
     return 2 * (day - 1) + (part == "evening")
+
+
+def _age_s(state: Course, t: int) -> float | None:
+    """Give how old the latest reading was; None: there has been none."""
+    return None if state.last is None else max(0, t - state.last) / 1000
+
+
+def _adherence(state: Course) -> float | None:
+    """Give the share of occasions that were done until the first of those missed."""
+    past = [n >= state.schedule.readings for n in state.readings]
+    past = past[: max(state.next - state.missed, 0)]
+    return round(sum(past) / len(past), 3) if past else None

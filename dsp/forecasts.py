@@ -15,7 +15,7 @@ from dsp.episodes import identity, late
 from dsp.limits import COLUMN, SIGNALS, Signal
 from dsp.sentences import changing, foreseen
 from dsp.trend import FALLING, RISING, TURN
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, Reading
 
 NAMES = {

@@ -10,12 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dsp.arrays import F8, I8, Records
+from vitals.gate import AROUND, RAW, SPAN
 
-AROUND = (
-    5  # intervals on either side that an interval is judged by: the lag of the gate
-)
-SPAN = 2 * AROUND + 1
-RAW = 16  # latest intervals as they came; a power of two, more than SPAN
 LONG, SHORT = 112, 56  # words of the rhythm's two windows
 LANES = 4  # words of 15 bits that lie side by side in 64
 NO_WORD = 0x7FFF_7FFF_7FFF_7FFF  # in every lane
@@ -28,7 +24,6 @@ DOUBTS = (
 TIMES = 48  # latest beats of which the time is known
 NN = 128  # intervals of the rolling variability
 
-NORMAL, ECTOPIC, MISSED, EXTRA, ARTEFACT = range(5)  # what an interval is
 QUIET, RAISED, CLEARED = range(3)  # what a beat changes in the alarm
 
 HEART = np.dtype(
@@ -108,25 +103,6 @@ BEAT = np.dtype(
     align=True,
 )
 """What `beats` says after each interval; (n,), owned by the caller."""
-
-
-class Gate(NamedTuple):
-    """What is taken for a false or an ectopic beat."""
-
-    short: float = 0.12  # of the median below it, an interval is premature ...
-    spread: float = 3.0  # ... and below it by so many deviations
-    long: float = 0.5  # of the median above it, a beat was missed
-    whole: float = 0.2  # of the median by which two parts may miss a whole
-    calm: float = 0.12  # of the median that the deviation may be where beats are mended
-    enter: float = 0.85  # of the usual and the last, below which a run begins
-    leave: float = 0.85  # of the usual, above which it ends
-    fast: float = 600.0  # ms; no slower run is one: 100/min
-    longest: int = 12  # beats; a longer run is another rate
-    least: float = 200.0  # ms; what no heart does
-    most: float = 3000.0
-    contrary: float = 0.34  # log of the ratio to the device's own rate: it is a fill
-    lost: float = 1500.0  # ms beyond the interval since the last beat: some were lost
-    forget: float = 300_000.0  # ms without beats and the rhythm is learned anew
 
 
 class Rhythm(NamedTuple):

@@ -9,9 +9,10 @@ from dsp import heart, kernels
 from dsp.arrays import I1, I8, One, Records
 from dsp.block import BAD, Rows, quality
 from dsp.episodes import identity, late
-from dsp.heart import BEAT, CLEARED, QUIET, Beats, Gate, Rhythm
+from dsp.heart import BEAT, CLEARED, QUIET, Beats, Rhythm
 from dsp.sentences import irregular
-from vitals.config import Dsp
+from vitals.detection import Dsp
+from vitals.gate import Gate
 from vitals.model import Anomaly, HeartRate, Reading
 
 DETECTOR, CONDITION = "rhythm", "irregular_rhythm"

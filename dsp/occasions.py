@@ -27,6 +27,7 @@ class Course(Struct, frozen=True):
     readings: tuple[int, ...]  # good ones on each occasion so far
     missed: int = 0  # in a row; 0: nothing is open
     begin: Instant = Instant(0)  # end of the first of them
+    last: Instant | None = None  # latest good reading; None: there has been none
 
     @property
     def where(self) -> tzinfo:
@@ -90,6 +91,7 @@ def lapse(was: Course, t: Instant) -> Said:
 def take(was: Course, t: Instant) -> Said:
     """Take a good reading; the occasion that it completes ends what was missed."""
     was, turns = lapse(was, t)
+    was = replace(was, last=t)
     k = place(was.schedule, was.where, t)
     if k is None:
         past = ends(was) == NEVER  # no occasion will come that could end it
@@ -104,7 +106,8 @@ def take(was: Course, t: Instant) -> Said:
 def rewound(was: Course, first: int, t: Instant) -> Course:
     """Judge again what ends after `t`, from the first occasion of the plan on."""
     coming = (k for k in range(count(was.schedule)) if _end(was, k) > t)
-    return replace(was, next=max(first, next(coming, count(was.schedule))))
+    following = max(first, next(coming, count(was.schedule)))
+    return replace(was, next=following, last=None)
 
 
 def close(was: Course) -> list[Turn]:

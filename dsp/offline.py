@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from dsp import decline, heart, kernels
 from dsp.arrays import F8, I1, One, Records
 from dsp.decline import VERDICT, Hours, Watchfulness, signs
-from dsp.heart import BEAT, CLEARED, EXTRA, MISSED, RAISED, Beats, Gate, Rhythm
+from dsp.heart import BEAT, CLEARED, RAISED, Beats, Rhythm
 from dsp.kernels import beats, finish, lomb, variability
 from dsp.weights import weigh, weights
+from vitals.gate import AROUND, EXTRA, MISSED, Gate
 
 ENDS = "begin", "end", "raised"
 GRID_STEP = 0.36 / 255  # Hz
@@ -40,7 +41,7 @@ def heard(
     unknown = np.full(rr_ms.size, np.nan) if rate is None else rate
     row = np.zeros(rr_ms.size, np.int64)
     beats(state, *held_to, Beats(row, times_ms, rr_ms, unknown), said)
-    rest = np.zeros(heart.AROUND + heart.DELAY, BEAT)
+    rest = np.zeros(AROUND + heart.DELAY, BEAT)
     finish(state, *held_to, rest)
     return said, rest
 
@@ -74,7 +75,7 @@ def _episode(e: One) -> tuple[float, float, float]:
 
 
 def repair(rr_ms: F8) -> tuple[F8, I1]:
-    """Give the mended intervals, and a flag of `heart` for each as it came."""
+    """Give the mended intervals, and a flag of `vitals.gate` for each as it came."""
     rr = np.ascontiguousarray(rr_ms, np.float64)
     said = np.concatenate(heard(np.cumsum(rr), rr))
     said = said[said["judged"] >= 0]

@@ -15,7 +15,7 @@ from dsp.block import BAD, quality
 from dsp.episodes import SUFFIX, identity, late
 from dsp.limits import COLUMN, SIGNALS, bounds
 from dsp.sentences import ORPHANED
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, Instant, Plan, Reading
 
 FIRST = "1/"  # begins the layout in which a row was a patient, and a column a signal

@@ -21,7 +21,7 @@ from dsp.limits import (
     doubts,
     spared,
 )
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, Limit, Reading
 
 ROOM = 1024  # events that one call of the kernel can give

@@ -4,9 +4,9 @@ Who is in a crisis, by its two steps; whose pressure ends an exercise session, o
 on standing up; which readings cannot be relied on; who has missed an occasion.
 
 A row is one cuff of one person: two are judged apart, so that neither can hide what the
-other sees.  The schedule counts what any cuff measures.  What time alone brings about
-is told by `tick`, or else by the next reading, in the same words: a replay says what
-was said live.
+other sees, but one confirms the crisis of another.  The schedule counts what any cuff
+measures.  What time alone brings about is told by `tick`, or else by the patient's next
+reading, in the same words: a replay says what was said live.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,13 @@ from msgspec import Struct
 
 from dsp.arrays import I1, I8
 from dsp.courses import Courses
-from dsp.crisis import patience
-from dsp.cuff import Cuff, lapse, restart, rules, take
+from dsp.crisis import counts, patience
+from dsp.cuff import Cuff, join, lapse, restart, rules, take
+from dsp.defects import Defects
 from dsp.episodes import late
 from dsp.occasions import Course
 from dsp.pressure import Taken, pressure
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, BloodPressure, Instant, Plan, Reading
 
 REWOUND = 2  # of a fresh reading: what was newer was of a broken clock
@@ -40,12 +41,14 @@ class Memory(Struct, frozen=True):
 class PressureWatch:
     """All cuffs of all patients, and their schedules."""
 
-    def __init__(self, settings: Dsp) -> None:
+    def __init__(self, settings: Dsp, defects: Defects) -> None:
+        self._defects = defects
         self._rules, self._late = rules(settings), settings.late_s * 1000
         self._plans: dict[str, Plan] = {}
         self._cuffs: dict[Key, Cuff] = {}
         self._asked: dict[Key, int | None] = {}  # when, by our clock; None: unknown
-        self._courses = Courses()
+        self._open: dict[str, frozenset[Key]] = {}  # cuffs with a crisis, by subject
+        self._courses = Courses(defects)
 
     def observe(
         self, readings: Sequence[Reading], which: I8, fresh: I1, steady: int
@@ -54,15 +57,19 @@ class PressureWatch:
 
         `which` are the indices of the fresh blood pressures among `readings`.
         """
-        return [
-            (i, anomaly)
-            for i in which.tolist()
-            for anomaly in self._take(readings[i], fresh[i] == REWOUND, steady)
-        ]
+        said: list[tuple[int, Anomaly]] = []
+        for i in which.tolist():
+            with self._defects.apart(readings[i].subject):
+                taken = self._take(readings[i], fresh[i] == REWOUND, steady)
+                said += [(i, anomaly) for anomaly in taken]
+        return said
 
     def tick(self, steady: int, now: Instant) -> list[Anomaly]:
         """Take that it is `now`; `steady` is a clock that never steps, in ms."""
-        said = [a for key in list(self._asked) for a in self._wait(key, steady, now)]
+        said: list[Anomaly] = []
+        for key in list(self._asked):
+            with self._defects.apart(key[0]):
+                said += self._wait(key, steady, now)
         return said + self._courses.tick(now)
 
     def plan(self, subject: str, plan: Plan | None) -> None:
@@ -88,6 +95,8 @@ class PressureWatch:
         memory = msgspec.json.decode(saved, type=Memory)
         self._cuffs = {(c.subject, c.device): c for c in memory.cuffs}
         self._asked = {key: None for key, cuff in self._cuffs.items() if cuff.asked}
+        for key, cuff in self._cuffs.items():
+            self._note(key, cuff)
         self._courses.load(memory.courses)
 
     def _take(self, reading: Reading, rewound: bool, steady: int) -> list[Anomaly]:
@@ -98,16 +107,42 @@ class PressureWatch:
         t, plan = Instant(record.t), self._plans.get(reading.subject, NONE)
         found, late_ = pressure(record), late(record, self._late)
         taken = Taken(t, found, late_, record.q, record.received)
-        cuff, said = self._cuffs.get(key) or Cuff(*key), list[Anomaly]()
+        said = self._lapse(reading.subject, t, plan, steady)
+        cuff = self._cuffs.get(key) or Cuff(*key)
         if rewound:
-            cuff, said = restart(cuff, taken, self._rules)
+            cuff, more = restart(cuff, taken, self._rules)
+            said += more
             self._courses.rewind(reading.subject, t, plan)
-        cuff, more = take(cuff, taken, plan, self._rules)
+        host = None if cuff.crisis else self._host(key, taken)
+        cuff, more = take(cuff, taken, plan, self._rules, elsewhere=host is not None)
         self._keep(key, cuff, steady)
         said += more
+        if host is not None:
+            other, more = join(self._cuffs[host], key[1], taken, plan, self._rules)
+            self._keep(host, other, steady)
+            said += more
         if found is not None:
             said += self._courses.take(reading.subject, t, late_)
         return said
+
+    def _lapse(
+        self, subject: str, t: Instant, plan: Plan, steady: int
+    ) -> list[Anomaly]:
+        """Take that it is `t` for each of a patient's cuffs, whichever has measured."""
+        said: list[Anomaly] = []
+        for key in sorted(self._open.get(subject, ())):
+            cuff, more = lapse(self._cuffs[key], t, plan, self._rules)
+            self._keep(key, cuff, steady)
+            said += more
+        return said
+
+    def _host(self, key: Key, taken: Taken) -> Key | None:
+        """Give the cuff in whose crisis a measurement by another one counts."""
+        for other in sorted(self._open.get(key[0], ())):
+            found = self._cuffs[other].crisis
+            if found and counts(found, key[1], taken, self._rules.steps):
+                return other
+        return None
 
     def _wait(self, key: Key, steady: int, now: Instant) -> list[Anomaly]:
         """Wait for a second reading; told when none has come in time."""
@@ -129,7 +164,13 @@ class PressureWatch:
     def _keep(self, key: Key, cuff: Cuff, steady: int) -> None:
         """Remember a cuff, and since when it waits for a second reading."""
         self._cuffs[key] = cuff
+        self._note(key, cuff)
         if cuff.asked:
             self._asked.setdefault(key, steady)
         else:
             self._asked.pop(key, None)
+
+    def _note(self, key: Key, cuff: Cuff) -> None:
+        """Note whether a cuff has a crisis that another one may confirm."""
+        others = self._open.get(key[0], frozenset()) - {key}
+        self._open[key[0]] = others | {key} if cuff.crisis else others

@@ -13,7 +13,7 @@ from dsp.ward import Ward
 from vitals import wire
 from vitals.bus import Bus, Delivery, Inbox
 from vitals.clock import Clock, monotonic
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.errors import MalformedData
 from vitals.metrics import Metrics
 from vitals.model import Anomaly, Erased, Plan, Reading
@@ -66,6 +66,7 @@ class Service:
     ) -> None:
         self._bus, self._ward, self._memory = bus, ward, memory
         self._metrics, (self._clock, self._steady) = metrics, clocks
+        ward.defects.forgiven = True
         self._one_at_a_time = asyncio.Lock()
         self._settled = True  # all that the ward has said is published
         self._changed = False  # since it was saved
@@ -88,7 +89,9 @@ class Service:
             await asyncio.sleep(every_s)
             async with self._one_at_a_time:
                 self._settled = False
-                await self._say(self._ward.tick(self._passed(), self._clock()))
+                said = self._ward.tick(self._passed(), self._clock())
+                self._confess()
+                await self._say(said)
 
     async def keep(self) -> None:
         """Save what has changed, for ever."""
@@ -124,6 +127,7 @@ class Service:
     def _observe(self, readings: list[Reading]) -> list[Anomaly]:
         start, stale = perf_counter(), self._ward.stale
         said = self._judge(readings)
+        self._confess()
         self._metrics.observe("dsp_block_seconds", [perf_counter() - start])
         self._metrics.count("dsp_records_total", len(readings))
         self._metrics.count("dsp_stale_total", self._ward.stale - stale)
@@ -140,6 +144,14 @@ class Service:
         if len(readings) == 1:
             return []
         return [said for one in readings for said in self._judge([one])]
+
+    def _confess(self) -> None:
+        """Count the defects that single patients have brought out; log each once."""
+        for subject, error, is_new in self._ward.defects.take():
+            self._metrics.count("dsp_failures_total")
+            if is_new:
+                whom = subject or "everybody"
+                log.error("cannot judge %s as it should be", whom, exc_info=error)
 
     def _passed(self) -> int:
         """Give the ms of the clock that never steps."""

@@ -5,13 +5,11 @@ that none comes, and how a session went after which none came.
 """
 
 from collections.abc import Iterator, Sequence
-from math import isnan, nan
-from typing import Literal
+from math import nan
 
 import numpy as np
-from msgspec.structs import replace
 
-from dsp import arrays, kernels
+from dsp import arrays, kernels, session_findings
 from dsp.arrays import (
     DEVICE_EVENT,
     END,
@@ -28,27 +26,23 @@ from dsp.arrays import (
 )
 from dsp.block import BAD
 from dsp.calendars import Term
-from dsp.episodes import identity, late
+from dsp.defects import Defects
+from dsp.episodes import late
 from dsp.limits import COLUMN
-from dsp.seats import Kept, Seats, Seen, Slow
+from dsp.seats import Kept, Seats, Slow
 from dsp.session import CONTACT, KNOWN, LOG, Heard, contact_of, log_of
-from dsp.session_sentences import exercised, lost, recovering, striving
+from dsp.session_findings import Effort, Spell
 from vitals.codes import Metric
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, Instant, Reading
 
-DETECTOR = "session"
-LIMIT, LOST = "session_limit", "session_signal_lost"
-SUMMARY, SLOW = "session_summary", "heart_rate_recovery_slow"
 HEART_RATE = COLUMN[Metric.HEART_RATE.value]
-UNIT = Metric.HEART_RATE.unit
 MARGIN = 5  # /min below a session's limit before it may be over (ours)
 GAP = 30_000  # ms without a good value that its hold survives (ours)
 ROOM = 1024  # events that one call of the kernel can give
 UNKNOWN = -1  # an arrival before this process started
 
 Found = list[tuple[int, Anomaly]]
-Nature = Literal["physiological", "technical"]
 
 
 class SessionWatch:
@@ -57,8 +51,10 @@ class SessionWatch:
     Two devices on one patient are judged apart; the signal is lost when neither hears.
     """
 
-    def __init__(self, settings: Dsp, kept: Kept | None = None) -> None:
-        kept = kept or Kept()
+    def __init__(
+        self, settings: Dsp, defects: Defects, kept: Kept | None = None
+    ) -> None:
+        self._defects, kept = defects, kept or Kept()
         self._hold = int(settings.session_hold_s * 1000)
         self._patience = int(settings.session_signal_s * 1000)
         self._drop = settings.session_drop
@@ -120,18 +116,20 @@ class SessionWatch:
         said: list[Anomaly] = []
         left = []
         for row, seen in enumerate(self._seats.contacts):
-            if (seen.subject, seen.session.id, seen.session.begin) not in on:
-                until = min(now, seen.session.end)
-                said += self._found_again(row, Instant(until))
-                left += [row] if now > seen.session.end + self._late else []
-            elif steady - self._heard_at[row] > self._patience:
-                said += self._lose(row, now)
+            with self._defects.apart(seen.subject):
+                if (seen.subject, seen.session.id, seen.session.begin) not in on:
+                    left += [row] if now > seen.session.end + self._late else []
+                    until = min(now, seen.session.end)
+                    said += self._found_again(row, Instant(until))
+                elif steady - self._heard_at[row] > self._patience:
+                    said += self._lose(row, now)
         logs = self._seats.logs
         stale = [
             n for n, s in enumerate(logs) if now > s.session.end + KNOWN + self._late
         ]
         for row in stale:
-            said += self._close(row, None)
+            with self._defects.apart(logs[row].subject):
+                said += self._close(row, None)
         self._leave(stale, left)
         return said
 
@@ -179,7 +177,8 @@ class SessionWatch:
         for k, _, what, begin, t in events[:n].tolist():
             i, row = int(source[k]), int(heard.row[k])
             is_late = late(readings[i].record, self._late)
-            found.append((i, self._signal(row, (begin, t), what == END, is_late)))
+            spell = Spell(begin, t, what == END, is_late)
+            found.append((i, self._signal(row, spell)))
         return found
 
     def _lose(self, row: int, now: Instant) -> Iterator[Anomaly]:
@@ -188,14 +187,14 @@ class SessionWatch:
         last = int(s["last"])
         if not s["lost"] and now - last > self._patience:
             s["lost"], s["since"] = 1, last
-            yield self._signal(row, (last, last + self._patience), False, False)
+            yield self._signal(row, Spell(last, last + self._patience, False, False))
 
     def _found_again(self, row: int, until: Instant) -> Iterator[Anomaly]:
         """Take that a session is over whose signal may be lost."""
         s = self._contact[row]
         if s["lost"]:
             s["lost"], s["last"] = 0, max(int(s["last"]), until)
-            yield self._signal(row, (int(s["since"]), until), True, False)
+            yield self._signal(row, Spell(int(s["since"]), until, True, False))
 
     def _report(self, row: int, reading: Reading | None) -> Iterator[Anomaly]:
         """Say once how a session went."""
@@ -203,9 +202,8 @@ class SessionWatch:
         if seen.told:
             return
         seen.told = True
-        is_late = reading is not None and late(reading.record, self._late)
-        yield self._summary(seen, log)
-        drop = _drop(log)
+        yield session_findings.summary(seen, log)
+        drop = session_findings.drop(log)
         if drop is None:
             return
         name = f"{seen.subject}/{seen.device}"
@@ -214,7 +212,8 @@ class SessionWatch:
             was = Slow(Instant(seen.session.end), seen.session.id)
             self._slow[name] = was
         if was:
-            yield self._recovery(seen, was, drop, is_late)
+            fallen, is_late = (drop, self._drop), self._is_late(reading)
+            yield session_findings.recovery(seen, was, fallen, is_late)
         if not slow:
             self._slow.pop(name, None)
 
@@ -256,112 +255,20 @@ class SessionWatch:
             e[name] if mine else e[name][HIGH]
             for name in ("begin", "worst", "good", "seen")
         )
-        limit = float(seen.session.limit or nan)
-        share = round(float(good / count), 3)
         last = int(self._vital[row, 0]["last"])
         t = last if reading is None or not mine else reading.record.t
-        found = self._anomaly(
-            seen,
-            (LIMIT, "physiological", int(begin), t),
-            striving(float(worst), limit, over),
-        )
-        return replace(
-            found,
-            over=over,
-            value=float(worst),
-            unit=UNIT,
-            confidence=share,
-            late=reading is not None and late(reading.record, self._late),
-            evidence=found.evidence
-            | {"limit": limit, "hold_s": self._hold / 1000, "quality": share},
-        )
+        limit, share = float(seen.session.limit or nan), round(float(good / count), 3)
+        effort = Effort(float(worst), limit, self._hold / 1000, share)
+        spell = Spell(int(begin), t, over, self._is_late(reading))
+        return session_findings.too_fast(seen, spell, effort)
 
-    def _signal(
-        self, row: int, span: tuple[int, int], over: bool, is_late: bool
-    ) -> Anomaly:
+    def _signal(self, row: int, spell: Spell) -> Anomaly:
         """Make the anomaly of a signal that is lost, or found again."""
-        found = self._anomaly(
-            self._seats.contacts[row],
-            (LOST, "technical", *span),
-            lost((span[1] - span[0]) / 1000, over),
-        )
-        return replace(
-            found,
-            over=over,
-            late=is_late,
-            evidence=found.evidence
-            | {"kind": "heart_rate", "hold_s": self._patience / 1000},
-        )
+        seen = self._seats.contacts[row]
+        return session_findings.signal(seen, spell, self._patience / 1000)
 
-    def _summary(self, seen: Seen, log: One) -> Anomaly:
-        """Make the notice of how a session went: over as soon as it is told."""
-        names = "below", "inside", "above"
-        below, inside, above = (round(int(log[name]) / 1000) for name in names)
-        peak = None if isnan(log["peak"]) else float(log["peak"])
-        asked, share = seen.session.end - seen.session.begin, _share(log)
-        heard = round((below + inside + above) * 1000 / max(asked, 1), 3)
-        found = self._anomaly(
-            seen,
-            (SUMMARY, "physiological", seen.session.begin, seen.session.end + KNOWN),
-            exercised(below, inside, above, peak),
-        )
-        return replace(
-            found,
-            over=True,
-            value=peak,
-            unit=UNIT,
-            confidence=share,
-            evidence=found.evidence
-            | {
-                "below_s": below,
-                "in_s": inside,
-                "above_s": above,
-                "zone": [_number(float(log[side])) for side in ("low", "high")],
-                "peak": peak,
-                "recovery": _drop(log),
-                "heard": heard,
-                "quality": share,
-            },
-        )
-
-    def _recovery(self, seen: Seen, was: Slow, drop: float, is_late: bool) -> Anomaly:
-        """Make the anomaly of a heart that came down slowly, or well again."""
-        over = drop > self._drop
-        found = self._anomaly(
-            seen,
-            (SLOW, "physiological", was.begin, seen.session.end + KNOWN),
-            recovering(drop, self._drop, over),
-        )
-        return replace(
-            found,
-            over=over,
-            value=drop,
-            unit=UNIT,
-            late=is_late,
-            evidence=found.evidence | {"limit": self._drop, "since": was.session},
-        )
-
-    def _anomaly(
-        self,
-        seen: Seen,
-        what: tuple[str, Nature, int, int],
-        words: tuple[str, str],
-    ) -> Anomaly:
-        """Make an anomaly: what is (condition, kind, begin, t)."""
-        condition, kind, begin, t = what
-        of = (seen.subject, DETECTOR, condition, seen.device, begin)
-        device = {"device": seen.device} if seen.device else {}
-        said = {"session": seen.session.id, "text": words[0], "text_zh": words[1]}
-        return Anomaly(
-            id=identity(*of),
-            subject=seen.subject,
-            detector=DETECTOR,
-            condition=condition,
-            kind=kind,
-            begin=begin,
-            t=t,
-            evidence={**device, **said},
-        )
+    def _is_late(self, reading: Reading | None) -> bool:
+        return reading is not None and late(reading.record, self._late)
 
 
 def _heard(t: I8, value: F8, pairs: Sequence[tuple[int, int]]) -> Heard:
@@ -369,19 +276,3 @@ def _heard(t: I8, value: F8, pairs: Sequence[tuple[int, int]]) -> Heard:
     table = np.array(pairs, np.int64).reshape(-1, 2)
     k = table[:, 0]
     return Heard(table[:, 1].copy(), t[k], value[k])
-
-
-def _share(log: One) -> float:
-    """Give the share of a session's values that were good."""
-    return round(float(log["good"] / max(int(log["seen"]), 1)), 3)
-
-
-def _number(value: float) -> float | None:
-    return None if isnan(value) else value
-
-
-def _drop(log: One) -> float | None:
-    """Give how far the heart came down in the minute after, /min; None: not known."""
-    if not log["n"] or isnan(log["peak"]):
-        return None
-    return round(float(log["peak"] - log["sum"] / log["n"]), 1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dsp.erasure import knows, without
 from dsp.ward import Ward
-from vitals.config import Dsp
+from vitals.detection import Dsp
 
 log = logging.getLogger(__name__)
 

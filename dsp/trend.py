@@ -9,11 +9,12 @@ import numpy as np
 
 from dsp.arrays import NEVER, Records
 from vitals.codes import Metric
-from vitals.config import Dsp
-from vitals.detection import Forecast, Rate
+from vitals.detection import Dsp, Forecast, Rate
 
 POINTS = 16  # latest means that a line is laid through
-LATELY = 5  # latest of them, that must go on like this: a leap is no trend
+# Latest of them, that must go on like this, for a leap is no trend, and lie past the
+# middle between the bounds: who comes home from beyond the other one does not leave.
+LATELY = 5
 GOES_ON = 0.5  # share of the slope that these must have
 FORECAST_LOW, FORECAST_HIGH, FALLING, RISING = range(4)  # sides
 

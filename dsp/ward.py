@@ -7,7 +7,7 @@ that did not come) and the records do not show, because they were held up on the
 or never came: whoever replays them was never kept waiting.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp import crisis
-from dsp.arrays import Records, devices, state
+from dsp.arrays import I1, Records, devices, state
 from dsp.batteries import BatteryWatch, Draining
 from dsp.calendars import Calendar
 from dsp.decline import declines
 from dsp.declines import DeclineWatch, gathers
+from dsp.defects import Defects
 from dsp.devices import DeviceWatch
 from dsp.fevers import FeverWatch
 from dsp.forecasts import ForecastWatch
@@ -33,10 +34,10 @@ from dsp.pressures import PressureWatch
 from dsp.seats import Kept
 from dsp.session import CONTACT, LOG
 from dsp.sessions import SessionWatch
-from dsp.standing import Standing
+from dsp.standing import Found, Standing
 from dsp.trend import trends
 from vitals.codes import Metric
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Anomaly, HeartRate, Instant, Plan, Reading
 
 CUFF = COLUMN[Metric.SYSTOLIC.value]
@@ -75,18 +76,19 @@ class Ward:
     def __init__(self, settings: Dsp, saved: Saved | None = None) -> None:
         saved = saved or Saved(LAYOUT, [], [], {})
         self.settings = settings
-        self._devices = DeviceWatch(settings, saved.streams)
+        self.defects = Defects()  # of single patients, that have cost no other
+        self._devices = DeviceWatch(settings, self.defects, saved.streams)
         self._patients = PatientWatch(settings, saved.patients)
         self._batteries = BatteryWatch(settings, saved.draining)
         self._hearts = HeartWatch(settings, saved.hearts)
         self._declines = DeclineWatch(settings, saved.declines)
         self._calendar = Calendar(settings)
         self._forecasts = ForecastWatch(settings)
-        self._sessions = SessionWatch(settings, saved.sessions)
+        self._sessions = SessionWatch(settings, self.defects, saved.sessions)
         self._standing = Standing(saved.standing)
         self._since, self._due = dict(saved.since), dict(saved.due)
-        self._pressures = PressureWatch(settings)
-        self._fevers = FeverWatch(settings)
+        self._pressures = PressureWatch(settings, self.defects)
+        self._fevers = FeverWatch(settings, self.defects)
         self._plans: dict[str, Plan] = {}
         self._orphans = list(saved.orphans)
         self._late = settings.late_s * 1000
@@ -119,15 +121,17 @@ class Ward:
         """Take that time passes; give who is not heard of, and what was not measured.
 
         `steady` is in ms as of `observe`.  Without `now`, our own clock's time, nobody
-        is missed in a session.
+        is missed in a session.  What goes wrong with one patient is in `defects`.
         """
         wall = Instant(steady) if now is None else now
-        silent = self._devices.tick(steady) + self._pressures.tick(steady, wall)
-        found = [(0, anomaly) for anomaly in silent]
-        if now is not None:
-            terms = self._calendar.terms(now)
-            found += [(0, a) for a in self._sessions.tick(terms, now, steady)]
-        return [anomaly for _, anomaly in self._standing.heard(found)]
+        found: list[Anomaly] = []
+        with self.defects.apart():
+            found += self._devices.tick(steady)
+        with self.defects.apart():
+            found += self._pressures.tick(steady, wall)
+        with self.defects.apart():
+            found += self._missed(now, steady)
+        return [a for _, a in self._standing.heard([(0, a) for a in found])]
 
     def plan(self, subject: str, plan: Plan | None) -> list[Anomaly]:
         """Obey a patient's plan from the next reading on; None: the defaults again.
@@ -155,31 +159,43 @@ class Ward:
         """Take readings before which nothing has to be forgotten."""
         if not readings:
             return []
-        fresh, technical = self._devices.observe(readings, *now)
+        fresh, found = self._devices.observe(readings, *now)
+        self.stale += len(readings) - int(np.count_nonzero(fresh))
+        for judge in self._judges(readings, fresh, now[1]):
+            with self.defects.apart():
+                found += judge()
+        found.sort(key=itemgetter(0))
+        return [anomaly for _, anomaly in self._standing.heard(found)]
+
+    def _judges(
+        self, readings: Sequence[Reading], fresh: I1, steady: int
+    ) -> Sequence[Callable[[], Found]]:
+        """Give what is to be judged of readings: each apart, and in this order."""
         block, source = self._patients.samples(readings, fresh)
         column = self._patients.columns(block)
         block, place = self._calendar.marked(readings, block, source, column)
-        physiological = self._patients.observe(readings, block, source)
-        physiological += self._hearts.observe(readings, fresh)
-        block = block._replace(signal=column)
-        physiological += self._declines.observe(readings, block, source)
-        physiological += self._forecasts.observe(
-            readings, block, source, self._patients.rules
+        signals = block._replace(signal=column)
+        samples, terms = (signals, source, place), self._calendar.tables.terms
+        cuffs, heats = source[column == CUFF], source[column == HEAT]
+        return (
+            lambda: self._batteries.observe(readings, fresh),
+            lambda: self._patients.observe(readings, block, source),
+            lambda: self._hearts.observe(readings, fresh),
+            lambda: self._declines.observe(readings, signals, source),
+            lambda: self._forecasts.observe(
+                readings, signals, source, self._patients.rules
+            ),
+            lambda: self._sessions.observe(readings, samples, terms, steady),
+            lambda: self._pressures.observe(readings, cuffs, fresh, steady),
+            lambda: self._fevers.observe(readings, heats, fresh),
+            lambda: list(adopt(readings, fresh, self._orphans, self._late)),
         )
-        physiological += self._sessions.observe(
-            readings,
-            (block, source, place),
-            self._calendar.tables.terms,
-            now[1],
-        )
-        pressures, temperatures = source[column == CUFF], source[column == HEAT]
-        rare = self._pressures.observe(readings, pressures, fresh, now[1])
-        physiological += rare + self._fevers.observe(readings, temperatures, fresh)
-        self.stale += len(readings) - int(np.count_nonzero(fresh))
-        technical += self._batteries.observe(readings, fresh)
-        ended = list(adopt(readings, fresh, self._orphans, self._late))
-        found = sorted(technical + physiological + ended, key=itemgetter(0))
-        return [anomaly for _, anomaly in self._standing.heard(found)]
+
+    def _missed(self, now: Instant | None, steady: int) -> list[Anomaly]:
+        """Give who is not heard in a session."""
+        if now is None:
+            return []
+        return self._sessions.tick(self._calendar.terms(now), now, steady)
 
     def _forgetful(self, readings: Sequence[Reading]) -> int | None:
         """Give the index of the reading before which somebody's usual is forgotten."""

@@ -24,7 +24,8 @@ from firmware_sim.distortion import Sensor, aired
 from firmware_sim.faults import Faults
 from firmware_sim.firmware import Firmware
 from firmware_sim.physiology import Person
-from vitals.config import Dsp, Gateway, Wearable
+from vitals.config import Gateway, Wearable
+from vitals.detection import Dsp
 from vitals.errors import ConfigError
 from vitals.model import Instant, Name, Plan
 from vitals.sections import Positive, Section

@@ -20,6 +20,7 @@ from vitals.model import KINDS
 Mark = tuple[str, str, int]
 """Subject, kind, and the hour's number since 1970."""
 
+ROLLED = 2  # 1: without heart rate variability
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS due (
     hour INTEGER NOT NULL, subject TEXT NOT NULL, kind TEXT NOT NULL,
@@ -60,15 +61,16 @@ class Due:
 
     @property
     def complete(self) -> bool:
-        """Whether every hour of the database was noted here at some time."""
+        """Whether every hour of the database was noted, for all that is rolled now."""
         with self._lock:
-            return bool(self._open().execute("PRAGMA user_version").fetchone()[0])
+            found = self._open().execute("PRAGMA user_version").fetchone()[0]
+            return bool(found >= ROLLED)
 
     def complete_with(self, marks: Iterable[Mark]) -> None:
         """Note hours whose records were written before there was this file."""
         with self._lock:
             self._add(marks)
-            self._open().execute("PRAGMA user_version = 1")
+            self._open().execute(f"PRAGMA user_version = {ROLLED}")
 
     def settled(self, before: int) -> list[Mark]:
         """Give the hours that ended before a time in ms, oldest first.

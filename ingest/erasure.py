@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ingest.errata import TABLE
-from ingest.samples import LONGEST
 from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS, WALK
+from ingest.trend import HOUR
 from vitals import Kind, Unavailable
 
 SLOTS = 20_000  # gone through in one transaction: others write in between
@@ -39,12 +39,14 @@ def erase(db: sqlite3.Connection, subject: str) -> None:
     if first is not None:
         for series, name in db.execute(SERIES, whose).fetchall():
             for table, slot in _tables(name):
-                # An interval may have begun before its record's time.
-                span = (first - LONGEST) // slot, (last + LONGEST) // slot
+                # A window or an interval may have begun before its record's time.
+                span = (first - HOUR) // slot, (last + HOUR) // slot
                 _delete(db, table, series, span)
     db.execute("BEGIN IMMEDIATE")
     if _has(db, TABLE):
         db.execute(f"DELETE {ERRATA}", whose)
+    if _has(db, "due"):
+        db.execute(f"DELETE FROM due WHERE {OWN}", whose)
     db.execute(f"DELETE FROM stream WHERE {OWN}", whose)
     db.execute("COMMIT")
 

@@ -5,13 +5,13 @@ has seen must be possible to find again.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from ingest.rows import COLUMNS
-from ingest.rows import reading as rebuilt
-from ingest.samples import LONGEST, Sample, samples
+from ingest import sqlite_variability
+from ingest.rows import within
+from ingest.samples import LONGEST, samples
 from ingest.schema import RECORD_SLOTS, ROLL, RUNG_SLOTS, RUNGS, WALK
-from ingest.trend import gather
+from ingest.trend import MINUTE, gather
 from vitals import Metric, Reading, wire
 
 SCHEMA = """
@@ -76,7 +76,8 @@ def _take_out(db: sqlite3.Connection, reading: Reading, key: tuple[int, ...]) ->
         )
     for rung, width in RUNGS.items():
         for bucket in gather(samples(reading), width):
-            _roll_again(db, reading, series, rung, bucket)
+            _roll_again(db, reading, rung, bucket)
+    sqlite_variability.mark(db, _minutes(db, reading))
 
 
 def _newest(
@@ -105,30 +106,28 @@ def _newest(
 
 
 def _roll_again(
-    db: sqlite3.Connection, reading: Reading, series: int, rung: str, bucket: Bucket
+    db: sqlite3.Connection, reading: Reading, rung: str, bucket: Bucket
 ) -> None:
     """Make a rollup anew from the records: extremes cannot be subtracted."""
     (metric, start), width = bucket, RUNGS[rung]
-    query = "SELECT id FROM series WHERE subject = ? AND name = ?"
-    (own,) = db.execute(query, (reading.subject, metric.value)).fetchone()
+    own = _series(db, reading.subject, metric)
     key = start // (width * RUNG_SLOTS), own, start
     db.execute(f"DELETE FROM {rung} WHERE (slot, series, t) = (?, ?, ?)", key)
-    left = _left(db, reading, series, (start, start + width + LONGEST))
-    if b := gather(left, width).get(bucket):
+    span = start, start + width + LONGEST
+    left = within(db, reading.subject, reading.kind, span)
+    values = (sample for one in left for sample in samples(one))
+    if b := gather(values, width).get(bucket):
         db.execute(ROLL.format(rung=rung), (*key, b.n, b.low, b.high, b.total, b.seen))
 
 
-def _left(
-    db: sqlite3.Connection, like: Reading, series: int, between: tuple[int, int]
-) -> Iterator[Sample]:
-    """Give the values of a series' records in a stretch of time."""
-    slot = RECORD_SLOTS[like.kind]
-    rows = db.execute(
-        f"{WALK} SELECT {COLUMNS} FROM walk CROSS JOIN record USING (slot)"
-        " CROSS JOIN origin ON origin.id = origin"
-        " WHERE series = :series AND t >= :start AND t < :stop",
-        {"slot": between[0] // slot, "last_slot": between[1] // slot}
-        | {"series": series, "start": between[0], "stop": between[1]},
-    )
-    for row in rows:
-        yield from samples(rebuilt(like.subject, like.kind, row))
+def _minutes(db: sqlite3.Connection, reading: Reading) -> list[tuple[int, int]]:
+    """Give the minutes of a reading's intervals, with the intervals' series."""
+    found = gather(samples(reading), MINUTE)
+    starts = [t for metric, t in found if metric is Metric.RR_INTERVAL]
+    return [(t, _series(db, reading.subject, Metric.RR_INTERVAL)) for t in starts]
+
+
+def _series(db: sqlite3.Connection, subject: str, metric: Metric) -> int:
+    """Give the number of a series that is there."""
+    query = "SELECT id FROM series WHERE subject = ? AND name = ?"
+    return int(db.execute(query, (subject, metric.value)).fetchone()[0])

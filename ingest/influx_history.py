@@ -13,10 +13,12 @@ from ingest.influx_rollups import (
     from_rung,
     merge,
     rolled,
+    varied,
 )
 from ingest.lines import MILLISECOND, reading
+from ingest.samples import LONGEST
 from ingest.store import Point
-from ingest.trend import Window, point, window
+from ingest.trend import HOUR, Window, finest, point, window
 from vitals import Instant, Kind, MalformedData, Metric, Reading, wire
 from vitals.model import RECORDS
 
@@ -43,7 +45,7 @@ class InfluxHistory:
         """Give a trend, gathered by InfluxDB from its rungs and its records."""
         if stop <= start:
             return []
-        span = window(start, stop, points)
+        span = window(start, stop, points, finest(metric, self._influx.settings))
         found = merge(self._parts(subject, metric, span))
         return [
             point(t, b.n, b.low, b.high, b.total, b.seen)
@@ -157,6 +159,9 @@ class InfluxHistory:
         self, subject: str, metric: Metric, span: Window
     ) -> Iterator[dict[Key, Bucket]]:
         """Give a trend in parts: from the coarsest rung where it is complete."""
+        if metric.derived:
+            yield from self._varied(subject, metric, span)
+            return
         fits = [rung for rung, width in RUNGS.items() if span.width % width == 0]
         start, stop = rolled(self._influx, metric, subject) if fits else (0, 0)
         start, stop = max(start, span.start), min(stop, span.stop)
@@ -169,6 +174,29 @@ class InfluxHistory:
             if first < last:
                 part = Window(first, last, span.width)
                 yield from_records(self._influx, metric, [subject], part)
+
+    def _varied(
+        self, subject: str, metric: Metric, span: Window
+    ) -> Iterator[dict[Key, Bucket]]:
+        """Give variability: from its rung, and of the newest hours from the records.
+
+        Older hours that are not rolled yet are a gap until they are: nobody can wait
+        for a month's beats.
+        """
+        rung = [rung for rung, wide in RUNGS.items() if span.width % wide == 0][-1]
+        _, stop = rolled(self._influx, metric, subject)
+        if span.start < (until := min(stop, span.stop)):
+            part = Window(span.start, until, span.width)
+            yield from_rung(self._influx, rung, metric, subject, part)
+        newest = self._influx.rows(
+            f'SELECT q FROM "{Kind.HEART_RATE}" WHERE subject = {quoted(subject)}'
+            f" AND {between(span.start, span.stop + LONGEST)} AND {OURS}"
+            " ORDER BY time DESC LIMIT 1"
+        )
+        for row in newest:
+            hour = row["time"] // MILLISECOND // HOUR * HOUR
+            part = Window(max(span.start, stop, hour - HOUR), span.stop, span.width)
+            yield varied(self._influx, [subject], part)[metric]
 
     def _rows(self, kind: Kind) -> Iterator[Row]:
         """Give all rows of a measurement, oldest first, page by page."""

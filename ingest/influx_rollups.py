@@ -11,11 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
+from ingest import variability
 from ingest.due import Due, Mark
 from ingest.influx_query import Influx, Row, between, quoted
 from ingest.lines import MILLISECOND, column, tag
-from ingest.samples import METRICS
-from ingest.trend import HOUR, MINUTE, Window
+from ingest.samples import LONGEST, METRICS
+from ingest.trend import HOUR, MINUTE, Gathered, Window, gather
 from vitals import Instant, Kind, Metric
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ RUNGS = {"trend_minute": MINUTE, "trend_hour": HOUR}
 GRACE = 2 * MINUTE  # ms that an hour is left alone after its end
 DAYS = 4  # that are rolled at a time, of each kind
 SUBJECTS = 100  # in one query
+STRETCH = 12 * HOUR  # of one subject's beats in memory
 LINES = 20_000  # in one write
 OURS = "ok >= 0"  # somebody else may write into our measurements
 NEVER = 4_102_444_800_001  # ms; behind every record's time: queries are always bounded
@@ -51,10 +53,12 @@ class Bucket:
 Key = tuple[str, int]
 """Subject, and start of the bucket in ms."""
 
+Buckets = dict[Key, Bucket]
+
 
 def from_records(
     influx: Influx, metric: Metric, subjects: Iterable[str], span: Window
-) -> dict[Key, Bucket]:
+) -> Buckets:
     """Gather records into buckets, in the database."""
     measurement, field = column(metric)
     source = (
@@ -76,9 +80,46 @@ def from_records(
     return _gather([*good, *seen])
 
 
+def varied(
+    influx: Influx, subjects: Iterable[str], span: Window
+) -> dict[Metric, Buckets]:
+    """Gather heart rate variability into buckets, of some hours' records at a time."""
+    found: dict[Metric, Buckets] = {m: defaultdict(Bucket) for m in variability.METRICS}
+    for subject in subjects:
+        for first in range(span.start // STRETCH * STRETCH, span.stop, STRETCH):
+            start, stop = max(first, span.start), min(first + STRETCH, span.stop)
+            beats = _beats(influx, subject, start // HOUR, -(-stop // HOUR))
+            told = variability.windows(beats, influx.settings)
+            inside = (sample for sample in told if start <= sample.t < stop)
+            for (metric, t), bucket in gather(inside, span.width).items():
+                found[metric][subject, t].add(_part(bucket))
+    return found
+
+
+def _beats(
+    influx: Influx, subject: str, first: int, last: int
+) -> Iterator[variability.Heard]:
+    """Give what records say of the beats from one hour to another."""
+    rows = influx.rows(
+        f'SELECT device, gateway, seq, hr, rr, ok FROM "{Kind.HEART_RATE}"'
+        f" WHERE subject = {quoted(subject)} AND {OURS}"
+        f" AND {between(first * HOUR, last * HOUR + LONGEST)}"
+    )
+    for row in rows:
+        if row["rr"]:
+            yield variability.Heard(
+                (row["device"], row["gateway"] or ""),
+                row["time"] // MILLISECOND,
+                row["seq"] or 0,
+                tuple(map(float, row["rr"].split(","))),
+                row["hr"] or 0.0,
+                row["ok"] == 1,
+            )
+
+
 def from_rung(
     influx: Influx, rung: str, metric: Metric, subject: str, span: Window
-) -> dict[Key, Bucket]:
+) -> Buckets:
     """Gather the points of a rung into wider buckets, in the database."""
     source = (
         f'FROM "{rung}" WHERE {_whose(subject, metric)}'
@@ -178,20 +219,28 @@ class Rollups:
         subjects = sorted({subject for subject, _, _ in marks})
         for place in range(0, len(subjects), SUBJECTS):
             some = subjects[place : place + SUBJECTS]
-            for metric in _metrics(kind):
-                body = [line.encode() for line in self._lines(metric, some, span)]
+            for metric, minutes in self._minutes(kind, some, span):
+                lines = self._lines(metric, minutes, some, span)
+                body = [line.encode() for line in lines]
                 for first in range(0, len(body), LINES):
                     self._send(b"\n".join(body[first : first + LINES]))
 
+    def _minutes(
+        self, kind: Kind, subjects: Sequence[str], span: Window
+    ) -> Iterator[tuple[Metric, Buckets]]:
+        """Give the minutes of each metric of a kind."""
+        for metric in _metrics(kind):
+            yield metric, from_records(self._influx, metric, subjects, span)
+        if kind is Kind.HEART_RATE:
+            yield from varied(self._influx, subjects, span).items()
+
     def _lines(
-        self, metric: Metric, subjects: Sequence[str], span: Window
+        self, metric: Metric, minutes: Buckets, subjects: Sequence[str], span: Window
     ) -> Iterator[str]:
         """Give the lines of minutes and hours, with those that are there no more."""
-        minutes = from_records(self._influx, metric, subjects, span)
-        hours: dict[Key, Bucket] = defaultdict(Bucket)
+        hours: Buckets = defaultdict(Bucket)
         for (subject, t), bucket in minutes.items():
-            part = {name: getattr(bucket, name) for name in Bucket.__slots__}
-            hours[subject, t // HOUR * HOUR].add(part)
+            hours[subject, t // HOUR * HOUR].add(_part(bucket))
         for rung, buckets in (("trend_minute", minutes), ("trend_hour", hours)):
             gone = self._known(rung, metric, subjects, span) - buckets.keys()
             yield from _lines(rung, metric, buckets | dict.fromkeys(gone, Bucket()))
@@ -209,13 +258,18 @@ class Rollups:
         return {(row["subject"], row["time"] // MILLISECOND) for row in rows}
 
 
-def merge(parts: Iterable[dict[Key, Bucket]]) -> dict[Key, Bucket]:
+def merge(parts: Iterable[Buckets]) -> Buckets:
     """Put buckets of several sources together."""
-    merged: dict[Key, Bucket] = defaultdict(Bucket)
+    merged: Buckets = defaultdict(Bucket)
     for part in parts:
         for key, bucket in part.items():
-            merged[key].add({name: getattr(bucket, name) for name in Bucket.__slots__})
+            merged[key].add(_part(bucket))
     return merged
+
+
+def _part(bucket: Bucket | Gathered) -> Row:
+    """Give a bucket as a part of another."""
+    return {name: getattr(bucket, name) for name in Bucket.__slots__}
 
 
 def _metrics(kind: Kind) -> tuple[Metric, ...]:
@@ -223,7 +277,7 @@ def _metrics(kind: Kind) -> tuple[Metric, ...]:
     return METRICS[kind] + more
 
 
-def _lines(rung: str, metric: Metric, buckets: dict[Key, Bucket]) -> Iterator[str]:
+def _lines(rung: str, metric: Metric, buckets: Buckets) -> Iterator[str]:
     """Give the lines of a rung's buckets."""
     for (subject, t), b in buckets.items():
         fields = f"n={b.n}i,seen={b.seen}i"
@@ -233,9 +287,9 @@ def _lines(rung: str, metric: Metric, buckets: dict[Key, Bucket]) -> Iterator[st
         yield f"{rung},{tags} {fields} {t * MILLISECOND}"
 
 
-def _gather(rows: Iterable[Row]) -> dict[Key, Bucket]:
+def _gather(rows: Iterable[Row]) -> Buckets:
     """Put rows together by subject and time."""
-    found: dict[Key, Bucket] = defaultdict(Bucket)
+    found: Buckets = defaultdict(Bucket)
     for row in rows:
         found[row["subject"], row["time"] // MILLISECOND].add(row)
     return found

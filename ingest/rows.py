@@ -3,13 +3,14 @@
 What a column says is not said again in the JSON of `rest`, which is most of a row.
 """
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from ingest.schema import RECORD_SLOTS
+from ingest.schema import RECORD_SLOTS, WALK
 from vitals import Kind, Reading, Record, wire
 from vitals.model import RECORDS
 
@@ -62,6 +63,24 @@ def reading(subject: str, kind: str, columns: Sequence[Any]) -> Reading:
     whose = f',"gateway":"{gateway}"' if gateway else ""
     text = f'{{"t":{t}{received}{number}{whose}{_LINKED[link]},{rest[1:]}'
     return Reading(subject, device, wire.read(RECORDS[Kind(kind)], text.encode()))
+
+
+def within(
+    db: sqlite3.Connection, subject: str, kind: Kind, between: tuple[int, int]
+) -> Iterator[Reading]:
+    """Give a subject's readings of a kind in a stretch of time, in ms."""
+    slot = RECORD_SLOTS[kind]
+    rows = db.execute(
+        f"{WALK} SELECT {COLUMNS} FROM walk CROSS JOIN record USING (slot)"
+        " CROSS JOIN origin ON origin.id = origin"
+        " WHERE series ="
+        " (SELECT id FROM series WHERE subject = :subject AND name = :kind)"
+        " AND t >= :start AND t < :stop",
+        {"slot": between[0] // slot, "last_slot": between[1] // slot}
+        | {"subject": subject, "kind": kind, "start": between[0], "stop": between[1]},
+    )
+    for columns in rows:
+        yield reading(subject, kind, columns)
 
 
 def storable(reading: Reading) -> bool:

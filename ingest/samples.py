@@ -36,7 +36,11 @@ MISSING = frozenset(
 LONGEST = 60_000  # ms that one record's RR intervals may reach back
 
 METRICS = {
-    kind: tuple(m for m in Metric if m.kind is kind and m is not Metric.RR_INTERVAL)
+    kind: tuple(
+        m
+        for m in Metric
+        if m.kind is kind and m is not Metric.RR_INTERVAL and not m.derived
+    )
     for kind in Kind
 }
 """The metrics of a kind of record that have one number in it."""

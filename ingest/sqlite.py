@@ -10,14 +10,14 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ingest import erasure, errata, expiry, upgrade
+from ingest import erasure, errata, expiry, sqlite_variability, upgrade
 from ingest.rows import Row, row, storable
 from ingest.samples import samples
 from ingest.schema import COUNT, INSERT, ROLL, RUNG_SLOTS, RUNGS
 from ingest.sqlite_history import SqliteHistory
 from ingest.store import Written
 from ingest.trend import HOUR, MINUTE, coarser, gather
-from vitals import Instant, Reading, Unavailable
+from vitals import Instant, Metric, Reading, Unavailable
 from vitals.config import Store as Settings
 
 Fresh = list[tuple[Row, Reading]]
@@ -27,8 +27,7 @@ class SqliteStore(SqliteHistory):
     """Writes the file."""
 
     def __init__(self, path: Path, settings: Settings | None = None) -> None:
-        super().__init__(path)
-        self._settings = settings or Settings()
+        super().__init__(path, settings)
         self._lock = threading.Lock()
         self._series: dict[tuple[str, str], int] = {}
         self._origins: dict[tuple[str, str], int] = {}
@@ -88,10 +87,11 @@ class SqliteStore(SqliteHistory):
         return ""
 
     def tend(self, now: Instant) -> bool:
-        """Drop what is older than its rung is kept."""
+        """Drop what is older than its rung is kept; roll variability that is due."""
         with self._lock:
             try:
                 moved = expiry.drop(self._writer(), self._settings, now)
+                moved |= sqlite_variability.roll(self._writer(), self._settings, now)
                 self._kept = expiry.kept(self._writer())  # another may have moved them
             except sqlite3.Error as error:
                 self._forget()
@@ -148,9 +148,11 @@ class SqliteStore(SqliteHistory):
         for reading in fresh:
             subjects.setdefault(reading.subject, []).append(reading)
         rows: dict[str, list[tuple[object, ...]]] = {rung: [] for rung in RUNGS}
+        due: list[tuple[int, int]] = []
         for subject, readings in subjects.items():
             found = (sample for reading in readings for sample in samples(reading))
             minutes = gather(found, MINUTE)
+            due += self._beating(db, subject, minutes)
             for rung, buckets in zip(
                 RUNGS, (minutes, coarser(minutes, HOUR)), strict=True
             ):
@@ -161,6 +163,20 @@ class SqliteStore(SqliteHistory):
                     rows[rung].append((t // slot, series, t, *sums))
         for rung in RUNGS:
             db.executemany(ROLL.format(rung=rung), rows[rung])
+        sqlite_variability.mark(db, due)
+
+    def _beating(
+        self,
+        db: sqlite3.Connection,
+        subject: str,
+        minutes: Iterable[tuple[Metric, int]],
+    ) -> list[tuple[int, int]]:
+        """Give the minutes that have intervals, with the intervals' series."""
+        starts = [t for metric, t in minutes if metric is Metric.RR_INTERVAL]
+        if not starts:
+            return []
+        series = self._series_id(db, subject, Metric.RR_INTERVAL.value)
+        return [(t, series) for t in starts]
 
     def _series_id(self, db: sqlite3.Connection, subject: str, name: str) -> int:
         """Give the number of a series, a new one for a new series."""
@@ -192,6 +208,7 @@ class SqliteStore(SqliteHistory):
                 # the power.
                 db.execute("PRAGMA synchronous = FULL")
                 upgrade.bring_up(db, self._path)
+                sqlite_variability.create(db)
                 self._kept = expiry.kept(db)
             except BaseException:
                 db.close()

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ingest import erasure, errata, schema
+from ingest import erasure, errata, schema, sqlite_variability
 from ingest.rows import COLUMNS, LARGEST, reading
 from ingest.samples import LONGEST, METRICS, samples
 from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS, WALK
 from ingest.store import Point
-from ingest.trend import HOUR, SECOND, Window, gather, point, window
+from ingest.trend import HOUR, Window, finest, gather, point, window
 from vitals import Instant, Kind, MalformedData, Metric, Reading, Unavailable, wire
+from vitals.config import Store as Settings
 from vitals.model import RECORDS
 
 PAGE = 5000  # records that `export` reads at a time
@@ -28,8 +29,9 @@ Place = tuple[int, int, int, int]
 class SqliteHistory:
     """What the file holds; see `ingest.store` for what its methods do."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, settings: Settings | None = None) -> None:
         self._path = path
+        self._settings = settings or Settings()
         self._idle: list[sqlite3.Connection] = []
 
     def trend(
@@ -60,7 +62,8 @@ class SqliteHistory:
         """Name the buckets, the streams that fill them, and what was taken away.
 
         Every new record counts in its stream, late ones too.  Corrections are numbered
-        as they are kept, and age moves a horizon: no state comes a second time.
+        as they are kept, and age moves a horizon: no state comes a second time.  What
+        is still to be rolled becomes less until a record comes.
         """
         span = window(start, stop, points, self._finest(metric, start))
         streams = self._read(
@@ -69,7 +72,8 @@ class SqliteHistory:
             {"subject": subject, "name": metric.kind},
         )
         horizons = self._read("SELECT rung, since FROM kept ORDER BY rung")
-        return repr((tuple(span), streams, horizons, self._corrections()))
+        due = self._due(subject) if metric.derived else 0
+        return repr((tuple(span), streams, horizons, self._corrections(), due))
 
     def records(
         self,
@@ -117,7 +121,7 @@ class SqliteHistory:
 
     def withdrawn(self, subject: str, kind: Kind, t: Instant) -> list[Reading]:
         """Give readings that were entered in error."""
-        if not self._keeps_errata():
+        if not self._has(errata.TABLE):
             return []
         rows = self._read(errata.KEPT, (subject, kind, t))
         return [
@@ -162,23 +166,31 @@ class SqliteHistory:
 
     def _corrections(self) -> int:
         """Give the number of the last reading that was entered in error."""
-        if not self._keeps_errata():
+        if not self._has(errata.TABLE):
             return 0
         return int(
             self._read(f"SELECT coalesce(max(rowid), 0) FROM {errata.TABLE}")[0][0]
         )
 
-    def _keeps_errata(self) -> bool:
-        """Tell whether any reading was ever entered in error."""
+    def _due(self, subject: str) -> int:
+        """Give of how many minutes a subject's variability is still to be rolled."""
+        if not self._has(sqlite_variability.TABLE):
+            return 0
+        names = {"subject": subject, "name": Metric.RR_INTERVAL.value}
+        query = f"SELECT count(*) FROM due WHERE series = {SERIES}"
+        return int(self._read(query, names)[0][0])
+
+    def _has(self, table: str) -> bool:
+        """Tell whether there is a table that not every file has."""
         query = "SELECT 1 FROM sqlite_master WHERE name = ?"
-        return bool(self._read(query, (errata.TABLE,)))
+        return bool(self._read(query, (table,)))
 
     def _finest(self, metric: Metric, start: Instant) -> int:
         """Give the narrowest bucket, in ms, that nothing was taken from since start."""
         since = dict(self._read("SELECT rung, since FROM kept"))
-        width = SECOND
+        width = finest(metric, self._settings)
         if metric.kind in schema.STREAMS and since.get("record", 0) > start:
-            width = RUNGS["minute"]
+            width = max(width, RUNGS["minute"])
         return RUNGS["hour"] if since.get("minute", 0) > start else width
 
     def _rolled(

@@ -223,7 +223,7 @@ def open_history(settings: config.Store, data: Path) -> History:
         return InfluxHistory(Influx(settings, secret))
     from ingest.sqlite_history import SqliteHistory
 
-    return SqliteHistory(data / "store.db")
+    return SqliteHistory(data / "store.db", settings)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ingest.samples import Sample
 from ingest.store import Point
 from vitals import Instant, Metric
+from vitals.config import Store
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000  # ms
 
@@ -44,6 +45,11 @@ def window(start: Instant, stop: Instant, points: int, finest: int = SECOND) -> 
         if last - first <= max(points, 1) * width:
             return Window(first, last, width)
     raise AssertionError("unreachable: widths grow without end")
+
+
+def finest(metric: Metric, settings: Store) -> int:
+    """Give the narrowest bucket, in ms, that may hold a value of a metric."""
+    return settings.hrv_window_s * SECOND if metric.derived else SECOND
 
 
 class Gathered:

@@ -24,6 +24,7 @@ _IN_TEXT = {
 _SHOWN_VALUES = 6
 _SHOWN_NAMES = 6
 _MEASURED = {"limit", "baseline", "values"}  # in the unit of the alert's metric
+_SHARES = {"quality", "confidence", "adherence"}  # of 1
 _FINE = (Metric.BODY_TEMPERATURE, Metric.GLUCOSE)  # whose tenths matter
 
 
@@ -153,7 +154,7 @@ def _one(key: str, value: object, metric: Metric | None, texts: Texts) -> str:
     if isinstance(value, bool) or value is None:
         return ""
     if isinstance(value, int | float):
-        if key == "quality":
+        if key in _SHARES:
             return f"{value:.0%}"
         if value > 1e11:  # an instant
             return ""

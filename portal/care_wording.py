@@ -103,6 +103,7 @@ CARE: dict[str, tuple[str, str]] = {
     "event.opened": ("raised", "警报触发"),
     "event.late": ("known late", "迟到的信息"),
     "event.escalate": ("told the next", "升级通知"),
+    "event.unseen": ("over, told the next", "已解除，升级通知"),
     "event.acknowledge": ("acknowledged", "已确认"),
     "event.snooze": ("snoozed", "已暂停"),
     "event.shelve": ("snoozed", "已暂停"),
@@ -133,10 +134,11 @@ CARE: dict[str, tuple[str, str]] = {
         "No channel has had anything to tell yet. A test alarm is one.",
         "尚无渠道发送过消息。可发出测试警报。",
     ),
+    "channels.test_one": ("Send a test message", "发送测试消息"),
     "channels.one": (
-        "One channel alone is tested on the machine of the alert engine, by the command"
-        " beside it.",
-        "单个渠道请在警报引擎所在主机上用旁边的命令测试。",
+        "A test message says that it is a test, of nobody. Accepted is not read: look"
+        " whether it has arrived.",
+        "测试消息会注明为测试，不涉及任何人。“已接受”不等于已读：请查看是否收到。",
     ),
     # a report for a visit
     "visit": ("Visit report", "就诊报告"),

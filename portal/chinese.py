@@ -242,6 +242,8 @@ CHINESE: dict[str, str] = {
     Kind.BATTERY: "电池",
     f"metric.{Metric.HEART_RATE.value}": "心率",
     f"metric.{Metric.RR_INTERVAL.value}": "RR 间期",
+    f"metric.{Metric.RMSSD.value}": "心率变异性 RMSSD",
+    f"metric.{Metric.SDNN.value}": "心率变异性 SDNN",
     f"metric.{Metric.SYSTOLIC.value}": "收缩压",
     f"metric.{Metric.DIASTOLIC.value}": "舒张压",
     f"metric.{Metric.MEAN_ARTERIAL_PRESSURE.value}": "平均动脉压",
@@ -283,6 +285,8 @@ CHINESE: dict[str, str] = {
     "evidence.age_s": "最近数值距当时",
     "evidence.baseline": "通常",
     "evidence.quality": "质量",
+    "evidence.confidence": "可信度",
+    "evidence.adherence": "此前完成率",
     "evidence.false_alarm": "标为误报者：",
     # what a condition is called, and what it means: the messages say the same
     **phrases.CHINESE,

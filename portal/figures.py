@@ -38,6 +38,7 @@ class Figure:
     """A chart with its title and what it says in words."""
 
     kind: Kind
+    name: str  # of it in the page: the kind, or a metric that is computed of the kind's
     title: str
     unit: str
     svg: str  # "": nothing was measured
@@ -57,15 +58,19 @@ async def numbers(house: House, subject: str, texts: Texts) -> list[Tile]:
     return await asyncio.to_thread(_with_arrows, house, subject, found, now, texts)
 
 
-async def figures(
+async def figures(  # noqa: PLR0913
     house: House,
     subject: str,
     kinds: Sequence[Kind],
     span: Span,
     texts: Texts,
     points: int = POINTS,
+    variability: bool = False,
 ) -> list[Figure]:
-    """Give the charts of a patient, of at most so many points each."""
+    """Give the charts of a patient, of at most so many points each.
+
+    Variability is drawn where there is some: most wearables give no intervals.
+    """
     stop = Instant(house.clock())
     start = Instant(max(0, stop - SPANS[span]))
     if span == "1h":
@@ -76,9 +81,11 @@ async def figures(
     notes = [Mark(note.t, "note", note.text) for note in written]
     plan = in_force(house.board.plan(subject) or Plan(), house.limits)
     paper = _Paper(house, subject, plan, (start, stop), texts, points)
-    shown = (s for s in tiles.SHOWN if s.kind in kinds)
+    more = tiles.VARIABILITY if variability else ()
+    order = sorted((*tiles.SHOWN, *more), key=lambda s: list(Kind).index(s.kind))
     alerts = list(marked.values())
-    return [await _figure(paper, s, alerts, notes) for s in shown]
+    found = [await _figure(paper, s, alerts, notes) for s in order if s.kind in kinds]
+    return [figure for figure in found if figure.svg or figure.name == figure.kind]
 
 
 async def spark(house: House, alert: Alert) -> str:
@@ -161,6 +168,8 @@ class _Paper:
 
 def metrics(shown: Shown) -> list[Metric]:
     """Give the metrics that a chart shows."""
+    if shown.metric.derived:
+        return [shown.metric]
     return [m for m in Metric if m.kind is shown.kind and m.field in shown.fields]
 
 
@@ -177,6 +186,7 @@ async def _figure(
 ) -> Figure:
     """Draw one chart."""
     measure, two = paper.measure(shown), shown.kind is Kind.BLOOD_PRESSURE
+    name = shown.metric.value if shown.metric.derived else str(shown.kind)
     usually = None if two else await paper.usual(shown.metric)
     frame = paper.frame(shown, usually)
     series = [[measure.point(p) for p in await paper.trend(m)] for m in metrics(shown)]
@@ -184,7 +194,8 @@ async def _figure(
     marks = [*(_mark(alert, paper.texts) for alert in about), *notes]
     return Figure(
         kind=shown.kind,
-        title=paper.texts(shown.kind),
+        name=name,
+        title=paper.texts(f"metric.{name}" if shown.metric.derived else name),
         unit=measure.label,
         svg=_drawn(frame, series, marks),
         **_in_words(measure, series),

@@ -55,6 +55,7 @@ class Sources:
     hooks: tuple[str, ...] = ()  # addresses that subscriptions may call
     deeds: Deeds | None = None  # None: links in messages lead nowhere
     limits: Mapping[str, Limit] = field(default_factory=dict)  # the house's, by metric
+    channels: tuple[str, ...] = ()  # the configured ways to reach people
 
 
 def _subscribers(sources: Sources) -> Subscribers | None:
@@ -76,7 +77,7 @@ class House:
         self.people, self.notes = sources.people, sources.notes
         self.deeds, self._streams = sources.deeds, sources.streams
         self.exports = Exports(sources.data / "exports") if sources.data else None
-        self.limits = sources.limits
+        self.limits, self.channels = sources.limits, sources.channels
         self.hooks, self.subscribers = sources.hooks, _subscribers(sources)
         self.logins = Queue()
         self.rehearsal_s = REHEARSAL_S  # that the detectors get for an answer

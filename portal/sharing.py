@@ -33,7 +33,7 @@ def kinds(scope: Scope) -> list[Kind]:
 def fields(kind: Kind, scope: frozenset[str]) -> frozenset[str]:
     """Give the fields of a kind's records that may be seen."""
     seen = (m for m in Metric if m.kind is kind and m.value in scope)
-    return frozenset(metric.field for metric in seen)
+    return frozenset(metric.field for metric in seen if not metric.derived)
 
 
 def redacted(reading: Reading, scope: Scope) -> Reading | None:

@@ -257,6 +257,8 @@ ENGLISH = {
     Kind.GLUCOSE: "Glucose",
     Kind.BATTERY: "Battery",
     **{f"metric.{m.value}": m.value.replace("_", " ").capitalize() for m in Metric},
+    f"metric.{Metric.RMSSD.value}": "Heart rate variability, RMSSD",
+    f"metric.{Metric.SDNN.value}": "Heart rate variability, SDNN",
     # how we are to read a value
     f"flag.{Flag.OFF_BODY}": "not worn",
     f"flag.{Flag.ARTEFACT}": "disturbed",
@@ -296,6 +298,8 @@ ENGLISH = {
     "evidence.age_s": "age of the latest value",
     "evidence.baseline": "usual",
     "evidence.quality": "quality",
+    "evidence.confidence": "sure",
+    "evidence.adherence": "kept before",
     "evidence.false_alarm": "false alarm, says",
 }
 

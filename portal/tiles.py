@@ -42,6 +42,13 @@ SHOWN = (
     Shown(Kind.OXYGEN_SATURATION, Metric.OXYGEN_SATURATION, ("spo2",), 0, 900, 2),
     Shown(Kind.GLUCOSE, Metric.GLUCOSE, ("glucose",), 1, 12 * 3600, 1, DAY_S),
 )
+"""Each has a tile, and a chart."""
+
+VARIABILITY = tuple(
+    Shown(Kind.HEART_RATE, metric, (), 0, 900, 5)
+    for metric in (Metric.RMSSD, Metric.SDNN)
+)
+"""Charts alone: no record holds it."""
 
 
 @dataclass(frozen=True, slots=True)

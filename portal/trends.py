@@ -115,7 +115,7 @@ def of_trend(metric: Metric, points: "Iterable[Point]") -> bytes:
     shown = [
         PointView(_start(p.t), p.min, p.mean, p.max, p.n, p.quality) for p in points
     ]
-    return encode(Trend(metric.value, metric.loinc, metric.unit, shown))
+    return encode(Trend(metric.value, metric.loinc or None, metric.unit, shown))
 
 
 # Buckets are aligned: whoever asks, the same few starts come again, and writing a time

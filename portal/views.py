@@ -159,7 +159,7 @@ class Trend(Struct, frozen=True):
     """A metric over time."""
 
     metric: str
-    loinc: str
+    loinc: str | None  # None: LOINC has no code for it
     unit: str
     points: list[PointView]
 

@@ -29,6 +29,7 @@ from portal.service import follow
 from vitals import config
 from vitals.bus import MemoryBus
 from vitals.clock import now
+from vitals.detection import Dsp
 from vitals.metrics import Metrics
 from vitals.model import Limit
 from vitals.simulation import Course, SimPerson, SimWearable
@@ -108,7 +109,7 @@ def test_a_racing_heart_reaches_the_clinician_and_the_chart(
                 ingest.service.run(
                     bus, store, Ledger(tmp_path / "ledger.db"), metrics, now
                 ),
-                dsp.service.run(bus, config.Dsp(limits=limits), tmp_path, metrics, now),
+                dsp.service.run(bus, Dsp(limits=limits), tmp_path, metrics, now),
                 alerts.service.run(
                     bus, config.Alerts(webhook=url), tmp_path, metrics, now
                 ),

@@ -23,9 +23,13 @@ class Metric(Enum):
     report it; it says nothing about healthy.  Clinical limits are a patient's plan.
     """
 
-    # wire name, kind, field of the record, LOINC, UCUM, plausible from, to
+    # wire name, kind, field of the record, LOINC ("": none), UCUM, plausible from, to
     HEART_RATE = "heart_rate", Kind.HEART_RATE, "hr", "8867-4", "/min", 20, 300
     RR_INTERVAL = "rr_interval", Kind.HEART_RATE, "rr", "8637-1", "ms", 170, 3000
+    # Computed of the intervals in a window (ingest.variability): no field, and of RMSSD
+    # LOINC has no code.
+    RMSSD = "rmssd", Kind.HEART_RATE, "", "", "ms", 0, 3000
+    SDNN = "sdnn", Kind.HEART_RATE, "", "80404-7", "ms", 0, 3000
     SYSTOLIC = "systolic", Kind.BLOOD_PRESSURE, "sys", "8480-6", "mm[Hg]", 40, 300
     DIASTOLIC = "diastolic", Kind.BLOOD_PRESSURE, "dia", "8462-4", "mm[Hg]", 20, 200
     MEAN_ARTERIAL_PRESSURE = (
@@ -57,6 +61,11 @@ class Metric(Enum):
         metric.kind, metric.field, metric.loinc, metric.unit = kind, field, loinc, unit
         metric.low, metric.high = span
         return metric
+
+    @property
+    def derived(self) -> bool:
+        """Whether no record has it: it is computed of what many have."""
+        return not self.field
 
     def plausible(self, value: float) -> bool:
         """Tell whether `value`, in `unit`, can come from a living human."""

@@ -5,7 +5,7 @@ Constructors receive the values they need: there is no global settings object.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -15,18 +15,16 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, field
 
-from vitals import channels, staff
+from vitals import channels, detection, staff
 from vitals.channels import Channel
-from vitals.codes import SITES, Kind, Metric
-from vitals.detection import Forecast, Pressure, Rate
+from vitals.detection import Dsp
 from vitals.errors import ConfigError
-from vitals.model import HOUSE, Limit, Minutes, Name
+from vitals.model import HOUSE, Minutes, Name
 from vitals.sections import (
     Address,
     Days,
     Irk,
     Passkey,
-    Percent,
     Port,
     Positive,
     Section,
@@ -35,11 +33,9 @@ from vitals.sections import (
     plain,
 )
 from vitals.simulation import Sim
-from vitals.staff import STEPS, Person, Shift, Step, Times
+from vitals.staff import STEPS, Person, Returned, Seconds, Shift, Step, Times
 
 CREDENTIALS = "/etc/credstore"
-CONFIRMED = "systolic", "diastolic", "mean_arterial_pressure", "pulse", "glucose"
-TRENDS = "heart_rate", "body_temperature", "systolic"  # that can be followed
 
 
 class Mqtt(Section, frozen=True):
@@ -118,39 +114,9 @@ class Store(Section, frozen=True):
     raw_days: Days = 0.0  # SQLite: streamed records; 0 keeps them for ever
     minute_days: Days = 0.0  # rollups by the minute
     hour_days: Days = 0.0  # and by the hour
-
-
-class Dsp(Section, frozen=True):
-    """What the detectors hold a patient to who has no plan of their own."""
-
-    limits: dict[str, Limit] = field(default_factory=dict)  # over the defaults
-    silence_s: dict[str, Positive] = field(default_factory=dict)  # by kind
-    off_body_s: Positive = 60.0
-    late_s: Positive = 600.0  # older evidence wakes nobody
-    battery_low: Percent = 20.0  # at or below it somebody is told
-    battery_critical: Percent = 10.0  # and told again
-    battery_margin: Percent = 5.0  # so far above a level it is charged
-    tick_s: Positive = 1.0
-    baseline_beats: Positive = 3600.0  # samples the personal baseline remembers
-    baseline_z: Positive = 6.0  # deviations that count as unusual
-    irregular_hold_s: Positive = 300.0  # of irregular rhythm, before it counts
-    decline_score: Positive = 7.5  # of all signs together, that counts
-    forecasts: dict[str, Forecast] = field(default_factory=dict)  # by metric
-    rates: dict[str, Rate] = field(default_factory=dict)  # by metric
-    session_recovery_s: Positive = 300.0  # after exercise: not at rest yet
-    session_keeps_limits: bool = False  # True: ordinary ones hold in exercise, too
-    session_hold_s: Positive = 10.0  # at or above a session's limit, before it counts
-    session_signal_s: Positive = 30.0  # without a heart rate in a session: it is lost
-    session_drop: Positive = 12.0  # /min in 60 s after a session; no more is slow
-    # By metric: a single reading less far beyond its limit waits for a second one.
-    confirm: dict[str, Annotated[float, Meta(ge=0, le=1e6)]] = field(
-        default_factory=dict
-    )
-    pressure: Pressure = Pressure()
-    fever: dict[str, Positive] = field(default_factory=dict)  # Cel by site
-    fever_margin: Positive = 0.3  # so far below, it is over
-    fever_settle_s: Positive = 900.0  # a patch on the skin is not believed before
-    fever_hold_s: Positive = 600.0  # and its fever must last
+    # RMSSD and SDNN: a whole part of an hour (Task Force 1996: five minutes),
+    hrv_window_s: Literal[60, 120, 300, 600, 900, 1800, 3600] = 300
+    hrv_share: Annotated[float, Meta(gt=0, le=1)] = 0.8  # of it that must be normal
 
 
 class Alerts(Section, frozen=True):
@@ -170,6 +136,9 @@ class Alerts(Section, frozen=True):
     repeat_s: Times = Times(high=300.0, medium=3600.0)
     # What was acknowledged and is not over is told anew.
     acknowledged_s: Times = Times(high=14_400.0, medium=43_200.0)
+    # What is over and nobody has seen: whether the next is told all the same.
+    returned: Returned = Returned()
+    settle_s: Seconds = 5.0  # that a start waits for the plans that the broker keeps
     gateway_offline_s: Positive = 90.0
     stage_silent_s: Positive = 90.0  # without an engine's word that it works
     clock_off_s: Positive = 60.0  # of a gateway or a wearable
@@ -262,7 +231,7 @@ def _complaints(found: Config) -> Iterator[str]:
     yield from _worn(found.gateway.wearables)
     if len(set(found.gateway.adapters)) < len(found.gateway.adapters):
         yield "gateway.adapter: one is there twice"
-    yield from _tables(found.dsp)
+    yield from detection.complaints(found.dsp)
     yield from _ladder(found.store)
     yield from _provider(found.portal.oidc)
     yield from channels.complaints(found.alerts.channels)
@@ -295,16 +264,6 @@ def _worn(worn: Sequence[Wearable]) -> Iterator[str]:
             yield f"gateway.wearables[{place}].passkey: there is a passkey_file too"
 
 
-def _tables(dsp: Dsp) -> Iterator[str]:
-    """Say which keys of the detectors' tables name nothing."""
-    yield from _unknown("dsp.limits", dsp.limits, [m.value for m in Metric])
-    yield from _unknown("dsp.forecasts", dsp.forecasts, TRENDS)
-    yield from _unknown("dsp.rates", dsp.rates, TRENDS)
-    yield from _unknown("dsp.silence_s", dsp.silence_s, list(Kind))
-    yield from _unknown("dsp.fever", dsp.fever, SITES)
-    yield from _unknown("dsp.confirm", dsp.confirm, CONFIRMED)
-
-
 def _provider(oidc: Oidc) -> Iterator[str]:
     """Say what keeps a provider from being asked, and asked safely."""
     where = urlsplit(oidc.issuer)
@@ -320,12 +279,6 @@ def _ladder(store: Store) -> Iterator[str]:
     for finer, coarser in pairwise(("raw_days", "minute_days", "hour_days")):
         if (getattr(store, finer) or inf) > (getattr(store, coarser) or inf):
             yield f"store.{coarser}: must not be less than store.{finer}"
-
-
-def _unknown(path: str, keys: Iterable[str], known: Sequence[str]) -> Iterator[str]:
-    for key in keys:
-        if key not in known:
-            yield f"{path}.{key}: unknown; one of {', '.join(known)}"
 
 
 def located(path: str) -> str:

@@ -6,6 +6,7 @@ which tell somebody by a way of their own when the stages fall silent (`vitals.w
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from vitals import wire
 from vitals.bus import Bus, Inbox
@@ -23,11 +24,17 @@ EVERY_S = 20.0  # between two words of a stage
 LOOK_S = 5.0  # between two looks
 
 
-async def beat(bus: Bus, stage: str, clock: Clock, every_s: float = EVERY_S) -> None:
-    """Say that a stage works, until cancelled."""
+async def beat(
+    bus: Bus,
+    stage: str,
+    clock: Clock,
+    every_s: float = EVERY_S,
+    head: Callable[[], str] = str,
+) -> None:
+    """Say that a stage works, until cancelled; `head` gives its ledger's, if any."""
     topic = wire.stage_topic(stage)
     while True:
-        word = wire.encode(StageStatus(online=True, t=clock()))
+        word = wire.encode(StageStatus(online=True, t=clock(), head=head()))
         await bus.publish(Message(topic, word, retain=True))
         await asyncio.sleep(every_s)
 

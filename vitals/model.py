@@ -181,7 +181,7 @@ class AlertCommand(Struct, frozen=True, kw_only=True, omit_defaults=True):
     comment: str = ""
     minutes: Annotated[int, Meta(ge=1, le=24 * 60)] | None = None  # snooze
     to: str | None = None  # handover, relieve
-    device: Name | None = None  # out_of_service, in_service
+    device: Name | None = None  # out_of_service, in_service; test: one channel alone
     until: Time | None = None  # out_of_service, relieve
 
 
@@ -278,6 +278,7 @@ class StageStatus(Struct, frozen=True, kw_only=True):
 
     online: bool
     t: Time
+    head: str = ""  # of the alert engine's ledger, noted outside its file
 
 
 class DeviceStatus(Struct, frozen=True, kw_only=True):

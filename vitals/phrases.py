@@ -35,6 +35,7 @@ _ROWS: dict[str, tuple[str, str]] = {
     "condition.stage_silent": ("A part of vitals is silent", "系统组件无响应"),
     "condition.test_alarm": ("Test alarm", "测试警报"),
     "condition.delivery_failing": ("Messages do not arrive", "消息无法送达"),
+    "condition.ledger_cut": ("Ledger of changes was cut", "变更记录被截断"),
     "condition.fever": ("Fever", "发热"),
     "condition.blood_pressure_crisis": ("Blood pressure very high", "血压极高"),
     "condition.blood_pressure_crisis_pending": (
@@ -247,6 +248,10 @@ _ROWS: dict[str, tuple[str, str]] = {
         "Tell whoever runs vitals: patients may not be watched meanwhile.",
         "请通知系统管理员:在此期间可能无法监测患者。",
     ),
+    "act.ledger": (
+        "Compare alerts.db with a backup; see who can be told and who has the file.",
+        "请将 alerts.db 与备份比对,并核查通知人员及文件权限。",
+    ),
     "act.test": (
         "Only a test: acknowledge it, to show that it has reached you.",
         "这只是测试:请确认,以表明已收到。",
@@ -283,6 +288,7 @@ _ACTS: tuple[tuple[str, str], ...] = (
     ("stage", "act.house"),
     ("test_alarm", "act.test"),
     ("delivery", "act.delivery"),
+    ("ledger", "act.ledger"),
 )
 _SIDES = ("high", "low", "unusual", "silent", "off_body", "battery")
 _PLAIN = {  # a metric to a patient, without the clinician's distinctions
@@ -295,7 +301,7 @@ ENGLISH = {key: row[0] for key, row in _ROWS.items()}
 CHINESE = {key: row[1] for key, row in _ROWS.items()}
 WORDS: dict[str, dict[str, str]] = {"en": ENGLISH, "zh": CHINESE}
 
-UNITS = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "ms": "ms"}
+UNITS = {"/min": "/min", "mm[Hg]": "mmHg", "Cel": "°C", "ms": "ms", "1": ""}
 """UCUM as people write it; what is not here is written as it is."""
 
 

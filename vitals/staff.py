@@ -61,6 +61,19 @@ class Times(Section, frozen=True):
     low: Seconds = 0.0
 
 
+# What becomes of a call when the alert is over and nobody has seen it: it stops, one
+# more step is taken, or all are.
+Afterwards = Literal["stop", "once", "until_seen"]
+
+
+class Returned(Section, frozen=True):
+    """Who is told of what is over and was not seen; what is low is never told."""
+
+    high: Afterwards = "once"
+    medium: Afterwards = "stop"
+    low: Afterwards = "stop"
+
+
 def complaints(
     people: Sequence[Person], shifts: Sequence[Shift], repeat_s: Times
 ) -> Iterator[str]:

@@ -10,7 +10,7 @@ from vitals.model import Instant
 CALLS = frozenset(
     {
         "opened", "alarm", "rise", "relapse", "unshelve", "release", "restore",
-        "expire", "escalate",
+        "expire", "escalate", "unseen",
     }
 )  # fmt: skip
 ALL_CLEAR = frozenset({"returned"})

@@ -3,25 +3,23 @@
 import numpy as np
 
 from dsp.arrays import I8, One, Records
-from dsp.heart import (
-    AROUND,
-    ARTEFACT,
-    BEAT,
-    DELAY,
-    EXTRA,
-    MISSED,
-    NO_WORD,
-    NORMAL,
-    RAW,
-    TIMES,
-    Beats,
-    Gate,
-    Rhythm,
-    hearts,
-)
+from dsp.heart import BEAT, DELAY, NO_WORD, TIMES, Beats, Rhythm, hearts
 from dsp.kernels import hrv, rhythm
 from dsp.kernels.compiled import inner, kernel
-from dsp.kernels.repair import arrive, contradict, judge, leave, pieces
+from dsp.kernels.repair import judge
+from vitals.gate import (
+    AROUND,
+    ARTEFACT,
+    EXTRA,
+    MISSED,
+    NORMAL,
+    RAW,
+    Gate,
+    arrive,
+    contradict,
+    leave,
+    pieces,
+)
 
 _feel, _lose, _tell = hrv.feel, hrv.lose, hrv.tell
 _listen, _label, _watch = rhythm.listen, rhythm.label, rhythm.watch

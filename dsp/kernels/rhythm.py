@@ -61,15 +61,34 @@ def _sum_lanes(lanes: Lanes) -> int:
 
 
 @inner
-def _count(row: One, word: Lanes, head: int) -> tuple[int, int]:
-    """Count a word in the ring and among the latest SHORT; `head` is the next place."""
-    every = word * ONES
-    whole, short = np.uint64(0), np.uint64(0)
+def _count(
+    row: One, word: Lanes, oldest: Lanes, leaving: Lanes, head: int
+) -> tuple[int, int, int, int]:
+    """Count words in the ring, in one pass; `head` is the next place.
+
+    Counted are the lanes that differ: a lane's top bit is set by adding to whatever is
+    not zero.
+
+    Returns
+    -------
+    many, few : int
+        Times of `word` in the ring, and among the latest SHORT.
+    old : int
+        Times of `oldest` in the ring.
+    gone : int
+        Times of `leaving` among the latest SHORT.
+    """
+    new, last, short = word * ONES, oldest * ONES, leaving * ONES
+    others, lately, kept, stay = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
     for j in range(LONG // LANES):
-        same = ONES ^ ((((row[j] ^ every) + FILL) >> TOP) & ONES)
-        whole += same
-        short += same & IN_SHORT[head, j]
-    return _sum_lanes(whole), _sum_lanes(short)
+        four, mask = row[j], IN_SHORT[head, j]
+        differs = (((four ^ new) + FILL) >> TOP) & ONES
+        others += differs
+        lately += differs & mask
+        kept += (((four ^ last) + FILL) >> TOP) & ONES
+        stay += (((four ^ short) + FILL) >> TOP) & mask
+    many, few = LONG - _sum_lanes(others), SHORT - _sum_lanes(lately)
+    return many, few, LONG - _sum_lanes(kept), SHORT - _sum_lanes(stay)
 
 
 @inner
@@ -109,16 +128,14 @@ def _spell(s: One, q: int, rate: float) -> None:
     word = ((s.latest[q] << np.uint64(5)) | symbol) & np.uint64(0x7FFF)
     s.latest[q] = word
     row, head = s.word[q], s.words % LONG
+    oldest, leaving = _get(row, head), _get(row, (head + LONG - SHORT) % LONG)
+    many, few, old, gone = _count(row, word, oldest, leaving, head)
     if s.words >= SHORT:
-        old = _get(row, (head + LONG - SHORT) % LONG)
-        _drop(s, q, 1, _count(row, old, head)[1])
+        _drop(s, q, 1, gone)
+        few -= int(leaving == word)
     if s.words >= LONG:
-        old = _get(row, head)
-        _drop(s, q, 0, _count(row, old, head)[0])
-        _put(row, head, np.uint64(0x7FFF))
-    many, few = _count(row, word, head)
-    if s.words >= SHORT and _get(row, (head + LONG - SHORT) % LONG) == word:
-        few -= 1
+        _drop(s, q, 0, old)
+        many -= int(oldest == word)
     _add(s, q, 0, many)
     _add(s, q, 1, few)
     _put(row, head, word)

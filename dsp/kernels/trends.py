@@ -74,9 +74,23 @@ def _turn(s: One, side: int, says: bool, stays: bool, t: int, confirm: int) -> i
 
 
 @inner
-def _ahead(s: One, c: One, side: int, bound: float, t: int, e: One) -> int:
-    """Judge whether a bound will be reached; `e` holds the line."""
-    h = float(c.horizon)
+def _leaves(s: One, sign: float, bounds: Records) -> bool:
+    """Tell whether a signal is on its way out: past the middle between its bounds.
+
+    A fever that falls is on its way home until then.  A side without a bound has no
+    middle, NaN, and whatever comes is on its way out.
+    """
+    middle = 0.5 * (bounds[LOW] + bounds[HIGH])
+    for k in range(s.count - LATELY, s.count):
+        if sign * (s.x[k % POINTS] - middle) < 0.0:
+            return False
+    return True
+
+
+@inner
+def _ahead(s: One, c: One, side: int, bounds: Records, t: int, e: One) -> int:
+    """Judge whether a side's bound will be reached; `e` holds the line."""
+    h, bound = float(c.horizon), bounds[side]
     sign = 1.0 if side == HIGH else -1.0
     apart = h - e.middle
     band = c.z * e.spread * np.sqrt(1.0 + 1.0 / e.points + apart * apart / e.sxx)
@@ -85,7 +99,8 @@ def _ahead(s: One, c: One, side: int, bound: float, t: int, e: One) -> int:
     # Who is there already is the limit's; NaN, no bound, is never reached.
     short = sign * (bound - s.x[(s.count - 1) % POINTS]) > 0.0
     goes_on = sign * (e.lately - GOES_ON * e.slope) >= 0.0
-    says = short and goes_on and sign * (expected - bound) - band >= 0.0
+    far = sign * (expected - bound) - band >= 0.0
+    says = short and goes_on and far and _leaves(s, sign, bounds)
     stays = short and sign * (expected - bound) >= 0.0
     return _turn(s, side, says, stays, t, c.confirm)
 
@@ -130,7 +145,7 @@ def _judge(
     if n >= c.least and c.horizon > 0:
         _fit(s, n, events[m], c.noise)
         for side in range(LOW, HIGH + 1):
-            what = _ahead(s, c, side, bound[side], t, events[m])
+            what = _ahead(s, c, side, bound, t, events[m])
             if what != NOTHING:
                 _write(s, n, i, side, what, events[m])
                 m += 1

@@ -62,7 +62,7 @@ def part(condition: str) -> str | None:
     >>> part("systolic_high"), part("device_silent")
     ('bp', None)
     """
-    metrics = (m for m in Metric if condition.startswith(f"{m.value}_"))
+    metrics = (m for m in _PARTS if condition.startswith(f"{m.value}_"))
     return next((_PARTS[metric] for metric in metrics), None)
 
 
@@ -83,7 +83,7 @@ def _part(metric: Metric) -> str:
     return next(fits)
 
 
-_PARTS = {metric: _part(metric) for metric in Metric}
+_PARTS = {metric: _part(metric) for metric in Metric if not metric.derived}
 
 
 def _meta(alert: Alert) -> Meta:

@@ -48,7 +48,7 @@ async def patient(
     check(reader, "read", subject)
     if reader.role == "patient":
         return await today(request, house, reader, (span, texts))
-    values = await _values(house, subject, (span, texts))
+    values = await _values(house, subject, (span, texts), variability=True)
     values["carers"] = await asyncio.to_thread(house.people.carers, [subject])
     known = house.board.open_alerts([subject])
     values["messages"] = await messages.said(house, known, texts)
@@ -71,7 +71,9 @@ async def trends(  # noqa: PLR0913
     measured = {reading.kind for reading in await house.latest(subject)}
     kinds = [kind for kind in CHARTS if kind in ALWAYS or kind in measured]
     chosen = [only] if only in kinds else kinds
-    drawn = await figures(house, subject, chosen, span, texts, TREND_POINTS)
+    drawn = await figures(
+        house, subject, chosen, span, texts, TREND_POINTS, variability=True
+    )
     there = {"from": rfc3339(max(0, now - SPANS[span])), "to": rfc3339(now)}
     return page(
         request,
@@ -108,7 +110,9 @@ def place_of(house: House, subject: str) -> str:
     return str(zone(plan.time_zone if plan else "UTC"))
 
 
-async def _values(house: House, subject: str, look: Look) -> dict[str, Any]:
+async def _values(
+    house: House, subject: str, look: Look, variability: bool = False
+) -> dict[str, Any]:
     """Gather what both pages show."""
     span, texts = look
     place, now = place_of(house, subject), house.clock()
@@ -127,7 +131,9 @@ async def _values(house: House, subject: str, look: Look) -> dict[str, Any]:
         "devices": house.board.devices(subject),
         "cards": cards(known, *told),
         "past": cards(closed, *told),
-        "figures": await figures(house, subject, kinds, span, texts),
+        "figures": await figures(
+            house, subject, kinds, span, texts, variability=variability
+        ),
         "span": span,
         "spans": list(SPANS)[:-1],
         "place": place,

@@ -21,6 +21,7 @@ from alerts.outbox import Outbox, Sender
 from alerts.post import Post
 from alerts.register import Register
 from alerts.service import Office
+from alerts.timeline import Timeline
 from vitals import clock, wire
 from vitals.bus import Delivery, Inbox
 from vitals.config import Alerts
@@ -39,6 +40,7 @@ SETTINGS = Alerts(
         Step(priority="low", roles=("nurse",)),
     ),
     repeat_s=Times(high=86_400),
+    settle_s=0,  # this bus keeps no plans, and echoes nothing
 )
 SLOW_S = 0.02  # widens every gap that a kill could fall into
 
@@ -112,7 +114,8 @@ async def main(folder, url, order):
     register = make(database, Post({hook.name: hook.hears}, own))
     sender = Sender(hook, Outbox(database), metrics, clock.now)
     bus = FileBus(folder, order)
-    await Office(bus, register, [sender], metrics, clock.now).run(SETTINGS)
+    time_ = Timeline(clock.now, clock.elapsed)
+    await Office(bus, register, [sender], metrics, time_).run(SETTINGS)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from alerts import roster
 from alerts.cases import Case
 from alerts.desk import Desk
 from vitals.config import Alerts
-from vitals.staff import Person, Shift, Step, Times
+from vitals.staff import Person, Returned, Shift, Step, Times
 
 NOW = 1_700_000_000_000  # Tuesday 2023-11-14 22:13:20 UTC
 MINUTE = 60_000
@@ -78,6 +78,123 @@ def test_low_priority_is_told_once(racing):
     [opened] = desk.observe(racing(condition="heart_rate_unusual"), NOW)
     assert opened.to == ("anna",)
     assert through(desk, NOW + 24 * 60 * MINUTE, step=MINUTE) == []
+
+
+@pytest.mark.parametrize(
+    ("afterwards", "told"),
+    [
+        ("stop", []),
+        ("once", [(300, "unseen", ("dr-li",))]),
+        ("until_seen", [
+            (300, "unseen", ("dr-li",)),
+            (600, "unseen", ("anna",)),
+            (900, "unseen", ("dr-li",)),
+        ]),
+    ],
+)  # fmt: skip
+def test_what_is_over_and_unseen_is_told_on_as_far_as_is_configured(
+    racing, says, afterwards, told
+):
+    desk = desk_of(returned=Returned(high=afterwards))
+    desk.observe(racing(), NOW)
+    [over] = desk.observe(racing(120, over=True), NOW + 2 * MINUTE)
+    assert (over.why, over.to) == ("returned", ("anna",))
+    assert ("next_at" in over.alert.escalation) == (afterwards != "stop")
+    assert through(desk, NOW + 16 * MINUTE, NOW + 2 * MINUTE) == told
+    assert desk.open()[0].state == "returned_unacknowledged"
+    [seen] = desk.command("a-1", says("acknowledge", 961), NOW + 961_000)
+    assert seen.alert.state == "normal"
+    assert through(desk, NOW + 60 * MINUTE, NOW + 961_000) == []
+
+
+def test_by_default_what_is_high_and_over_goes_to_the_next_once_and_medium_waits(
+    racing,
+):
+    desk = desk_of()
+    desk.observe(racing(), NOW)
+    fever = {"id": "t-1", "subject": "p-8", "condition": "body_temperature_high"}
+    desk.observe(racing(**fever), NOW)
+    for news in (racing(120, over=True), racing(120, over=True, **fever)):
+        desk.observe(news, NOW + 2 * MINUTE)
+    assert through(desk, NOW + 24 * 60 * MINUTE, step=MINUTE) == [
+        (300, "unseen", ("dr-li",))
+    ]
+
+
+def test_who_acknowledges_in_time_keeps_the_next_from_being_told(racing, says):
+    desk = desk_of()
+    desk.observe(racing(), NOW)
+    desk.observe(racing(120, over=True), NOW + 2 * MINUTE)
+    desk.command("a-1", says("acknowledge", 200), NOW + 200_000)
+    assert through(desk, NOW + 16 * MINUTE, NOW + 200_000) == []
+
+
+def test_what_is_over_before_anybody_was_told_is_told_when_somebody_wakes(racing):
+    asleep = Person(name="anna", quiet=(22 * 60, 6 * 60))
+    desk = desk_of(asleep, escalation=(Step(priority="medium", roles=("nurse",)),))
+    fever = {"id": "t-1", "condition": "body_temperature_high"}
+    assert desk.observe(racing(**fever), NOW)[0].to == ()
+    [over] = desk.observe(racing(120, over=True, **fever), NOW + 2 * MINUTE)
+    assert over.to == ()
+    told = through(desk, NOW + 24 * 60 * MINUTE, step=MINUTE)
+    assert [(why, to) for _, why, to in told] == [("unseen", ("anna",))]
+
+
+def test_what_was_over_before_we_heard_of_it_goes_to_the_next_as_well(racing):
+    desk = desk_of()
+    [opened] = desk.observe(racing(60, over=True), NOW + MINUTE)
+    assert (opened.why, opened.to) == ("opened", ("anna",))
+    assert through(desk, NOW + 30 * MINUTE, NOW + MINUTE) == [
+        (360, "unseen", ("dr-li",))
+    ]
+
+
+def test_what_comes_back_before_the_next_is_told_calls_from_the_beginning(racing):
+    desk = desk_of()
+    desk.observe(racing(), NOW)
+    desk.observe(racing(120, over=True), NOW + 2 * MINUTE)
+    [again] = desk.observe(racing(180, begin=180, id="a-2"), NOW + 3 * MINUTE)
+    assert (again.why, again.to) == ("alarm", ("anna",))
+    assert through(desk, NOW + 8 * MINUTE, NOW + 3 * MINUTE) == [
+        (480, "escalate", ("dr-li",))
+    ]
+
+
+def test_what_is_over_and_handed_over_gives_its_new_owner_their_time(racing, says):
+    desk = desk_of()
+    desk.observe(racing(), NOW)
+    desk.observe(racing(120, over=True), NOW + 2 * MINUTE)
+    word = says("handover", 240, to="ben")
+    [handed] = desk.command("a-1", word, NOW + 4 * MINUTE)
+    assert handed.to == ("ben",)
+    assert through(desk, NOW + 30 * MINUTE, NOW + 4 * MINUTE) == [
+        (540, "unseen", ("dr-li",))
+    ]
+
+
+def test_a_restart_remembers_that_what_is_over_goes_to_the_next(racing):
+    desk = desk_of()
+    desk.observe(racing(), NOW)
+    [over] = desk.observe(racing(120, over=True), NOW + 2 * MINUTE)
+    again = Desk({}, [over.case], staffed())
+    assert through(again, NOW + 30 * MINUTE, NOW + 2 * MINUTE) == [
+        (300, "unseen", ("dr-li",))
+    ]
+
+
+def test_without_a_repetition_medium_is_told_anew_as_late_as_what_was_seen(racing):
+    fever = {"id": "t-1", "condition": "body_temperature_high"}
+    hour = 60 * MINUTE
+    desk = desk_of(repeat_s=Times(high=300), acknowledged_s=Times(medium=43_200))
+    desk.observe(racing(**fever), NOW)
+    assert through(desk, NOW + 24 * hour, step=MINUTE) == [
+        (1800, "escalate", ("dr-li",)),
+        (1800 + 43_200, "escalate", ("anna",)),
+        (1800 + 43_200 + 1800, "escalate", ("dr-li",)),
+    ]
+    never = desk_of(repeat_s=Times(high=300), acknowledged_s=Times())
+    never.observe(racing(**fever), NOW)
+    assert len(through(never, NOW + 24 * hour, step=MINUTE)) == 1
 
 
 def test_a_rise_begins_the_chain_again_and_all_who_were_told_hear_of_it(racing):

@@ -3,12 +3,16 @@ import sqlite3
 import pytest
 from msgspec.structs import replace
 
-from alerts import ledger
+from alerts import ledger, service
 from alerts.database import Database
 from alerts.post import Post
 from alerts.register import Register
+from vitals import wire
+from vitals.bus import MemoryBus
 from vitals.cli.doctor import machine
 from vitals.config import Alerts
+from vitals.metrics import Metrics
+from vitals.model import Alert, StageStatus
 from vitals.staff import Person, Shift
 
 NOW = 1_700_000_000_000
@@ -95,3 +99,71 @@ def test_the_doctor_names_a_forged_ledger(register, tmp_path):
     db.close()
     [found] = machine.ledger(tmp_path)
     assert (found.level, "row 3" in found.text) == ("PROBLEM", True)
+
+
+# -- cut off at the end --------------------------------------------------------------
+
+
+def relieved(n):
+    return ledger.Entry(t=NOW + n, by="anna", what="relieve", about="anna", why=str(n))
+
+
+def cut_off(database, rows):
+    """Take rows off the end with the file in hand."""
+    with database.transaction() as db:
+        db.execute("DROP TRIGGER ledger_remains")
+        last = "SELECT n FROM ledger ORDER BY n DESC LIMIT ?"
+        db.execute(f"DELETE FROM ledger WHERE n IN ({last})", (rows,))
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_rows_taken_off_the_end_are_missed_by_a_head_that_was_noted(
+    register, database, tmp_path, rows
+):
+    register.commit([relieved(n) for n in range(4)], NOW)
+    noted = register.head()
+    assert not register.lacks(noted)
+    register.commit([relieved(9)], NOW)
+    assert not register.lacks(noted)  # it has grown
+    cut_off(database, 1 + rows)
+    assert register.lacks(noted)
+    assert ledger.verify(tmp_path) == ""  # negative control: the chain alone is whole
+
+
+def test_an_empty_ledger_has_no_head(register):
+    assert register.head() == ""
+
+
+def test_a_start_finds_that_the_broker_knows_of_rows_that_are_gone(
+    tmp_path, clock, run, beside, until, caplog
+):
+    bus, topic = MemoryBus(), wire.stage_topic("alerts")
+    heard = bus.subscribe(wire.ALERTS)
+
+    async def life(found):
+        async with beside(service.run(bus, ANNA, tmp_path, Metrics(), clock)):
+            await until(lambda: found(_word(bus, topic)))
+
+    async def main():
+        await life(lambda word: word and word.head)
+        assert len(heard) == 0
+        database = Database(tmp_path)
+        cut_off(database, 2)
+        database.close()
+        clock.now += 60_000
+        await life(lambda word: len(heard) > 0)
+        clock.now += 60_000
+        await life(lambda word: word.t == clock.now)
+
+    run(main())
+    alerts = [wire.read(Alert, one.message.payload) for one in heard._waiting]
+    assert {alert.condition for alert in alerts} == {"ledger_cut"}
+    database = Database(tmp_path)
+    assert [e.what for e in ledger.entries(database)].count("cut") == 1
+    database.close()
+    assert "rows are gone" in caplog.text
+
+
+def _word(bus, topic):
+    found = bus._retained.get(topic)
+    return found and wire.read(StageStatus, found.payload)

@@ -239,6 +239,10 @@ MALFORMED = {
     "too long": (wire.of("p-7", "anomaly"), b" " * (wire.LARGEST + 1)),
     "a hostile id": (wire.of("p-7", "anomaly"), {"id": "a/#"}),
     "somebody else's": (wire.of("p-8", "anomaly"), {}),
+    "a test of no channel": (
+        wire.of("house", "alert", "desk", "command"),
+        b'{"action":"test","by":"x","t":1,"device":"log"}',
+    ),
     "in a wrong shard": ("vitals/v1/00/p-7/anomaly", {}),
     "an unknown action": (f"{TOPIC}/command", b'{"action":"delete","by":"x","t":1}'),
     "to nobody": (f"{TOPIC}/command", b'{"action":"handover","by":"x","t":1}'),

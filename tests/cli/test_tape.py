@@ -13,8 +13,9 @@ import pytest
 from msgspec import json as msgspec_json
 
 import dsp.service
-from vitals import BloodPressure, HeartRate, Reading, broker, config, wire
+from vitals import BloodPressure, HeartRate, Reading, broker, wire
 from vitals.clock import now
+from vitals.detection import Dsp
 from vitals.metrics import Metrics
 from vitals.model import Limit
 from vitals.mqtt import MqttBus
@@ -26,7 +27,7 @@ pytestmark = [
 ]
 LEAST = 9  # anomalies of the story
 ROOT = Path(__file__).parent.parent.parent
-LIMITS = config.Dsp(limits={"heart_rate": Limit(high=120, hold_s=5)})
+LIMITS = Dsp(limits={"heart_rate": Limit(high=120, hold_s=5)})
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from vitals.__main__ import main
 from vitals.bus import MemoryBus
 from vitals.cli import dry_run, whatif
 from vitals.clock import now
+from vitals.detection import Dsp
 from vitals.model import Answer, Limit, Night, Plan, WhatIf
 from vitals.wire import Message
 
@@ -83,7 +84,7 @@ def test_a_demo_s_data_is_asked_under_the_demo_s_own_limits(tmp_path):
     settings, whence = whatif.settings_of(chosen, tmp_path)
     assert settings == config.Config()
     assert whence.startswith(f"the defaults: {tmp_path} has none")
-    mine = config.Dsp(limits={"heart_rate": Limit(high=120)})
+    mine = Dsp(limits={"heart_rate": Limit(high=120)})
     demo = {"url": "x", "users": [], "dsp": msgspec.to_builtins(mine)}
     (tmp_path / "demo.json").write_text(json.dumps(demo))
     settings, whence = whatif.settings_of(chosen, tmp_path)

@@ -44,7 +44,7 @@ class Trend:
         latest = self.means[-POINTS:]
         if len(latest) >= self.held["least"] and self.held["horizon"] > 0:
             for side in range(2):
-                said += self.turn(i, t, side, *self.ahead(latest, side, bounds[side]))
+                said += self.turn(i, t, side, *self.ahead(latest, side, bounds))
         if len(latest) >= 2 and not isnan(self.held["by"]):
             for side in (2, 3):
                 said += self.turn(i, t, side, *self.pace(latest, side))
@@ -59,8 +59,8 @@ class Trend:
         sxy = sum((t - mx) * (x - my) for t, (_, x) in pairs)
         return sxy / sxx, mx, my, sxx, times
 
-    def ahead(self, latest, side, bound):
-        n, newest = len(latest), latest[-1][1]
+    def ahead(self, latest, side, bounds):
+        n, newest, bound = len(latest), latest[-1][1], bounds[side]
         slope, mx, my, sxx, times = self.line(latest)
         rest = [
             x - my - slope * (t - mx) for t, (_, x) in zip(times, latest, strict=True)
@@ -73,7 +73,9 @@ class Trend:
         sign = 1.0 if side else -1.0
         short = sign * (bound - newest) > 0
         goes_on = sign * (self.line(latest[-5:])[0] - 0.5 * slope) >= 0
-        says = short and goes_on and sign * (expected - bound) - band >= 0
+        middle = 0.5 * (bounds[0] + bounds[1])
+        leaves = not any(sign * (x - middle) < 0 for _, x in latest[-5:])
+        says = short and goes_on and leaves and sign * (expected - bound) - band >= 0
         stays = short and sign * (expected - bound) >= 0
         return says, stays, expected, self.held["confirm"]
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsp.ward import Ward
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Battery, Reading
 from vitals.wire import encode
 

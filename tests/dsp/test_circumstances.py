@@ -8,7 +8,7 @@ from dsp import circumstances
 from dsp.pressure import Pressure
 from dsp.ward import Ward
 from vitals import BloodPressure, Plan, Reading
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.detection import Pressure as Rules
 from vitals.model import Session, Standing
 from vitals.wire import encode

@@ -4,7 +4,7 @@ import pytest
 
 from dsp.ward import Ward
 from vitals import BloodPressure, Limit, Plan, Reading
-from vitals.config import Dsp
+from vitals.detection import Dsp
 
 T0 = 1_700_000_000_000
 

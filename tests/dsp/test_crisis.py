@@ -9,7 +9,7 @@ from dsp.crisis import CRISIS, PENDING, Steps
 from dsp.pressure import Pressure, Taken
 from dsp.ward import Ward
 from vitals import BloodPressure, HeartRate, Limit, Plan, Reading
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.detection import Pressure as Rules
 from vitals.model import Session
 from vitals.wire import encode
@@ -198,9 +198,54 @@ def test_switched_off_in_between_it_ends():
     assert ward.tick(at(601)) == []
 
 
-def test_two_cuffs_are_judged_apart():
-    both = [cuff(0, 190), cuff(60, 120, device="other"), cuff(120, 190)]
-    assert words(play(Ward(SOON), both)) == [ASKED, RAISED, CALM]
+ARM, WRIST = "cuff", "other"
+
+
+@pytest.mark.parametrize(
+    ("readings", "said"),
+    [
+        ([(0, 190, ARM), (60, 185, WRIST)], [ASKED, RAISED, CALM]),
+        ([(0, 190, ARM), (59, 185, WRIST)], [ASKED]),  # too soon to count
+        ([(0, 190, ARM), (59, 185, WRIST), (61, 181, WRIST)], [ASKED, RAISED, CALM]),
+        # No cuff hides what another sees.
+        ([(0, 190, ARM), (60, 120, WRIST), (120, 190, ARM)], [ASKED, RAISED, CALM]),
+        ([(0, 190, ARM), (60, 190, ARM), (120, 120, WRIST)], [ASKED, RAISED, CALM]),
+        # But one that has seen it may say that it is over.
+        ([(0, 190, ARM), (60, 185, WRIST), (900, 120, WRIST)],
+         [ASKED, RAISED, CALM, OVER]),
+        ([(0, 190, ARM), (30, 185, WRIST), (90, 120, WRIST)], [ASKED, CALM]),
+        # What was measured before the question is no answer to it.
+        ([(0, 190, ARM), (-60, 185, WRIST)], [ASKED, ASKED]),
+        # What has waited for too long counts before the other cuff's word.
+        ([(0, 190, ARM), (700, 185, WRIST)], [ASKED, RAISED, CALM]),
+    ],
+)  # fmt: skip
+def test_a_second_cuff_confirms_and_hides_nothing(readings, said):
+    both = [cuff(s, pressure, device=device) for s, pressure, device in readings]
+    assert words(play(Ward(SOON), both)) == said
+
+
+def test_a_cuff_of_somebody_else_confirms_nothing():  # negative control
+    other = Reading("p-8", WRIST, cuff(60, 185).record)
+    assert words(play(Ward(SOON), [cuff(0, 190), other])) == [ASKED, ASKED]
+
+
+def test_whose_word_confirmed_a_crisis_is_in_its_evidence():
+    asked, raised, _ = play(Ward(SOON), [cuff(0, 190), cuff(60, 185, device=WRIST)])
+    assert asked.begin == raised.begin == at(0)
+    assert (raised.evidence["device"], raised.evidence["others"]) == (ARM, [WRIST])
+    assert raised.evidence["values"] == [[at(0), 190, 70], [at(60), 185, 70]]
+    assert raised.evidence["text"].startswith("Blood pressure 185/70 mmHg")
+    assert raised.confidence == 1
+    assert "others" not in asked.evidence
+
+
+def test_in_a_session_no_other_cuff_confirms_a_crisis():
+    ward = Ward(SOON)
+    ward.plan("p-7", Plan(sessions=(Session(id="s", begin=at(50), end=at(300)),)))
+    both = [cuff(0, 190), cuff(60, 185, device=WRIST), cuff(310, 120, device=WRIST)]
+    said = [a for a in play(ward, both) if a.detector == "crisis"]
+    assert words(said) == [ASKED]
 
 
 def test_the_numbers_are_the_configurations():
@@ -277,8 +322,9 @@ def test_it_says_what_its_slow_twin_says(naive_pressure, steps):
 @given(readings, st.data())
 @settings(max_examples=40, deadline=None)
 def test_neither_blocks_nor_restarts_nor_ticks_change_what_is_said(steps, data):
+    device = st.sampled_from([ARM, ARM, WRIST])
     diary_ = [
-        cuff(t / 1000, s, d, q=() if good else ("motion",))
+        cuff(t / 1000, s, d, data.draw(device), q=() if good else ("motion",))
         for t, s, d, good in diary(steps)
     ]
     plan = Plan(sessions=(Session(id="s", begin=at(900), end=at(2000)),))

@@ -8,7 +8,8 @@ from dsp import fever
 from dsp.fever import Heat, Thermometer
 from dsp.ward import Ward
 from vitals import BodyTemperature, ConfigError, Limit, Plan, Reading
-from vitals.config import Dsp, parse
+from vitals.config import parse
+from vitals.detection import Dsp
 from vitals.model import Session
 from vitals.wire import encode
 

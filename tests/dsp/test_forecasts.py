@@ -21,8 +21,8 @@ from vitals import (
     Plan,
     Reading,
 )
-from vitals.config import Dsp, parse
-from vitals.detection import Forecast, Rate
+from vitals.config import parse
+from vitals.detection import Dsp, Forecast, Rate
 from vitals.model import Session
 from vitals.wire import encode
 
@@ -138,6 +138,41 @@ def test_a_fever_that_comes_is_told_before_it_is_there():
     assert reached - 7_200_000 < begin.t < reached - 1_200_000
 
 
+def cooling(start, per_hour, hours, floor=0.0):
+    """A temperature that falls every minute, and not below a floor."""
+    wobble = np.random.default_rng(1).normal(0, 0.02, int(60 * hours))
+    falls = np.maximum(start - per_hour / 60 * np.arange(wobble.size), floor) + wobble
+    return [patch(60 * m, temp) for m, temp in enumerate(np.round(falls, 2).tolist())]
+
+
+@pytest.mark.parametrize("per_hour", [0.75, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("usual", [36.5, 36.8, 37.1])
+def test_a_fever_that_falls_to_the_usual_is_no_forecast_of_hypothermia(per_hour, usual):
+    fall = cooling(39.5, per_hour, 8, floor=usual)
+    assert ahead(play(Ward(Dsp()), fall)) == []
+
+
+@pytest.mark.parametrize(
+    ("per_hour", "early_s"), [(0.4, 4500), (0.75, 3600), (1.0, 2700), (1.5, 1200)]
+)
+@pytest.mark.parametrize("start", [36.9, 39.0])
+def test_a_body_that_cools_out_is_told_before_it_is_too_cold(per_hour, early_s, start):
+    said = ahead(play(Ward(Dsp()), cooling(start, per_hour, 11)))
+    begin, end = said  # the limit's, once it is reached
+    reached = at(3600 * (start - 35.0) / per_hour)
+    assert begin.condition == "body_temperature_forecast_low"
+    assert early_s * 1000 < reached - begin.t < 7_200_000
+    assert end.over
+
+
+def test_a_heart_that_comes_down_from_exercise_is_not_on_its_way_to_stop():
+    rates = climb(150, -8, 540, noise=1) + climb(78, 0, 600, first=540, noise=1)
+    assert ahead(play(Ward(ON), rates)) == []
+    ward = Ward(ON)  # negative control: a middle that all of it lies below
+    ward.plan("p-7", Plan(limits={"heart_rate": Limit(low=40, high=240)}))
+    assert ahead(play(ward, rates)) != []
+
+
 def test_pressure_by_readings_is_foretold_where_the_configuration_asks():
     def cuff_at(n):
         t = at(43_200 * n)
@@ -212,6 +247,8 @@ SPOT["width"] = 0
 SPOT["gap"] = 60_000
 RULES = np.zeros((1, 1), RULE)
 RULES["bound"], RULES["night"] = (45.0, 120.0), (50.0, 110.0)
+OPEN = RULES.copy()  # one side only
+OPEN["bound"], OPEN["night"] = (np.nan, 100.0), (60.0, np.nan)
 
 moments = st.lists(
     st.tuples(
@@ -230,14 +267,14 @@ def course(moments):
     return np.cumsum(gaps) + 100_000, np.where(np.isnan(steps), np.nan, walk), q
 
 
-def run(t, x, q, held, cuts=()):
+def run(t, x, q, held, cuts=(), rules=RULES):
     state, said, edges = trend.trends(1), [], [0, *cuts, t.size]
     for a, b in pairwise(edges):
         n = b - a
         zeros = np.zeros(n, np.int64)
         block = Block(zeros, zeros, t[a:b], x[a:b], q[a:b])
         events = np.zeros(4 * n + 1, trend.TURN)
-        m = kernels.trends(state, held, RULES, block, 3, events)
+        m = kernels.trends(state, held, rules, block, 3, events)
         for e in events[:m]:
             names = "side", "what", "begin", "value"
             said.append((int(e["sample"]) + a, *(e[name].item() for name in names)))
@@ -255,16 +292,17 @@ def twin():
 TWIN = twin()
 
 
-@given(moments, st.booleans())
-def test_the_kernel_equals_its_slow_twin(moments, spot):
+@given(moments, st.booleans(), st.booleans())
+def test_the_kernel_equals_its_slow_twin(moments, spot, open_):
     t, x, q = course(moments)
     held = SPOT if spot else HELD
     names = held.dtype.names
     values = dict(zip(names, held[0].tolist(), strict=True))
-    slow = TWIN.Trend(values, (45.0, 120.0), (50.0, 110.0))
+    rules = OPEN if open_ else RULES
+    slow = TWIN.Trend(values, *(rules[name][0, 0] for name in ("bound", "night")))
     columns = zip(t.tolist(), x.tolist(), q.tolist(), strict=True)
     expected = [e for i, (a, b, c) in enumerate(columns) for e in slow.take(i, a, b, c)]
-    assert repr(run(t, x, q, held)[0]) == repr(expected)
+    assert repr(run(t, x, q, held, rules=rules)[0]) == repr(expected)
 
 
 @given(moments, st.data())

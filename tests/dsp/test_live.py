@@ -8,7 +8,7 @@ from dsp import offline
 from dsp.heart import hearts
 from dsp.ward import Ward
 from vitals import BloodPressure, BodyTemperature, HeartRate, Reading
-from vitals.config import Dsp
+from vitals.detection import Dsp
 
 T0 = 1_700_000_000_000 // 3_600_000 * 3_600_000
 SIX = Dsp(decline_score=6)

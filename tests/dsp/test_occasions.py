@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from dsp import occasions
 from dsp.ward import Ward
 from vitals import BloodPressure, Plan, Reading
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Schedule
 from vitals.schedule import zone
 from vitals.wire import encode

@@ -10,8 +10,10 @@ from scipy import signal
 
 from dsp import heart, kernels, offline
 from dsp.decline import COUNT, SIGNS, VERDICT, Hours, Watchfulness, declines, signs
-from dsp.heart import BEAT, Beats, Gate, Rhythm
+from dsp.heart import BEAT, Beats, Rhythm
 from dsp.hearts import gathered
+from vitals import gate
+from vitals.gate import Gate
 
 
 def sinus(n, seed=1, mean=850.0):
@@ -114,6 +116,26 @@ def test_such_days_hold_every_kind_of_beat():  # or the twins would agree on not
     assert set(said["flag"].tolist()) == {0, 1, 2, 3, 4}
     assert (said["evidence"] > 1).any()
     assert (said["evidence"] < 0.2).any()
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from([np.nan, 70.0]))
+def test_the_gate_without_a_compiler_judges_as_the_kernels_do(seed, rate):
+    rr = day(seed, 150)
+    said = np.concatenate(offline.heard(np.cumsum(rr), rr, np.full(rr.size, rate)))
+    said = said[said["judged"] >= 0]
+    s, plain = gate.Watched(), []
+    for x in rr.tolist():
+        gate.contradict(s, x, rate)
+        gate.arrive(s, x)
+        if s.count > gate.AROUND:
+            plain.append(gate.judge(s, Gate()))
+    while s.judged < s.count:
+        gate.leave(s)
+        plain.append(gate.judge(s, Gate()))
+    assert plain == list(
+        zip(said["flag"].tolist(), said["usual"].tolist(), strict=True)
+    )
 
 
 @settings(max_examples=10, deadline=None)
@@ -224,9 +246,9 @@ def test_missed_and_extra_beats_are_mended_and_ectopic_ones_left():
     spoiled[151] *= 0.6
     spoiled[220] *= 0.6
     clean, flags = offline.repair(spoiled)
-    assert np.flatnonzero(flags == heart.MISSED).tolist() == [50]
-    assert np.flatnonzero(flags == heart.EXTRA).tolist() == [150, 151]
-    assert flags[220] == heart.ECTOPIC
+    assert np.flatnonzero(flags == gate.MISSED).tolist() == [50]
+    assert np.flatnonzero(flags == gate.EXTRA).tolist() == [150, 151]
+    assert flags[220] == gate.ECTOPIC
     assert clean.sum() == pytest.approx(spoiled.sum())
     assert clean.size == rr.size
     assert spoiled[220] in clean
@@ -236,7 +258,7 @@ def test_missed_and_extra_beats_are_mended_and_ectopic_ones_left():
 def test_intervals_that_contradict_the_devices_own_rate_are_no_beats():
     rr, n = np.full(100, 500.0), 100
     fills, _ = offline.heard(np.cumsum(rr), rr, np.full(n, 66.0))
-    assert (fills["flag"][-50:] == heart.ARTEFACT).all()
+    assert (fills["flag"][-50:] == gate.ARTEFACT).all()
     honest, _ = offline.heard(np.cumsum(rr), rr, np.full(n, 120.0))
     assert not honest["flag"].any()
 

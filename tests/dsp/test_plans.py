@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dsp.calendars import minutes_of_day, zone_of
 from dsp.ward import Ward
 from vitals import BloodPressure, HeartRate, Limit, Plan, Reading
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Night
 from vitals.wire import encode
 

@@ -10,7 +10,7 @@ from dsp.sentences import Excess
 from dsp.ward import Ward
 from vitals import BloodPressure, HeartRate, Limit, Reading
 from vitals.codes import Kind
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Battery
 
 T0 = 1_700_000_000_000

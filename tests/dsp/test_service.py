@@ -11,7 +11,7 @@ from dsp.snapshot import Snapshot
 from dsp.ward import Ward
 from vitals import Anomaly, BodyTemperature, HeartRate, Limit, Plan, Reading, wire
 from vitals.bus import Delivery, MemoryBus
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.metrics import Metrics
 from vitals.model import Erased, Session
 from vitals.wire import Message

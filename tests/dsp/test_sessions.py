@@ -11,7 +11,7 @@ from dsp import kernels
 from dsp.session import LOG, Heard, log_of
 from dsp.ward import Ward
 from vitals import HeartRate, Limit, Plan, Reading
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.model import Session
 from vitals.wire import encode
 

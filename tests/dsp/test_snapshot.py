@@ -7,7 +7,7 @@ import pytest
 
 from dsp.ward import Ward, _onto
 from vitals import HeartRate, Reading
-from vitals.config import Dsp
+from vitals.detection import Dsp
 
 
 def test_an_array_from_a_file_fits_the_kernels(tmp_path):

@@ -20,7 +20,7 @@ from vitals import (
     Plan,
     Reading,
 )
-from vitals.config import Dsp
+from vitals.detection import Dsp
 from vitals.wire import encode
 
 T0 = 1_700_000_000_000

@@ -5,6 +5,7 @@ import ssl
 import subprocess
 import time
 import urllib.request
+from math import sin
 from pathlib import Path
 from shutil import which
 
@@ -42,6 +43,45 @@ def _beat():
 @pytest.fixture(scope="session")
 def noon():
     return NOON
+
+
+def heart(start, minutes, subject="p-1", device="strap-1"):
+    """A heart's records for some minutes, of three intervals each; some premature."""
+    found, t, beats = [], float(start), []
+    for k in range(minutes * 90):
+        rr = 800 + 20 * sin(k / 4) + 40 * sin(k / 50)
+        rr *= {7: 0.6, 8: 1.4}.get(k % 40, 1.0)
+        t, beats = t + rr, [*beats, round(rr * 1.024) / 1.024]
+        if t > start + minutes * 60_000:
+            break
+        if len(beats) == 3:
+            record = HeartRate(
+                t=int(t),
+                gateway="gw-1",
+                seq=k // 3 + start % 10**9,
+                hr=75,
+                rr=(*beats,),
+            )
+            found.append(Reading(subject, device, record))
+            beats = []
+    return found
+
+
+@pytest.fixture(name="heart", scope="session")
+def _heart():
+    return heart
+
+
+def settle(store, now=4_000_000_000_000):
+    """Let a store do all that can wait, at a time when every hour is over."""
+    for _ in range(2):  # what was just written to waits for the second
+        while store.tend(now):
+            pass
+
+
+@pytest.fixture(name="settle", scope="session")
+def _settle():
+    return settle
 
 
 names = st.sampled_from(["p-1", "p-2", "a_b-3"])

@@ -1,6 +1,7 @@
 """The rollups in InfluxDB end the same, however and how often the records came."""
 
 import random
+import sqlite3
 
 import pytest
 
@@ -140,6 +141,29 @@ def test_a_database_of_an_older_version_is_rolled_from_its_beginning(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("version", "rolled"), [(1, True), (2, False)])
+def test_hours_that_an_older_version_rolled_get_variability(
+    opened, heart, noon, tmp_path, version, rolled
+):
+    before = opened(str(version))
+    before.write(heart(noon, 30))
+    settle(before)
+    assert any("sdnn" in row for row in rungs(before))
+    database = before._influx.settings.database
+    for rung in ("trend_minute", "trend_hour"):
+        statement = f"DELETE FROM {rung} WHERE metric = 'sdnn'"
+        before._influx.call("POST", db=database, q=statement)
+    assert not any("sdnn" in row for row in rungs(before))
+    before.close()
+    with sqlite3.connect(tmp_path / str(version) / "rollups.db") as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    db.close()
+    store = opened(str(version))
+    settle(store)
+    assert any("sdnn" in row for row in rungs(store)) == rolled
+
+
+@pytest.mark.slow
 def test_rollups_may_have_a_database_and_a_retention_of_their_own(
     opened, beat, tmp_path, request
 ):
@@ -201,19 +225,18 @@ def test_intervals_reach_into_the_hour_before(beat, noon):
 def test_a_years_trend_is_read_from_the_rollups_alone(opened, beat, noon):
     store, begin = opened(), noon // DAY * DAY
     year = begin, begin + 365 * DAY
-    store.write(
-        [beat(n, t=begin + n * 6 * HOUR, hr=60.0 + n % 50) for n in range(1, 4 * 364)]
-    )
+    times = (begin + n * 2 * DAY + n % 4 * 6 * HOUR for n in range(1, 182))
+    store.write([beat(n, t=t, hr=60.0 + n % 50) for n, t in enumerate(times, 1)])
     while store.tend(CENTURY):
         pass
     asked = "p-1", Metric.HEART_RATE, *year, 400
     before = store.trend(*asked)
-    assert (len(before), sum(point.n for point in before)) == (364, 4 * 364 - 1)
+    assert [point.n for point in before] == [1] * 181
     store._influx.call(
         "POST", db=store._influx.settings.database, q='DROP MEASUREMENT "heart_rate"'
     )
     assert store.count() == 0
     assert store.trend(*asked) == before
     # The control: buckets of 15 s are in no rung, and so are gone with the records.
-    quarter = begin + 6 * HOUR
+    quarter = begin + 2 * DAY + 6 * HOUR
     assert not store.trend("p-1", Metric.HEART_RATE, quarter, quarter + HOUR, 240)

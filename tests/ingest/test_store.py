@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from ingest import variability
 from ingest.samples import samples
 from ingest.store import open_history, open_store
 from ingest.trend import gather, window
@@ -134,7 +135,7 @@ def _trends_agree(history, readings, points):
         own = [s for r in readings if r.subject == subject for s in samples(r)]
         span = window(start, stop, points)
         expected = gather(own, span.width)
-        for metric in Metric:
+        for metric in (m for m in Metric if not m.derived):
             found = history.trend(subject, metric, start, stop, points)
             assert len(found) <= points
             buckets = {t: b for (m, t), b in expected.items() if m is metric and b.n}
@@ -378,3 +379,85 @@ def _seen_of(history, subject, noon):
         history.latest(subject),
         [history.trend(subject, metric, *span) for metric in Metric],
     )
+
+
+# -- heart rate variability ------------------------------------------------------------
+
+WIDE = 1_800_000  # ms before noon and behind it
+
+
+def varied(history, noon, points=(1, 2, 14, 500)):
+    return [
+        history.trend("p-1", metric, noon - WIDE, noon + WIDE, n)
+        for metric in variability.METRICS
+        for n in points
+    ]
+
+
+def test_variability_is_that_of_the_records_and_a_gap_stays_one(
+    fresh, heart, settle, noon
+):
+    store, history = fresh()
+    readings = [*heart(noon - WIDE, 22), *heart(noon + 120_000, 19)]
+    store.write([*readings, *heart(noon, 12, subject="p-2")])
+    settle(store)
+    told = list(variability.windows(variability.heard(readings), config.Store()))
+    for metric in variability.METRICS:
+        for points in (1, 2, 14, 500):
+            asked = "p-1", metric, noon - WIDE, noon + WIDE, points
+            span = window(*asked[2:], finest=300_000)
+            expected = gather((s for s in told if s.metric is metric), span.width)
+            found = history.trend(*asked)
+            assert [p.t for p in found] == [t for (_, t), b in expected.items() if b.n]
+            for p in found:
+                b = expected[metric, p.t]
+                assert (p.min, p.max, p.n) == (b.low, b.high, b.n)
+                assert p.mean == pytest.approx(b.total / b.n)
+                assert p.quality == pytest.approx(b.n / b.seen)
+    fine = history.trend("p-1", Metric.SDNN, noon - WIDE, noon + WIDE, 500)
+    minutes = [(p.t - noon) // 60_000 for p in fine]
+    assert minutes == [-30, -25, -20, -15, 5, 10, 15]
+
+
+def test_variability_of_late_and_repeated_records_lands_in_its_place(
+    fresh, heart, settle, noon
+):
+    readings = heart(noon - WIDE, 60)
+    late = [r for r in readings if 300_000 <= r.record.t - noon < 480_000]
+    (at_once, expected), (store, history) = fresh(), fresh()
+    at_once.write(readings)
+    store.write([r for r in readings if r not in set(late)])
+    settle(at_once)
+    settle(store)
+    assert varied(history, noon) != varied(expected, noon)  # control
+    store.write(readings[::-1])
+    settle(store)
+    assert_alike(varied(history, noon), varied(expected, noon))
+
+
+def test_variability_is_as_if_what_is_withdrawn_was_never_there(
+    fresh, heart, settle, noon
+):
+    readings = heart(noon - WIDE, 60)
+    wrong = readings[400:404]
+    (store, history), (other, without) = fresh(), fresh()
+    store.write(readings)
+    settle(store)
+    before = varied(history, noon)
+    store.withdraw(wrong)
+    other.write([r for r in readings if r not in wrong])
+    settle(store)
+    settle(other)
+    assert varied(history, noon) != before
+    assert_alike(varied(history, noon), varied(without, noon))
+
+
+def test_a_stamp_is_another_when_variability_is(fresh, heart, settle, noon):
+    store, history = fresh()
+    asked = "p-1", Metric.RMSSD, noon - WIDE, noon + WIDE, 60
+    store.write(heart(noon - WIDE, 60))
+    if (before := history.stamp(*asked)) is not None:
+        assert history.trend(*asked) == []
+        settle(store)
+        assert history.trend(*asked) != []
+        assert history.stamp(*asked) != before

@@ -1,10 +1,15 @@
 """The channels page, the report for a visit and a patient's plan."""
 
+import asyncio
+
 import pytest
 
+from alerts import trials
+from alerts.database import Database
 from tests.portal.conftest import until
 from tests.portal.test_pages import browser, run
-from vitals.model import Plan, Schedule
+from vitals import wire
+from vitals.model import AlertCommand, Plan, Schedule
 
 PLAN = "/patients/p-1/plan"
 
@@ -21,9 +26,42 @@ def test_a_test_alarm_goes_the_way_of_all_alarms_and_says_whom_it_told(place):
             text = (await client.get("/admin/channels")).text
             assert "Test alarm" in text
             assert "told: the whole house" in text
-            assert "vitals channel test log" in text
+            assert "/admin/channels/log/test" not in text  # it reaches nobody
 
     run(place, scene)
+
+
+def test_one_channel_is_tested_by_a_button_and_the_page_says_how_it_went(place):
+    place.house.channels = ("duty-mail",)
+    topic = wire.of("house", "alert", "desk", "command")
+    heard = place.bus.subscribe(topic)
+
+    async def engine():
+        """Stand in for the engine, which has no such channel here."""
+        [one] = await heard.take()
+        word = wire.read(AlertCommand, one.message.payload)
+        assert (word.action, word.device, word.by) == ("test", "duty-mail", "root")
+        database = Database(place.folder)
+        with database.transaction() as db:
+            trials.add(db, trials.Trial("duty-mail", "root"), place.clock())
+            db.execute(
+                "UPDATE deliveries SET state = 'failed', tried = 7, error = 'no: 401'"
+            )
+        database.close()
+
+    async def scene():
+        async with browser(place, "root") as client:
+            text = (await client.get("/admin/channels")).text
+            assert "/admin/channels/duty-mail/test" in text  # not used yet
+            answering = asyncio.create_task(engine())
+            answer = await client.post("/admin/channels/duty-mail/test")
+            await answering
+            assert answer.headers["location"] == "/admin/channels"
+            assert "no: 401" in (await client.get("/admin/channels")).text
+            answer = await client.post("/admin/channels/nobodys/test")
+            assert answer.status_code == 404
+
+    asyncio.run(scene())
 
 
 def test_a_test_alarm_without_an_engine_says_so(place, monkeypatch):
@@ -35,8 +73,6 @@ def test_a_test_alarm_without_an_engine_says_so(place, monkeypatch):
             assert answer.status_code == 504
             assert "does not answer" in answer.text
 
-    import asyncio
-
     asyncio.run(scene())
 
 
@@ -46,6 +82,8 @@ def test_only_administrators_test_channels(place):
             async with browser(place, who) as client:
                 assert (await client.get("/admin/channels")).status_code == 404
                 assert (await client.post("/admin/channels/test")).status_code == 404
+                answer = await client.post("/admin/channels/duty-mail/test")
+                assert answer.status_code == 404
         assert place.board.open_alerts(["house"]) == []
 
     run(place, scene)

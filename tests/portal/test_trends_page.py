@@ -3,12 +3,14 @@ import html
 import json
 import random
 import re
+import sqlite3
 from itertools import pairwise
 
 import pytest
 
 from portal.notes import Note
 from portal.pages.wishes import COOKIE
+from portal.sharing import redacted
 from vitals import wire
 from vitals.model import (
     BloodPressure,
@@ -57,6 +59,25 @@ def month(now):
             yield Reading("p-1", "meter-1", sweet)
 
 
+def vary(place):
+    """A month of variability, as if there had been all its beats."""
+    now, dice = place.clock(), random.Random(6)
+    with sqlite3.connect(place.folder / "store.db") as db:
+        for name in ("rmssd", "sdnn"):
+            made = db.execute("INSERT INTO series VALUES (NULL, 'p-1', ?)", (name,))
+            for rung, width, step in (
+                ("minute", 60_000, 300_000),
+                ("hour", HOUR, HOUR),
+            ):
+                times = range((now - 30 * DAY) // step * step, now, step)
+                values = ((t, dice.gauss(40, 9)) for t in times)
+                db.executemany(
+                    f"INSERT INTO {rung} VALUES (?, ?, ?, 1, ?, ?, ?, 1)",
+                    [(t // width // 2, made.lastrowid, t, v, v, v) for t, v in values],
+                )
+    db.close()
+
+
 def see(place, scene, who="wang"):
     async def main():
         async with place.open():
@@ -77,11 +98,14 @@ def plots(text):
 @pytest.mark.parametrize("who", ["wang", "dr.chen"])
 def test_every_page_comes_in_fifty_kilobytes_with_all_that_it_links(place, who):
     place.store.write(list(month(place.clock())))
+    vary(place)
 
     async def scene(client):
         for path in PAGES:
             answer = await client.get(path)
             assert answer.status_code == 200, path
+            varies = "trends" in path or (who, path) == ("dr.chen", PAGES[1])
+            assert ("figure-sdnn" in answer.text) == varies
             links = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', answer.text))
             answers = [answer, *[await client.get(link) for link in links]]
             weight = sum(int(a.headers["content-length"]) for a in answers)
@@ -209,4 +233,77 @@ def test_notes_stand_on_the_chart_of_whoever_may_read_the_patient(place):
         assert "secret" not in text
 
     see(place, scene)
+    see(place, scene, "dr.chen")
+
+
+def beating(now):
+    """An hour of a strap that gives its intervals."""
+    t, found = now - HOUR, []
+    for k in range(4200):
+        t += (rr := 800 + 40 * (k % 3) + k % 7)
+        found.append(Reading("p-1", "strap-1", HeartRate(t=t, hr=72, rr=(float(rr),))))
+    return found
+
+
+def test_variability_is_drawn_where_there_are_intervals(place):
+    now = place.clock()
+    place.store.write(beating(now))
+    names = {"rmssd", "sdnn"}
+
+    async def scene(client):
+        before = plots((await client.get("/patients/p-1/trends")).text)
+        while place.store.tend(now + HOUR):
+            pass
+        page = await client.get("/patients/p-1/trends")
+        after = plots(page.text)
+        assert names & before.keys() == set()  # control
+        assert names <= after.keys()
+        assert after["sdnn"]["unit"] == "ms"
+        assert len(after["sdnn"]["series"][0]["t"]) >= 4  # quarters of an hour
+        assert "Heart rate variability, SDNN" in page.text
+        chinese = {"Accept-Language": "zh-CN"}
+        page = await client.get("/patients/p-1/trends", headers=chinese)
+        assert "心率变异性 SDNN" in page.text
+
+    see(place, scene)
+
+
+def test_the_api_gives_variability_with_its_code_or_none(place):
+    now = place.clock()
+    place.store.write(beating(now))
+    while place.store.tend(now + HOUR):
+        pass
+
+    async def scene(client):
+        for metric, loinc in (("rmssd", None), ("sdnn", "80404-7")):
+            answer = await client.get(f"/api/v1/patients/p-1/trends/{metric}")
+            trend = answer.json()
+            assert (trend["metric"], trend["loinc"], trend["unit"]) == (
+                metric,
+                loinc,
+                "ms",
+            )
+            assert len(trend["points"]) >= 11
+            assert {p["n"] for p in trend["points"]} == {1}
+
+    see(place, scene)
+
+
+def test_who_is_shown_variability_alone_sees_no_record():
+    beat = Reading("p-1", "strap-1", HeartRate(t=1, hr=72, rr=(800.0,)))
+    assert redacted(beat, frozenset({"rmssd", "sdnn"})) is None
+    assert redacted(beat, frozenset({"heart_rate"})).record.hr == 72  # control
+
+
+def test_a_clinician_sees_variability_on_the_patients_page(place):
+    now = place.clock()
+    place.store.write(beating(now))
+    while place.store.tend(now + HOUR):
+        pass
+
+    async def scene(client):
+        page = await client.get("/patients/p-1")
+        assert 'id="figure-rmssd"' in page.text
+        assert 'id="figure-sdnn"' in page.text
+
     see(place, scene, "dr.chen")

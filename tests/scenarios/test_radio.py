@@ -11,6 +11,7 @@ from firmware_sim.scenario import load
 from firmware_sim.service import simulation
 from vitals import config, wire
 from vitals.bus import MemoryBus
+from vitals.detection import Dsp
 from vitals.metrics import Metrics
 from vitals.model import Alert
 
@@ -48,7 +49,7 @@ async def on_the_air(scenario, seconds, beside, folder):
     async with simulation(settings, metrics, clock) as sim:
         port = await sim.serve("127.0.0.1", 0)
         box = scenario.gateway(f"tcp-client:127.0.0.1:{port}")
-        watching = config.Dsp(tick_s=1 / SPEED)
+        watching = Dsp(tick_s=1 / SPEED)
         async with beside(
             dsp.service.run(bus, watching, folder, metrics, clock),
             alerts.service.run(bus, config.Alerts(), folder, metrics, clock),

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from vitals import phrases
 from vitals.codes import Metric
 
-CONDITIONS = [f"{m.value}_{side}" for m in Metric for side in ("high", "low")] + [
+LIMITED = [metric for metric in Metric if not metric.derived]
+CONDITIONS = [f"{m.value}_{side}" for m in LIMITED for side in ("high", "low")] + [
     "heart_rate_unusual",
     "irregular_rhythm",
     "decline",
@@ -22,6 +23,7 @@ CONDITIONS = [f"{m.value}_{side}" for m in Metric for side in ("high", "low")] +
     "stage_silent",
     "test_alarm",
     "delivery_failing",
+    "ledger_cut",
 ]
 
 

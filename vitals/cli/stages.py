@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from vitals import Unavailable, VitalsError, config, sdnotify
 from vitals.cli import dry_run
-from vitals.clock import Clock, monotonic, now
+from vitals.clock import Clock, elapsed, monotonic, now
 from vitals.heartbeat import beat, look_out
 from vitals.metrics import Metrics
 from vitals.mqtt import MqttBus
@@ -145,6 +145,7 @@ async def dsp(house: House) -> None:
 async def alerts(house: House) -> None:
     """Tell people."""
     import alerts.service
+    from alerts.timeline import Timeline
 
     async with MqttBus(house.config.mqtt, "vitals-alerts") as bus:
         await alerts.service.run(
@@ -152,7 +153,7 @@ async def alerts(house: House) -> None:
             house.config.alerts,
             house.data,
             house.metrics,
-            house.clock,
+            Timeline(house.clock, elapsed),
             house.config.portal.public_url,
         )
 
@@ -175,7 +176,8 @@ async def portal(house: House) -> None:
     alerts, deeds = AlertHistory(house.data), Deeds(house.data)
     files = history, alerts, people, notes
     limits = house.config.dsp.limits
-    sources = Sources(*files, told, house.data, hooks, deeds, limits)
+    ways = tuple(channel.name for channel in house.config.alerts.channels)
+    sources = Sources(*files, told, house.data, hooks, deeds, limits, ways)
     code = people.links.make("setup") if people.unattended() else ""
 
     def ready(url: str) -> None:

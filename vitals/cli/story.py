@@ -6,14 +6,13 @@ from typing import Literal
 from vitals.config import (
     Alerts,
     Config,
-    Dsp,
     Gateway,
     Mqtt,
     Portal,
     Store,
     Wearable,
 )
-from vitals.detection import Pressure
+from vitals.detection import Dsp, Pressure
 from vitals.model import Limit
 from vitals.simulation import Course, Sim, SimPerson, SimWearable
 

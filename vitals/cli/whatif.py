@@ -21,6 +21,7 @@ from vitals.cli.progress import Progress
 from vitals.cli.rehearsal import Rehearsal, Rehearsed, blocks, past
 from vitals.clock import monotonic, now
 from vitals.comparison import Comparison, Outcome
+from vitals.detection import Dsp
 from vitals.model import Limit, Night, Plan
 from vitals.plurals import several
 
@@ -72,7 +73,7 @@ def main(chosen: argparse.Namespace) -> int:
 class Demo(Struct, frozen=True):
     """What a demo wrote of itself."""
 
-    dsp: config.Dsp = config.Dsp()
+    dsp: Dsp = Dsp()
 
 
 def settings_of(chosen: argparse.Namespace, data: Path) -> tuple[config.Config, str]:

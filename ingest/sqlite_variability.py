@@ -1,0 +1,143 @@
+"""Heart rate variability in the SQLite store's rungs: made when a window is over.
+
+A minute in which intervals came, or went, is marked in the transaction that brings or
+takes them.  Once its window is over it is computed from its records, put into the rungs
+and struck off, in one transaction.  So a crash costs nothing, a late record lands in
+its place, and the writer does next to nothing.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+
+from ingest import expiry
+from ingest.rows import within
+from ingest.samples import LONGEST
+from ingest.schema import ROLL, RUNG_SLOTS, RUNGS, WALK
+from ingest.trend import HOUR, MINUTE, Gathered, gather
+from ingest.variability import METRICS, heard, windows
+from vitals import Instant, Kind, Metric
+from vitals.config import Store as Settings
+
+GRACE = MINUTE  # ms that a window is left alone after its end
+WINDOWS = 8  # rolled at a time: writers wait meanwhile
+TABLE = "due"
+SINCE = "variability"  # in `kept`: how far back an older program's hours are marked
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS due (
+    t INTEGER NOT NULL,                      -- ms, start of a minute
+    series INTEGER NOT NULL,                 -- of RR intervals
+    PRIMARY KEY (t, series)
+) STRICT, WITHOUT ROWID"""
+BEGIN = f"""
+    INSERT INTO kept SELECT '{SINCE}', (coalesce(max(t), -1) / {HOUR} + 1) * {HOUR}
+    FROM stream WHERE true ON CONFLICT DO NOTHING"""
+MARK = "INSERT INTO due VALUES (?, ?) ON CONFLICT DO NOTHING"
+NEXT = """
+    SELECT t, series, subject FROM due JOIN series ON series.id = series
+    WHERE t < ? ORDER BY t DESC LIMIT ?"""
+STRIKE = "DELETE FROM due WHERE t >= ? AND t < ? AND series = ?"
+SERIES = "INSERT INTO series (subject, name) VALUES (?, ?) ON CONFLICT DO NOTHING"
+SERIES_ID = "SELECT id FROM series WHERE (subject, name) = (?, ?)"
+SUMS = f"""
+    {WALK} SELECT sum(n), min(low), max(high), sum(total), sum(seen)
+    FROM walk CROSS JOIN minute USING (slot)
+    WHERE series = :series AND t >= :start AND t < :stop"""
+INTERVALS = f"(SELECT id FROM series WHERE name = '{Metric.RR_INTERVAL.value}')"
+OLDER = f"""
+    SELECT slot FROM hour WHERE slot <= :slot AND t < :since AND series IN {INTERVALS}
+    ORDER BY slot DESC LIMIT 1"""
+MARK_OLDER = f"""
+    WITH RECURSIVE part (k) AS
+        (SELECT 0 UNION ALL SELECT k + :width FROM part WHERE k + :width < {HOUR})
+    INSERT INTO due SELECT t + k, series FROM hour, part
+    WHERE slot = :slot AND t < :since AND series IN {INTERVALS}
+    ON CONFLICT DO NOTHING"""
+
+Window = tuple[int, int, str]
+"""Its start in ms, and series of RR intervals and subject."""
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Make the table; what an older program has written is still to be marked."""
+    db.execute(SCHEMA)
+    db.execute(BEGIN)
+
+
+def mark(db: sqlite3.Connection, minutes: Iterable[tuple[int, int]]) -> None:
+    """Mark minutes: start in ms, series of RR intervals.  The caller commits."""
+    db.executemany(MARK, minutes)
+
+
+def roll(db: sqlite3.Connection, settings: Settings, now: Instant) -> bool:
+    """Roll some windows that are over, the newest first; tell whether any were due.
+
+    When none is, hours that an older program wrote are marked.
+    """
+    width = settings.hrv_window_s * 1000
+    asked = (now - GRACE) // width * width, WINDOWS * width // MINUTE
+    db.execute("BEGIN IMMEDIATE")
+    minutes = db.execute(NEXT, asked).fetchall()
+    found = dict.fromkeys((t // width * width, *whose) for t, *whose in minutes)
+    for window in list(found)[:WINDOWS]:
+        _roll(db, settings, window)
+    more = bool(found) or _look_back(db, width)
+    db.execute("COMMIT")
+    return more
+
+
+def _roll(db: sqlite3.Connection, settings: Settings, window: Window) -> None:
+    """Compute a window anew from its records, if age has not taken them."""
+    start, series, subject = window
+    stop = start + settings.hrv_window_s * 1000
+    if start >= expiry.kept(db).get("record", 0):
+        records = heard(within(db, subject, Kind.HEART_RATE, (start, stop + LONGEST)))
+        inside = (s for s in windows(records, settings) if s.t == start)
+        found = gather(inside, MINUTE)
+        for metric in METRICS:
+            own = _series(db, subject, metric)
+            for t in range(start, stop, MINUTE):
+                _put(db, "minute", (own, t), found.get((metric, t)))
+            hour = start // HOUR * HOUR
+            _put(db, "hour", (own, hour), _sum(db, own, hour))
+    db.execute(STRIKE, (start, stop, series))
+
+
+def _put(
+    db: sqlite3.Connection, rung: str, place: tuple[int, int], b: Gathered | None
+) -> None:
+    """Put a bucket, or none, at a series and time, instead of what was there."""
+    key = place[1] // (RUNGS[rung] * RUNG_SLOTS), *place
+    db.execute(f"DELETE FROM {rung} WHERE (slot, series, t) = (?, ?, ?)", key)
+    if b:
+        db.execute(ROLL.format(rung=rung), (*key, b.n, b.low, b.high, b.total, b.seen))
+
+
+def _sum(db: sqlite3.Connection, series: int, hour: int) -> Gathered | None:
+    """Give what the minutes of an hour hold; None: nothing."""
+    slot = MINUTE * RUNG_SLOTS
+    asked = {"series": series, "start": hour, "stop": hour + HOUR}
+    slots = {"slot": hour // slot, "last_slot": (hour + HOUR - 1) // slot}
+    found, b = db.execute(SUMS, asked | slots).fetchone(), Gathered()
+    b.n, b.low, b.high, b.total, b.seen = found
+    return b if b.seen else None
+
+
+def _series(db: sqlite3.Connection, subject: str, metric: Metric) -> int:
+    """Give the number of a series, a new one for a new series."""
+    db.execute(SERIES, (subject, metric.value))
+    return int(db.execute(SERIES_ID, (subject, metric.value)).fetchone()[0])
+
+
+def _look_back(db: sqlite3.Connection, width: int) -> bool:
+    """Mark hours that an older program wrote, the newest first; False: none is left."""
+    horizons = expiry.kept(db)
+    since = horizons.get(SINCE, 0)
+    if since <= horizons.get("record", 0):
+        return False
+    asked = {"since": since, "width": width, "slot": since // (HOUR * RUNG_SLOTS)}
+    found = db.execute(OLDER, asked).fetchone()
+    if found:
+        db.execute(MARK_OLDER, asked | {"slot": found[0]})
+    db.execute(expiry.KEEP, (SINCE, found[0] * HOUR * RUNG_SLOTS if found else 0))
+    return bool(found)
