@@ -1,6 +1,6 @@
 """`vitals patient erase`: everything that names or describes one patient, gone.
 
-What the logs promise stays, under the pseudonym (docs/decisions/0006).  Without `--yes`
+What the logs promise stays, under the pseudonym (docs/decisions/0007).  Without `--yes`
 nothing is changed.  Every step may be repeated: whoever was interrupted begins again.
 """
 
@@ -169,7 +169,7 @@ def _configured(subject: str, settings: config.Config | None) -> list[str]:
 def _erase(
     order: Order, settings: config.Config | None, found: Sequence[Shelf], log: Log
 ) -> None:
-    """Do it, in the order of docs/decisions/0006."""
+    """Do it, in the order of docs/decisions/0007."""
     _room(order.data)
     log.note("everything is to be erased")
     for shelf in found:
@@ -285,7 +285,7 @@ def _report(order: Order, log: Log, by_hand: Iterable[str]) -> None:
     for word in (log.name.encode(), *(name.encode() for name in log.logins)):
         where = [str(p) for p in _holding(order.data, word)]
         if where:
-            print(f"a name still stands in {', '.join(where)}: see docs/decisions/0006")
+            print(f"a name still stands in {', '.join(where)}: see docs/decisions/0007")
     print(AFTERWARDS)
 
 
