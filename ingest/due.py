@@ -8,9 +8,11 @@ written, and struck off once its rollups are there: a crash in between costs onl
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from ingest.samples import LONGEST
 from ingest.trend import HOUR
@@ -21,6 +23,7 @@ Mark = tuple[str, str, int]
 """Subject, kind, and the hour's number since 1970."""
 
 ROLLED = 2  # 1: without heart rate variability
+CHUNK = 10_000  # marks that are added, or given, at a time: writers wait meanwhile
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS due (
     hour INTEGER NOT NULL, subject TEXT NOT NULL, kind TEXT NOT NULL,
@@ -34,7 +37,7 @@ class Due:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._marks: set[Mark] = set()
+        # All of these are in the file; of the others there may be millions.
         self._busy: Counter[Mark] = Counter()  # being written
         self._touched: set[Mark] = set()  # written since we were last asked
         self._db: sqlite3.Connection | None = None
@@ -60,32 +63,39 @@ class Due:
                 self._touched.update(marks)
 
     @property
-    def complete(self) -> bool:
-        """Whether every hour of the database was noted, for all that is rolled now."""
+    def version(self) -> int:
+        """Of what every hour of the database was noted for; 0: not every hour was."""
         with self._lock:
-            found = self._open().execute("PRAGMA user_version").fetchone()[0]
-            return bool(found >= ROLLED)
+            found = self._read("PRAGMA user_version")
+            return int(found[0][0])
 
     def complete_with(self, marks: Iterable[Mark]) -> None:
-        """Note hours whose records were written before there was this file."""
+        """Note hours whose records were written before there was this file.
+
+        There may be millions: writers come in between, and a crash begins anew.
+        """
+        left = iter(marks)
+        while some := list(islice(left, CHUNK)):
+            with self._lock:
+                self._add(some)
         with self._lock:
-            self._add(marks)
-            self._open().execute(f"PRAGMA user_version = {ROLLED}")
+            self._read(f"PRAGMA user_version = {ROLLED}")
 
     def settled(self, before: int) -> list[Mark]:
-        """Give the hours that ended before a time in ms, oldest first.
+        """Give some hours that ended before a time in ms, oldest first.
 
         Those that are written to, or were since the last call, wait.
         """
         with self._lock:
-            self._open()
             waiting = self._touched.union(self._busy)
-            self._touched.clear()
-            ended = before // HOUR
-            return sorted(
-                (mark for mark in self._marks - waiting if mark[2] < ended),
-                key=lambda mark: mark[2],
+            asked = before // HOUR, CHUNK + len(waiting)
+            found = self._read(
+                "SELECT subject, kind, hour FROM due WHERE hour < ?"
+                " ORDER BY hour LIMIT ?",
+                asked,
             )
+            self._touched.clear()
+            return [mark for mark in found if mark not in waiting]
 
     def strike(self, marks: Iterable[Mark]) -> None:
         """Forget hours that are rolled, unless they were written to meanwhile."""
@@ -94,7 +104,6 @@ class Due:
             self._execute(
                 "DELETE FROM due WHERE (subject, kind, hour) = (?, ?, ?)", done
             )
-            self._marks -= done
 
     def close(self) -> None:
         """Let go of the file."""
@@ -104,14 +113,12 @@ class Due:
             self._db = None
 
     def _add(self, marks: Iterable[Mark]) -> None:
-        self._open()
-        if fresh := set(marks) - self._marks:
+        if fresh := set(marks).difference(self._touched, self._busy):
             self._execute(
                 "INSERT INTO due (subject, kind, hour) VALUES (?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
                 fresh,
             )
-            self._marks |= fresh
 
     def _execute(self, statement: str, marks: Iterable[Mark]) -> None:
         """Do one thing with many marks, all or none, durably."""
@@ -125,13 +132,19 @@ class Due:
             self._db = None
             raise Unavailable(f"{self._path}: {error}") from error
 
+    def _read(self, statement: str, values: Sequence[int] = ()) -> list[Any]:
+        """Ask the file one thing."""
+        db = self._open()
+        try:
+            return db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise Unavailable(f"{self._path}: {error}") from error
+
     def _open(self) -> sqlite3.Connection:
-        """Open the file and read it, or go on with it."""
+        """Open the file, or go on with it."""
         if self._db is None:
             try:
                 self._db = _connect(self._path)
-                found = self._db.execute("SELECT subject, kind, hour FROM due")
-                self._marks.update(found.fetchall())
             except sqlite3.Error as error:
                 raise Unavailable(f"{self._path}: {error}") from error
         return self._db

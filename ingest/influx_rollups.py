@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from ingest import variability
-from ingest.due import Due, Mark
+from ingest.due import ROLLED, Due, Mark
 from ingest.influx_query import Influx, Row, between, quoted
-from ingest.lines import MILLISECOND, column, tag
-from ingest.samples import LONGEST, METRICS
-from ingest.trend import HOUR, MINUTE, Gathered, Window, gather
-from vitals import Instant, Kind, Metric
+from ingest.lines import INTERVALS, MILLISECOND, column, tag
+from ingest.samples import LONGEST, METRICS, Sample
+from ingest.trend import HOUR, MINUTE, SECOND, Gathered, Window, gather
+from vitals import Instant, Kind, Metric, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ RUNGS = {"trend_minute": MINUTE, "trend_hour": HOUR}
 GRACE = 2 * MINUTE  # ms that an hour is left alone after its end
 DAYS = 4  # that are rolled at a time, of each kind
 SUBJECTS = 100  # in one query
-STRETCH = 12 * HOUR  # of one subject's beats in memory
+STRETCH = 12 * HOUR  # of one subject in one query
 LINES = 20_000  # in one write
 OURS = "ok >= 0"  # somebody else may write into our measurements
 NEVER = 4_102_444_800_001  # ms; behind every record's time: queries are always bounded
@@ -83,27 +83,65 @@ def from_records(
 def varied(
     influx: Influx, subjects: Iterable[str], span: Window
 ) -> dict[Metric, Buckets]:
-    """Gather heart rate variability into buckets, of some hours' records at a time."""
+    """Gather heart rate variability into buckets, of an hour's records at a time."""
     found: dict[Metric, Buckets] = {m: defaultdict(Bucket) for m in variability.METRICS}
     for subject in subjects:
         for first in range(span.start // STRETCH * STRETCH, span.stop, STRETCH):
             start, stop = max(first, span.start), min(first + STRETCH, span.stop)
-            beats = _beats(influx, subject, start // HOUR, -(-stop // HOUR))
-            told = variability.windows(beats, influx.settings)
+            hours = _beating(influx, subject, start // HOUR, -(-stop // HOUR))
+            told = (s for hour in hours for s in _told(influx, subject, hour))
             inside = (sample for sample in told if start <= sample.t < stop)
             for (metric, t), bucket in gather(inside, span.width).items():
                 found[metric][subject, t].add(_part(bucket))
     return found
 
 
-def _beats(
-    influx: Influx, subject: str, first: int, last: int
-) -> Iterator[variability.Heard]:
-    """Give what records say of the beats from one hour to another."""
+def _beating(influx: Influx, subject: str, first: int, last: int) -> list[int]:
+    """Give the hours, from one to another, in which intervals came."""
+    counts = _counts(influx, subject, (first * HOUR, last * HOUR), HOUR)
+    return [start // HOUR for start in counts]
+
+
+def _told(influx: Influx, subject: str, hour: int) -> list[Sample]:
+    """Give variability in an hour; what cannot be computed has no value.
+
+    It would fail again, and nothing behind it would ever be rolled.
+    """
+    start, stop = hour * HOUR, (hour + 1) * HOUR
+    reach = start - LONGEST, stop + LONGEST  # of all that is read with it
+    most = variability.CROWD * (reach[1] - reach[0]) // SECOND
+    width = influx.settings.hrv_window_s * SECOND
+    counts = _counts(influx, subject, reach, width)
+    try:
+        if (n := sum(counts.values())) <= most:
+            beats = _beats(influx, subject, hour)
+            found = variability.windows(beats, influx.settings)
+            return [sample for sample in found if start <= sample.t < stop]
+        log.warning("no variability in the hour at %d: %d intervals", start, n)
+    except Unavailable:
+        raise
+    except Exception:
+        log.exception("no variability in the hour at %d", start)
+    return [*variability.gaps(t for t in counts if start <= t < stop)]
+
+
+def _counts(
+    influx: Influx, subject: str, span: tuple[int, int], width: int
+) -> dict[int, int]:
+    """Count intervals in buckets of some ms, where there are any."""
+    rows = influx.rows(
+        f'SELECT count(value) FROM "{INTERVALS}" WHERE subject = {quoted(subject)}'
+        f" AND {OURS} AND {between(*span)} GROUP BY time({width}ms) fill(none)"
+    )
+    return {row["time"] // MILLISECOND: row["count"] for row in rows}
+
+
+def _beats(influx: Influx, subject: str, hour: int) -> Iterator[variability.Heard]:
+    """Give what records say of the beats in an hour."""
     rows = influx.rows(
         f'SELECT device, gateway, seq, hr, rr, ok FROM "{Kind.HEART_RATE}"'
-        f" WHERE subject = {quoted(subject)} AND {OURS}"
-        f" AND {between(first * HOUR, last * HOUR + LONGEST)}"
+        f" WHERE subject = {quoted(subject)} AND {OURS} AND rr != ''"
+        f" AND {between(hour * HOUR, (hour + 1) * HOUR + LONGEST)}"
     )
     for row in rows:
         if row["rr"]:
@@ -160,6 +198,7 @@ class Rollups:
     def roll(self, now: Instant) -> bool:
         """Roll some of what is due; tell whether there was anything."""
         if not self._begin():
+            self._due.settled(0)  # it need not remember what was written
             return False
         found = self._due.settled(now - GRACE)
         days = [list(day) for _, day in groupby(found, lambda mark: mark[2] // 24)]
@@ -185,16 +224,19 @@ class Rollups:
             rows = self._influx.rows(
                 f'SELECT last(q) FROM "{Kind.HEART_RATE}" WHERE {between(0, NEVER)}'
             )
-            self._able = all("time" in row for row in rows)
-            if not self._able:
+            able = all("time" in row for row in rows)
+            if not able:
                 log.warning("%s knows no InfluxQL: no rollups", self._influx)
-            elif not self._due.complete:
-                self._due.complete_with(self._unrolled())
+            elif (version := self._due.version) < ROLLED:
+                # What version 1 rolled lacks variability only.
+                kinds = [Kind.HEART_RATE] if version else filter(METRICS.get, Kind)
+                self._due.complete_with(self._unrolled(kinds))
+            self._able = able
         return self._able
 
-    def _unrolled(self) -> Iterator[Mark]:
-        """Give every hour of a database that an older version wrote."""
-        for kind in filter(METRICS.get, Kind):
+    def _unrolled(self, kinds: Iterable[Kind]) -> Iterator[Mark]:
+        """Give every hour of some kinds in a database that an older version wrote."""
+        for kind in kinds:
             ends: dict[str, list[int]] = defaultdict(list)
             for which in ("first", "last"):
                 for row in self._influx.rows(

@@ -71,6 +71,7 @@ class Mail:
 
     def _status(self, message: Message) -> None:
         """Note a gateway's word; an empty payload takes it off the broker."""
+        wire.refuse_large(message)
         empty = not message.payload
         status = None if empty else wire.read(GatewayStatus, message.payload)
         self.gateways[wire.levels(message.topic)[1]] = status

@@ -3,6 +3,7 @@
 What a column says is not said again in the JSON of `rest`, which is most of a row.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -11,8 +12,10 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from ingest.schema import RECORD_SLOTS, WALK
-from vitals import Kind, Reading, Record, wire
+from vitals import Kind, MalformedData, Reading, Record, wire
 from vitals.model import RECORDS
+
+log = logging.getLogger(__name__)
 
 LARGEST = 2**63 - 1  # SQLite's integers
 LINKS = (None, "bonded", "open")
@@ -68,7 +71,11 @@ def reading(subject: str, kind: str, columns: Sequence[Any]) -> Reading:
 def within(
     db: sqlite3.Connection, subject: str, kind: Kind, between: tuple[int, int]
 ) -> Iterator[Reading]:
-    """Give a subject's readings of a kind in a stretch of time, in ms."""
+    """Give a subject's readings of a kind in a stretch of time, in ms.
+
+    A row that cannot be read is left out, with a line in the log: one must not keep a
+    store from its work on the others.
+    """
     slot = RECORD_SLOTS[kind]
     rows = db.execute(
         f"{WALK} SELECT {COLUMNS} FROM walk CROSS JOIN record USING (slot)"
@@ -80,7 +87,12 @@ def within(
         | {"subject": subject, "kind": kind, "start": between[0], "stop": between[1]},
     )
     for columns in rows:
-        yield reading(subject, kind, columns)
+        try:
+            found = reading(subject, kind, columns)
+        except MalformedData as error:
+            log.warning("a stored record, t = %d, is left out: %s", columns[0], error)
+        else:
+            yield found
 
 
 def storable(reading: Reading) -> bool:

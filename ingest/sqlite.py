@@ -7,7 +7,8 @@ others, so late and repeated ones cannot spoil them.
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ingest import erasure, errata, expiry, sqlite_variability, upgrade
@@ -42,60 +43,35 @@ class SqliteStore(SqliteHistory):
         Unavailable
             It cannot be opened, or is a newer program's.
         """
-        with self._lock:
-            try:
-                self._writer()
-            except sqlite3.Error as error:
-                self._forget()
-                raise Unavailable(f"{self._path}: {error}") from error
+        with self._writing():
+            pass
 
     def write(self, readings: Sequence[Reading]) -> Written:
         """Store readings in one transaction; see `Store`."""
-        with self._lock:
-            try:
-                db = self._writer()
-                kept, refused = self._sort(readings)
-                fresh = self._commit(db, kept) if kept else []
-            except sqlite3.Error as error:
-                # After a failed write what the connection believes about the file
-                # cannot be trusted (fsync says so once only): the next attempt opens
-                # it afresh.
-                self._forget()
-                raise Unavailable(f"{self._path}: {error}") from error
+        with self._writing() as db:
+            kept, refused = self._sort(readings)
+            fresh = self._commit(db, kept) if kept else []
         return Written(len(fresh), len(kept) - len(fresh), refused, fresh)
 
     def withdraw(self, readings: Sequence[Reading]) -> None:
         """Take readings out in one transaction; see `Store`."""
-        with self._lock:
-            try:
-                db = self._writer()
-                db.execute("BEGIN IMMEDIATE")
-                errata.withdraw(db, readings)
-                db.execute("COMMIT")
-            except sqlite3.Error as error:
-                self._forget()
-                raise Unavailable(f"{self._path}: {error}") from error
+        with self._writing() as db:
+            db.execute("BEGIN IMMEDIATE")
+            errata.withdraw(db, readings)
+            db.execute("COMMIT")
 
     def erase(self, subject: str) -> str:
         """Delete all of a person; see `Store`."""
-        with self._lock:
-            try:
-                erasure.erase(self._writer(), subject)
-            except sqlite3.Error as error:
-                self._forget()
-                raise Unavailable(f"{self._path}: {error}") from error
+        with self._writing() as db:
+            erasure.erase(db, subject)
         return ""
 
     def tend(self, now: Instant) -> bool:
         """Drop what is older than its rung is kept; roll variability that is due."""
-        with self._lock:
-            try:
-                moved = expiry.drop(self._writer(), self._settings, now)
-                moved |= sqlite_variability.roll(self._writer(), self._settings, now)
-                self._kept = expiry.kept(self._writer())  # another may have moved them
-            except sqlite3.Error as error:
-                self._forget()
-                raise Unavailable(f"{self._path}: {error}") from error
+        with self._writing() as db:
+            moved = expiry.drop(db, self._settings, now)
+            moved |= sqlite_variability.roll(db, self._settings, now)
+            self._kept = expiry.kept(db)  # another may have moved them
         return moved
 
     def close(self) -> None:
@@ -103,6 +79,24 @@ class SqliteStore(SqliteHistory):
         with self._lock:
             self._forget()
         super().close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection to one writer.
+
+        After a failure what the connection believes about the file cannot be trusted
+        (fsync says so once only), and its transaction is open: the next attempt opens
+        it afresh, whatever has failed.
+        """
+        with self._lock:
+            try:
+                yield self._writer()
+            except sqlite3.Error as error:
+                self._forget()
+                raise Unavailable(f"{self._path}: {error}") from error
+            except BaseException:
+                self._forget()
+                raise
 
     def _sort(
         self, readings: Iterable[Reading]

@@ -6,20 +6,24 @@ and struck off, in one transaction.  So a crash costs nothing, a late record lan
 its place, and the writer does next to nothing.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterable
 
 from ingest import expiry
 from ingest.rows import within
-from ingest.samples import LONGEST
+from ingest.samples import LONGEST, Sample
 from ingest.schema import ROLL, RUNG_SLOTS, RUNGS, WALK
-from ingest.trend import HOUR, MINUTE, Gathered, gather
-from ingest.variability import METRICS, heard, windows
-from vitals import Instant, Kind, Metric
+from ingest.trend import HOUR, MINUTE, SECOND, Gathered, gather
+from ingest.variability import METRICS, bounded, gaps, heard, windows
+from vitals import Instant, Kind, MalformedData, Metric, Reading
 from vitals.config import Store as Settings
 
+log = logging.getLogger(__name__)
+
 GRACE = MINUTE  # ms that a window is left alone after its end
-WINDOWS = 8  # rolled at a time: writers wait meanwhile
+WINDOWS = 8  # rolled at a time at most: writers wait meanwhile
+AT_ONCE_S = 2400  # of intervals, or one window
 TABLE = "due"
 SINCE = "variability"  # in `kept`: how far back an older program's hours are marked
 
@@ -75,11 +79,12 @@ def roll(db: sqlite3.Connection, settings: Settings, now: Instant) -> bool:
     When none is, hours that an older program wrote are marked.
     """
     width = settings.hrv_window_s * 1000
-    asked = (now - GRACE) // width * width, WINDOWS * width // MINUTE
+    most = min(WINDOWS, max(1, AT_ONCE_S // settings.hrv_window_s))
+    asked = (now - GRACE) // width * width, most * width // MINUTE
     db.execute("BEGIN IMMEDIATE")
     minutes = db.execute(NEXT, asked).fetchall()
     found = dict.fromkeys((t // width * width, *whose) for t, *whose in minutes)
-    for window in list(found)[:WINDOWS]:
+    for window in list(found)[:most]:
         _roll(db, settings, window)
     more = bool(found) or _look_back(db, width)
     db.execute("COMMIT")
@@ -91,9 +96,9 @@ def _roll(db: sqlite3.Connection, settings: Settings, window: Window) -> None:
     start, series, subject = window
     stop = start + settings.hrv_window_s * 1000
     if start >= expiry.kept(db).get("record", 0):
-        records = heard(within(db, subject, Kind.HEART_RATE, (start, stop + LONGEST)))
-        inside = (s for s in windows(records, settings) if s.t == start)
-        found = gather(inside, MINUTE)
+        span = start, stop + LONGEST
+        readings = within(db, subject, Kind.HEART_RATE, span)
+        found = gather(_told(readings, settings, span), MINUTE)
         for metric in METRICS:
             own = _series(db, subject, metric)
             for t in range(start, stop, MINUTE):
@@ -101,6 +106,27 @@ def _roll(db: sqlite3.Connection, settings: Settings, window: Window) -> None:
             hour = start // HOUR * HOUR
             _put(db, "hour", (own, hour), _sum(db, own, hour))
     db.execute(STRIKE, (start, stop, series))
+
+
+def _told(
+    readings: Iterable[Reading], settings: Settings, span: tuple[int, int]
+) -> list[Sample]:
+    """Give the values of the window that begins with a span of readings.
+
+    A window that cannot be computed has none: tried again, it would fail again, and
+    nothing behind it would ever be rolled.
+    """
+    start, stop = span
+    try:
+        records = heard(bounded(readings, (stop - start) // SECOND))
+        return [s for s in windows(records, settings) if s.t == start]
+    except sqlite3.Error:
+        raise  # the store is away
+    except MalformedData as error:
+        log.warning("variability at %d has no value: %s", start, error)
+    except Exception:
+        log.exception("variability at %d has no value", start)
+    return [*gaps([start])]
 
 
 def _put(

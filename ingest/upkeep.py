@@ -12,16 +12,20 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
 MORE_S = 0.1  # when there may be more to do: writers come in between
+AGAIN_S = 60.0  # after what nobody expected
 
 
 async def run(store: Store, clock: Clock) -> None:
-    """Tend the store, until cancelled."""
-    more = False
+    """Tend the store, until cancelled; no failure of it stops who writes."""
+    pause = EVERY_S
     while True:
-        await asyncio.sleep(MORE_S if more else EVERY_S)
+        await asyncio.sleep(pause)
         try:
-            more = await finish(store.tend, clock())
+            pause = MORE_S if await finish(store.tend, clock()) else EVERY_S
         except Unavailable as error:
             # Whoever writes says so aloud, and goes on trying.
             log.debug("cannot tend the store: %s", error)
-            more = False
+            pause = EVERY_S
+        except Exception:
+            log.exception("cannot tend the store; again in %d s", AGAIN_S)
+            pause = AGAIN_S

@@ -14,7 +14,7 @@ from math import isnan, nan, sqrt
 from typing import NamedTuple
 
 from ingest.samples import Sample, intervals, trusted
-from vitals import HeartRate, Instant, Metric, Reading
+from vitals import HeartRate, Instant, MalformedData, Metric, Reading
 from vitals.config import Store
 from vitals.gate import (
     AROUND,
@@ -35,6 +35,7 @@ from vitals.gate import (
 METRICS = Metric.RMSSD, Metric.SDNN
 GATE = Gate()
 ODD = ECTOPIC, ARTEFACT  # flags of what is left out, and has no neighbours
+CROWD = 60  # intervals and records in a second that no heart's wearables give
 
 
 class Heard(NamedTuple):
@@ -63,6 +64,32 @@ class Variability(NamedTuple):
     rmssd: float  # ms; NaN: no two are neighbours
     sdnn: float  # ms, n - 1; NaN: fewer than two
     normal: float  # ms that they last together, those mended left out
+
+
+def bounded(readings: Iterable[Reading], seconds: int) -> Iterator[Reading]:
+    """Give the readings of some seconds, as long as a heart can have given them.
+
+    One message may have half a million intervals, and a clock that stands still puts
+    all that comes into one second.
+
+    Raises
+    ------
+    MalformedData
+        They are more.
+    """
+    left = CROWD * seconds
+    for reading in readings:
+        left -= 1 + len(getattr(reading.record, "rr", ()))
+        if left < 0:
+            raise MalformedData(f"more intervals than a heart has in {seconds} s")
+        yield reading
+
+
+def gaps(starts: Iterable[int]) -> Iterator[Sample]:
+    """Say of windows in which there were intervals that they have no value."""
+    for start in starts:
+        for metric in METRICS:
+            yield Sample(metric, Instant(start), None)
 
 
 def heard(readings: Iterable[Reading]) -> Iterator[Heard]:
@@ -112,7 +139,7 @@ def variability(found: Iterable[Interval]) -> Variability:
             before = nan
         for rr in parts:
             if not isnan(before):
-                leaps.append((rr - before) ** 2)
+                leaps.append(_square(rr - before))
             before = rr
         values += parts
         normal += sum(parts) if flag == NORMAL else 0.0
@@ -203,4 +230,9 @@ def _deviation(values: list[float]) -> float:
     if n < 2:
         return nan
     mean = sum(values) / n
-    return sqrt(sum((x - mean) ** 2 for x in values) / (n - 1))
+    return sqrt(sum(_square(x - mean) for x in values) / (n - 1))
+
+
+def _square(x: float) -> float:
+    """Give a square; of an absurd number infinity, where `**` raises an error."""
+    return x * x

@@ -19,6 +19,7 @@ NORMAL, ECTOPIC, MISSED, EXTRA, ARTEFACT = range(5)  # what an interval is
 
 DEVIATION = 1.4826  # of a normal distribution, to its median absolute deviation
 SMOOTH = 1 / 16  # weight of an interval in the ratio to the device's own rate
+ABSURD = 1e6  # ms, /min: a product of more may be infinite, and stay so
 
 
 class Gate(NamedTuple):
@@ -61,7 +62,9 @@ class Watched:
 def contradict(s: Watched, x: float, rate: float) -> None:
     """Compare an interval with the rate that the device itself says."""
     if rate > 0.0:
-        s.ratio += SMOOTH * (log(max(x, 1.0) * rate / 60_000.0) - s.ratio)
+        # The logarithm of 0 is an error in Python: a record may say any number.
+        x, rate = min(max(x, 1.0), ABSURD), min(max(rate, 1.0), ABSURD)
+        s.ratio += SMOOTH * (log(x * rate / 60_000.0) - s.ratio)
     else:
         s.ratio = 0.0
 

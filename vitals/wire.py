@@ -149,8 +149,7 @@ def unpack(message: Message) -> list[Reading]:
         The topic is not a record's, or the payload does not fit it.
     """
     subject, device, kind, batch, decode = _stream(message.topic)
-    if len(message.payload) > LARGEST:
-        raise MalformedData(f"{len(message.payload)} octets, at most {LARGEST} allowed")
+    refuse_large(message)
     try:
         if not batch:
             return [Reading(subject, device, decode(message.payload))]
@@ -158,6 +157,18 @@ def unpack(message: Message) -> list[Reading]:
     except UNREADABLE as error:
         raise MalformedData(f"not a {kind} record: {error}") from error
     return [Reading(subject, device, record) for record in records]
+
+
+def refuse_large(message: Message) -> None:
+    """Refuse a message that is larger than any of ours, unread.
+
+    Raises
+    ------
+    MalformedData
+        It is.
+    """
+    if len(message.payload) > LARGEST:
+        raise MalformedData(f"{len(message.payload)} octets, at most {LARGEST} allowed")
 
 
 def salvage(message: Message) -> tuple[list[Reading], list[str]]:
@@ -202,8 +213,9 @@ def unpack_withdrawal(message: Message) -> Reading:
     Raises
     ------
     MalformedData
-        It is none, or not the gateway's own.
+        It is none, too large, or not the gateway's own.
     """
+    refuse_large(message)
     try:
         noun = _WITHDRAWAL.decode(message.payload)
         record: Record = _DECODERS[RECORDS[noun.kind]].decode(noun.record)
