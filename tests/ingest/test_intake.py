@@ -1,12 +1,13 @@
 import asyncio
 import threading
 
-from ingest.intake import Intake
+from ingest.intake import Intake, Mail
 from ingest.ledger import open_ledger
 from ingest.store import open_store
-from vitals import config, wire
+from vitals import GatewayStatus, config, wire
 from vitals.bus import MemoryBus
 from vitals.metrics import Metrics
+from vitals.wire import Message
 
 
 class Late:
@@ -47,3 +48,14 @@ def test_a14_a_record_that_is_on_its_way_when_it_is_withdrawn_does_not_come_back
     run(main())
     store.close()
     ledger.close()
+
+
+def test_a_gateways_word_that_is_too_large_is_refused_unread():
+    topic = wire.gateway_topic("gw-1", "status")
+    word = wire.encode(GatewayStatus(t=1, online=True))
+    assert Mail([Message(topic, word)]).online == ["gw-1"]  # control
+    large = Mail([Message(topic, word + b" " * wire.LARGEST)])
+    assert large.gateways == {}
+    ((_, letter),) = large.letters
+    assert "octets, at most" in letter.reason
+    assert len(letter.payload) < wire.LARGEST

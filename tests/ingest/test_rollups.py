@@ -5,9 +5,11 @@ import sqlite3
 
 import pytest
 
-from ingest.due import Due, marks
+from ingest import due as noted
+from ingest.due import ROLLED, Due, marks
+from ingest.influx_rollups import Rollups, varied
 from ingest.store import open_history, open_store
-from ingest.trend import DAY, HOUR
+from ingest.trend import DAY, HOUR, MINUTE, Window
 from vitals import Metric, Unavailable, config
 
 CENTURY = 4_000_000_000_000  # when every hour of these tests is over
@@ -239,3 +241,143 @@ def test_a_years_trend_is_read_from_the_rollups_alone(opened, beat, noon):
     # The control: buckets of 15 s are in no rung, and so are gone with the records.
     quarter = begin + 2 * DAY + 6 * HOUR
     assert not store.trend("p-1", Metric.HEART_RATE, quarter, quarter + HOUR, 240)
+
+
+def many(n):
+    return [("p-1", "heart_rate", hour) for hour in range(n)]
+
+
+def test_writers_come_in_between_while_old_hours_are_noted(tmp_path, monkeypatch):
+    monkeypatch.setattr(noted, "CHUNK", 10)
+    due, seen = Due(tmp_path / "rollups.db"), []
+
+    def watched():
+        for mark in many(25):
+            assert not due._lock.locked()  # with it no writer would come in
+            seen.append((due.version, len(due.settled(CENTURY))))
+            yield mark
+
+    due.complete_with(watched())
+    assert seen[0] == seen[9] == (0, 0)
+    assert seen[24] == (0, 10)
+    assert due.version == ROLLED  # last: a crash before that begins anew
+    due.close()
+
+
+def test_hours_that_are_due_are_given_some_at_a_time_the_oldest_first(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(noted, "CHUNK", 10)
+    due, found = Due(tmp_path / "rollups.db"), []
+    due.complete_with(reversed(many(25)))
+    with due.noting(many(3)):  # these wait, and keep nobody else
+        assert due.settled(CENTURY) == many(25)[3:13]
+    due.settled(0)
+    while some := due.settled(CENTURY):
+        found.append(len(some))
+        due.strike(some)
+    assert found == [10, 10, 5]
+    due.close()
+
+
+class Answers:
+    """An InfluxDB of a few answers: by the words of a question."""
+
+    def __init__(self, answers, **section):
+        self.settings, self.answers = config.Store(**section), answers
+        self.rollups = self.away = ""
+        self.asked = []
+
+    def rows(self, statement, database=""):
+        self.asked.append(statement)
+        if self.away and self.away in statement:
+            raise Unavailable("gone fishing")
+        for words, rows in self.answers:
+            if words in statement:
+                return [dict(row) for row in rows]
+        return []
+
+
+KINDS = [
+    (f'{which}(q) FROM "{kind}"', [{"subject": "p-1", "time": at * HOUR * 10**6}])
+    for kind in ("heart_rate", "blood_pressure")
+    for which, at in (("first", 5), ("last", 7))
+]
+
+
+@pytest.mark.parametrize(
+    ("version", "kinds"),
+    [(0, {"heart_rate", "blood_pressure"}), (1, {"heart_rate"}), (2, set())],
+)
+def test_an_update_rolls_again_only_what_is_new(tmp_path, version, kinds):
+    due = Due(tmp_path / "rollups.db")
+    due._read(f"PRAGMA user_version = {version}")
+    Rollups(Answers(KINDS), due, print)._begin()
+    assert {kind for _, kind, _ in due.settled(CENTURY)} == kinds
+    due.close()
+
+
+def test_a_server_that_goes_away_while_old_hours_are_noted_is_asked_again(tmp_path):
+    due, influx = Due(tmp_path / "rollups.db"), Answers(KINDS)
+    rollups, influx.away = Rollups(influx, due, print), "GROUP BY subject"
+    with pytest.raises(Unavailable):
+        rollups.roll(0)
+    assert due.version == 0
+    influx.away = ""
+    rollups.roll(0)
+    assert due.version == ROLLED
+    due.close()
+
+
+def test_what_is_written_to_a_server_without_rollups_is_not_remembered(tmp_path, beat):
+    due = Due(tmp_path / "rollups.db")
+    rollups = Rollups(Answers([("last(q)", [{}])]), due, print)
+    with due.noting(marks([beat(1)])):
+        pass
+    assert due._touched  # control
+    assert not rollups.roll(0)
+    assert not due._touched
+    due.close()
+
+
+def told(records, noon, hour, intervals=900):
+    """What an hour's variability is, and what was asked."""
+    start = {"time": noon * 10**6, "count": intervals}
+    influx = Answers([("count(value)", [start]), ("SELECT device", records)])
+    span = Window(noon, noon + hour, 5 * MINUTE)
+    return varied(influx, ["p-1"], span)[Metric.SDNN], influx.asked
+
+
+def row(noon, t=0, hr=75.0, rr="800.0,810.0"):
+    same = {"device": "d-1", "gateway": "gw-1", "seq": t + 1, "ok": 1}
+    return {"time": (noon + t) * 10**6, "hr": hr, "rr": rr, **same}
+
+
+@pytest.mark.parametrize(
+    "bad", [{"hr": 5e-324}, {"rr": "nan," * 20 + "1"}, {"rr": "?"}]
+)
+def test_an_hour_that_cannot_be_computed_has_no_value_and_stops_nothing(noon, bad):
+    found, _ = told(
+        [row(noon, n) for n in range(9)] + [row(noon, 9, **bad)], noon, HOUR
+    )
+    assert [(b.n, b.seen) for b in found.values()] == [(0, 1)]
+
+
+def test_an_hour_with_more_intervals_than_hearts_have_is_not_read(noon):
+    found, asked = told([row(noon)], noon, HOUR, intervals=300_000)
+    assert [(b.n, b.seen) for b in found.values()] == [(0, 1)]
+    assert not any("SELECT device" in one for one in asked)
+    _, asked = told([row(noon)], noon, HOUR)
+    assert any("SELECT device" in one for one in asked)  # control
+
+
+@pytest.mark.slow
+def test_one_absurd_message_keeps_no_other_hour_from_its_variability(
+    opened, heart, beat, noon
+):
+    store = opened()
+    crowd = beat(1, t=noon + 7 * MINUTE, rr=(0.25,) * 230_000)
+    store.write([*heart(noon, 120), crowd])
+    settle(store)
+    found = store.trend("p-1", Metric.SDNN, noon, noon + 2 * HOUR, 24)
+    assert [(p.t - noon) // HOUR for p in found] == [1] * 12

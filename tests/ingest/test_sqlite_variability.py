@@ -1,12 +1,13 @@
 """Variability in the SQLite store: when it is made, and what loses none."""
 
 import sqlite3
+from contextlib import suppress
 
 import pytest
 
 from ingest.sqlite import SqliteStore
 from ingest.trend import DAY, MINUTE
-from vitals import Metric, config
+from vitals import Metric, Unavailable, config
 
 
 @pytest.fixture
@@ -107,3 +108,87 @@ def test_another_window_is_a_matter_of_configuration(opened, heart, settle, noon
         40,
         50,
     ]
+
+
+def due(path):
+    with sqlite3.connect(path) as db:
+        (found,) = db.execute("SELECT count(*) FROM due").fetchone()
+    db.close()
+    return found
+
+
+ABSURD = {"hr": 5e-324, "rr": (800.0,)}
+CROWD = {"hr": 70.0, "rr": (1.0,) * 25_000}
+
+
+@pytest.mark.parametrize("values", [ABSURD, CROWD])
+def test_one_absurd_record_keeps_no_other_window_from_its_value(
+    opened, heart, beat, settle, noon, tmp_path, values
+):
+    store = opened()
+    store.write(heart(noon, 60))
+    settle(store)
+    assert len(rows(store, noon)) == 12
+    late = noon + 57 * MINUTE  # in the newest window, which is rolled first
+    store.write([*heart(noon + 60 * MINUTE, 60), beat(1, t=late, **values)])
+    settle(store)
+    found = rows(store, noon)
+    assert due(tmp_path / "store.db") == 0
+    assert len(found) >= 23
+    assert len(found) == (24 if values is ABSURD else 23)
+    assert store.write([beat(2)]).new == 1
+
+
+def test_what_more_than_hearts_have_is_taken_out_of_makes_a_window_again(
+    opened, heart, beat, settle, noon
+):
+    store, absurd = opened(), beat(1, t=noon + 7 * MINUTE, **CROWD)
+    store.write([*heart(noon, 60), absurd])
+    settle(store)
+    assert len(rows(store, noon)) == 11
+    (hour,) = rows(store, noon, points=1)
+    assert hour.quality == pytest.approx(11 / 12)
+    store.withdraw([absurd])
+    settle(store)
+    assert len(rows(store, noon)) == 12
+
+
+def test_a_row_that_cannot_be_read_is_left_out_and_stops_nothing(
+    opened, heart, beat, settle, noon, tmp_path, caplog
+):
+    store, records = opened(), heart(noon, 60)
+    store.write([*records, beat(1, t=noon + 7 * MINUTE)])
+    bad = 'UPDATE record SET rest = \'{"hr":"fast"}\' WHERE t = ?'
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        assert db.execute(bad, (noon + 7 * MINUTE,)).rowcount == 1
+    db.close()
+    settle(store)
+    assert len(rows(store, noon)) == 12
+    assert due(tmp_path / "store.db") == 0
+    assert "is left out" in caplog.text
+    assert "fast" not in caplog.text
+    store.withdraw([records[100]])  # its minute and hour are made anew
+    assert store.write([beat(2)]).new == 1
+
+
+def test_what_fails_unexpectedly_leaves_no_transaction_behind(opened, beat):
+    store = opened()
+    with suppress(ZeroDivisionError):
+        with store._writing() as db:
+            db.execute("BEGIN IMMEDIATE")
+            raise ZeroDivisionError
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        db.execute("COMMIT")
+    assert store.write([beat(1)]).new == 1
+    # The control: had the connection been kept, the next could not write.
+    store._writer().execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="within a transaction"):
+        store.write([beat(2)])
+
+
+def test_windows_that_are_long_are_rolled_one_at_a_time(opened, heart, noon, tmp_path):
+    store, marks = opened(hrv_window_s=3600), []
+    store.write(heart(noon, 180))
+    while store.tend(4_000_000_000_000):
+        marks.append(due(tmp_path / "store.db"))
+    assert marks[:3] == [120, 60, 0]

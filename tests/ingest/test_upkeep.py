@@ -7,10 +7,11 @@ from vitals import Unavailable
 
 
 class Forgetful:
-    """A store that has something to do twice, and is away once."""
+    """A store that has something to do twice, is away once, and has a bug."""
 
     def __init__(self):
-        self.asked, self.answers = [], [True, Unavailable("gone fishing"), True]
+        self.asked = []
+        self.answers = [True, Unavailable("gone fishing"), True, ZeroDivisionError()]
 
     def tend(self, now):
         self.asked.append(now)
@@ -20,9 +21,10 @@ class Forgetful:
         return answer
 
 
-def test_it_goes_on_while_there_is_more_and_when_the_store_was_away(monkeypatch):
+def test_it_goes_on_while_there_is_more_and_whatever_has_failed(monkeypatch, caplog):
     monkeypatch.setattr(upkeep, "EVERY_S", 0.02)
     monkeypatch.setattr(upkeep, "MORE_S", 0.001)
+    monkeypatch.setattr(upkeep, "AGAIN_S", 0.02)
     store, clock = Forgetful(), iter(range(10**6))
 
     async def main():
@@ -35,3 +37,4 @@ def test_it_goes_on_while_there_is_more_and_when_the_store_was_away(monkeypatch)
 
     asyncio.run(main())
     assert store.asked[:6] == list(range(6))
+    assert "ZeroDivisionError" in caplog.text

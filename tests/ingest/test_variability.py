@@ -1,11 +1,15 @@
 """RMSSD and SDNN of windows: what the detectors' own functions give, or a gap."""
 
+from math import isfinite, log
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dsp import offline
-from ingest.variability import Interval, heard, variability, windows
-from vitals import HeartRate, Metric, Reading, config
+from ingest.variability import CROWD, Interval, bounded, heard, variability, windows
+from vitals import HeartRate, MalformedData, Metric, Reading, config, gate
 
 STORE = config.Store()
 WINDOW = STORE.hrv_window_s * 1000
@@ -138,3 +142,61 @@ def test_order_and_a_second_strap_that_hears_less_change_nothing():
 
 def test_who_gives_no_intervals_has_no_windows():
     assert values(readings(sinus(360), rr=())) == {}
+
+
+absurd = st.sampled_from([5e-324, 1e-9, 0.0, -5.0, 3000.0, 1e4, 1e300, -1e308, 1e308])
+
+
+@given(
+    st.lists(
+        st.tuples(absurd | st.none(), st.lists(absurd | st.just(800.0))), min_size=1
+    )
+)
+def test_whatever_numbers_a_record_has_a_window_has_a_value_or_none(told):
+    found = [
+        Reading("p-1", "d-1", HeartRate(t=NOON + n, seq=n + 1, hr=hr, rr=tuple(rr)))
+        for n, (hr, rr) in enumerate(told)
+    ]
+    for (metric, _), value in values(found, config.Store(hrv_share=1e-9)).items():
+        assert value is None or metric.plausible(value)
+
+
+def test_the_square_of_an_absurd_joined_beat_is_none():
+    """Two parts of a beat that lasts 1e308 ms: only joined ones are that long."""
+    rr = [1e308] * 5 + [3000.0, 0.83e308] + [1e308] * 5
+    with pytest.raises(OverflowError):  # control: so Python's own power says
+        _ = rr[6] ** 2
+    found = [Interval(NOON, x, 0.0, True) for x in (800.0, *rr)]
+    assert not Metric.RMSSD.plausible(variability(found).rmssd)
+
+
+@pytest.mark.parametrize(("x", "rate"), [(800.0, 5e-324), (1e308, 1e308), (0.0, 1e-9)])
+def test_the_ratio_to_the_devices_rate_is_always_a_number(x, rate):
+    s = gate.Watched()
+    for _ in range(3):
+        gate.contradict(s, x, rate)
+        assert isfinite(s.ratio)
+
+
+@given(st.floats(1, 1e4), st.floats(1, 1e4))
+def test_the_ratio_of_real_numbers_is_what_it_was(x, rate):
+    s = gate.Watched()
+    gate.contradict(s, x, rate)
+    assert s.ratio == gate.SMOOTH * log(x * rate / 60_000.0)
+
+
+def test_more_than_hearts_have_is_read_no_further():
+    huge = [Reading("p-1", "d-1", HeartRate(t=NOON, hr=70, rr=(1.0,) * CROWD * 7))] * 9
+    left = iter(huge)
+    with pytest.raises(MalformedData, match="more intervals than a heart has"):
+        list(bounded(left, 10))
+    assert len(list(left)) == 7
+    bare = [Reading("p-1", "d-1", HeartRate(t=NOON, hr=70))] * (CROWD * 10 + 1)
+    with pytest.raises(MalformedData):
+        list(bounded(bare, 10))
+
+
+def test_what_four_straps_hear_of_the_fastest_heart_is_read_whole():
+    beats = readings(np.full(1320, 60_000 / 220), rr=(273.0,)) * 3  # one in a record
+    found = [r for name in "abcd" for r in beats for _ in name]
+    assert list(bounded(found, WINDOW // 1000)) == found

@@ -66,6 +66,15 @@ def test_hostile_payloads_are_malformed(payload):
         wire.unpack(Message(TOPIC, payload))
 
 
+def test_a_withdrawal_that_is_too_large_is_refused_unread():
+    record = HeartRate(t=1, hr=72, gateway="gw-1", seq=1)
+    message = wire.pack_withdrawal(Reading("p-7", "strap-1", record))
+    assert wire.unpack_withdrawal(message).record == record  # control
+    large = Message(message.topic, message.payload + b" " * wire.LARGEST)
+    with pytest.raises(MalformedData, match="octets, at most"):
+        wire.unpack_withdrawal(large)
+
+
 @pytest.mark.parametrize(
     "topic",
     [
