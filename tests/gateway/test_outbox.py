@@ -164,7 +164,8 @@ path, early = pathlib.Path(sys.argv[1]), sys.argv[2] == "early"
 outbox = Outbox(path, "gw-1")
 waiting = []
 for t in range(1, 1_000_000):
-    waiting.append(Notification(Reading("p-7", "s", HeartRate(t=t, hr=72)), "2a37", b""))
+    reading = Reading("p-7", "s", HeartRate(t=t, hr=72))
+    waiting.append(Notification(reading, "2a37", b""))
     if early:  # the negative control: it says so before it is so
         print(t, flush=True)
     if len(waiting) == (20 if early else 1):
