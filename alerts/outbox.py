@@ -77,7 +77,7 @@ SELECT count(*) FROM deliveries WHERE alert = ? AND version = ? AND state = 'del
 class Failure(NamedTuple):
     """That a notice was not told."""
 
-    created: Instant
+    created: Instant  # the notice, as its row says
     now: Instant
 
     @property
