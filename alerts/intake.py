@@ -71,11 +71,11 @@ class Intake:
             news += self._tested(subject, False, "", now)
         return [*news, *self._desk.tick(now)]
 
-    def shift(self, by: int) -> list[News]:
+    def shift(self, by: int, now: Instant) -> list[News]:
         """Let all that waits wait for as long as it had to: the clock has stepped."""
         self._equipment.shift(by)
         self._tests = {s: Instant(t + by) for s, t in self._tests.items()}
-        return [*self._desk.shift(by)]
+        return [*self._desk.shift(by, now)]
 
     def _anomaly(self, message: Message, now: Instant) -> list[News]:
         return [*self._desk.observe(read_anomaly(message), now)]
