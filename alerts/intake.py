@@ -92,6 +92,8 @@ class Intake:
 
     def _erased(self, message: Message, now: Instant) -> list[News]:
         """Forget a patient; what is open of theirs is closed."""
+        if message.retain:  # nobody of ours retains it: it would come again for ever
+            return []
         subject = wire.levels(message.topic)[1]
         said = _read(Erased, message)
         self._teams.pop(subject, None)

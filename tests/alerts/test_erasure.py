@@ -45,6 +45,8 @@ def test_the_word_on_the_bus_closes_and_forgets(racing):
     desk, intake = lay_out(Alerts(), [], [])
     desk.observe(of("p-7", racing(60)), NOW)
     word = Message(wire.of("p-7", "erased"), wire.encode(Erased(by="al", t=NOW)))
+    assert intake.take(replace(word, retain=True), NOW) == []  # it is said once
+    assert desk.open()
     [change] = intake.take(word, NOW + 1)
     assert (change.why, change.by) == ("erased", "al")
     assert desk.open() == []
