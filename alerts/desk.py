@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from alerts import calls, cases, escalation, rules, waits
 from alerts.cases import Case, Change, Episode, Key
+from alerts.lateness import Lateness
 from alerts.muting import Muting
 from alerts.past import Past
 from alerts.roster import WHOLE_HOUSE, Roster
@@ -58,7 +59,7 @@ class Desk:
         self._timers: Timers[Key] = Timers()
         self._past = Past()  # of alerts that are closed
         self._seen = Seen()
-        self._called = Together()
+        self._called, self._lateness = Together(), Lateness()
         for case in sorted(lying, key=_word):  # the open one has the last
             self._lay(cases.of_this_version(case))
 
@@ -89,7 +90,7 @@ class Desk:
         heard = told or past
         if any(found and _known(anomaly, found, now) for found in (told, past)):
             return []
-        late = anomaly.late or now - anomaly.t > rules.LATE_MS
+        late = self._lateness.of(anomaly, now)
         if case and anomaly.id == case.live.get(cases.lane(anomaly)):
             return [self._continue(case, anomaly, late, now)]
         if anomaly.over and (heard or not late):
@@ -130,8 +131,9 @@ class Desk:
         mine = [c for c in self._cases.values() if c.alert.subject == subject]
         return [self._erase(case, by, now) for case in mine]
 
-    def shift(self, by: int) -> list[Change]:
+    def shift(self, by: int, now: Instant) -> list[Change]:
         """Let all that waits wait for as long as it had to: the clock has stepped."""
+        self._lateness.shift(by, now)
         self._past.shift(by)
         self._seen.shift(by)
         moved = [waits.shifted(case, by) for case in self._cases.values()]

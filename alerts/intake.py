@@ -71,11 +71,11 @@ class Intake:
             news += self._tested(subject, False, "", now)
         return [*news, *self._desk.tick(now)]
 
-    def shift(self, by: int) -> list[News]:
+    def shift(self, by: int, now: Instant) -> list[News]:
         """Let all that waits wait for as long as it had to: the clock has stepped."""
         self._equipment.shift(by)
         self._tests = {s: Instant(t + by) for s, t in self._tests.items()}
-        return [*self._desk.shift(by)]
+        return [*self._desk.shift(by, now)]
 
     def _anomaly(self, message: Message, now: Instant) -> list[News]:
         return [*self._desk.observe(read_anomaly(message), now)]
@@ -92,6 +92,8 @@ class Intake:
 
     def _erased(self, message: Message, now: Instant) -> list[News]:
         """Forget a patient; what is open of theirs is closed."""
+        if message.retain:  # nobody of ours retains it: it would come again for ever
+            return []
         subject = wire.levels(message.topic)[1]
         said = _read(Erased, message)
         self._teams.pop(subject, None)

@@ -8,13 +8,14 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from msgspec import convert, json
 
 from alerts.channels import AT_ONCE, Channel, Notice
 from alerts.database import Database
 from alerts.health import FAILING, Health
+from alerts.timeline import Timeline
 from alerts.trials import TEST, Testable
 from vitals.clock import Clock
 from vitals.errors import Unavailable
@@ -51,6 +52,7 @@ WAITING = f"{ROW} AND state = 'pending'"
 POSTPONED = f"""
 UPDATE deliveries SET attempts = ?, due = ?, state = ?, tried = ?, error = ?{WAITING}
 """
+CREATED = f"SELECT created FROM deliveries{ROW}"
 # Another channel tells it as well; this one goes on trying until one of them has.
 PASS_ON = f"""
 INSERT OR IGNORE INTO deliveries
@@ -70,6 +72,23 @@ SELECT min(created) FROM deliveries WHERE channel = ? AND attempts >= ?
 TELLINGS = """
 SELECT count(*) FROM deliveries WHERE alert = ? AND version = ? AND state = 'delivered'
 """
+
+
+class Failure(NamedTuple):
+    """That a notice was not told."""
+
+    created: Instant  # the notice, as its row says
+    now: Instant
+
+    @property
+    def final(self) -> bool:
+        """Tell whether we give up."""
+        return self.now - self.created >= GIVE_UP_MS
+
+    @property
+    def state(self) -> str:
+        """Give what its row says."""
+        return "failed" if self.final else "pending"
 
 
 class Outbox:
@@ -103,7 +122,7 @@ class Outbox:
             row = db.execute(TELLINGS, (notice.alert, notice.version)).fetchone()
         return bool(row[0] == 1)
 
-    def postpone(self, notice: Notice, now: Instant, error: str) -> bool:
+    def postpone(self, notice: Notice, now: Instant, error: str) -> Failure:
         """Note a failure; tell whether it was the last and we give up.
 
         Parameters
@@ -112,15 +131,17 @@ class Outbox:
             Why, without a secret: people may read it.
         """
         wait = BACK_OFF_S[min(notice.attempts, len(BACK_OFF_S) - 1)]
-        given_up = now - notice.created >= GIVE_UP_MS
-        state = "failed" if given_up else "pending"
-        how = notice.attempts + 1, now + wait * 1000, state, now, error[:LONGEST]
+        attempts, due = notice.attempts + 1, now + wait * 1000
         following = self._following.get(notice.channel)
         with self._database.transaction() as db:
+            # The clock may have stepped since the notice was read.
+            row = db.execute(CREATED, _row(notice)).fetchone()
+            failure = Failure(row[0] if row else notice.created, now)
+            how = attempts, due, failure.state, now, error[:LONGEST]
             db.execute(POSTPONED, (*how, *_row(notice)))
-            if following and notice.attempts + 1 >= FAIL_OVER:
+            if following and attempts >= FAIL_OVER:
                 db.execute(PASS_ON, (following, now, *_row(notice)))
-        return given_up
+        return failure
 
     def refused(self, notice: Notice, now: Instant, error: str) -> None:
         """Note that a test was not accepted: it is not tried again, nor by others."""
@@ -172,7 +193,7 @@ class Sender:
         self.hurry = asyncio.Event()
         self.name, self.testable = channel.name, isinstance(channel, Testable)
         self._channel, self._outbox = channel, outbox
-        self._metrics, self._clock = metrics, clock
+        self._metrics, self._clock = metrics, Timeline.of(clock)
         self._health, self._report = Health(channel.name), report
 
     def shift(self, by: int) -> None:
@@ -224,14 +245,18 @@ class Sender:
     async def _fail(self, notice: Notice, error: str) -> None:
         """Note that a notice was not told, and whether the channel fails."""
         LOG.warning("notice %s is not told yet: %s", notice.key, error)
-        now, postpone = self._clock(), self._outbox.postpone
         if notice.why == TEST:
-            await insist(self._metrics, self._outbox.refused, notice, now, error)
+            refused, now = self._outbox.refused, self._clock()
+            await insist(self._metrics, refused, notice, now, error)
             return
-        if await insist(self._metrics, postpone, notice, now, error):
+        async with self._clock.steady:
+            now, postpone = self._clock(), self._outbox.postpone
+            failure = await insist(self._metrics, postpone, notice, now, error)
+            news = self._health.failed(failure.created, now)
+        if failure.final:
             LOG.error("notice %s on %s: given up", notice.key, notice.channel)
             self._metrics.count("alerts_delivery_failed_total")
-        if news := self._health.failed(notice.created, now):
+        if news:
             LOG.error("channel %s tells nobody", notice.channel)
             self._report(news)
 

@@ -5,7 +5,7 @@ hear of everything that they care for; somebody's own of what that person is tol
 of what the whole house is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, json
 from msgspec.structs import replace
@@ -45,6 +45,8 @@ class Post:
         The channels of each person; none: the house's.
     about
         The one patient that a channel may be told about; of others it hears nothing.
+    family
+        People who hear of their own patient alone.
     """
 
     def __init__(
@@ -52,19 +54,28 @@ class Post:
         hears: Mapping[str, frozenset[str]],
         own: Mapping[str, Sequence[str]] | None = None,
         about: Mapping[str, str] | None = None,
+        family: Container[str] = (),
     ) -> None:
         self._hears, self._own = hears, dict(own or {})
         self._about = about or {}
         self._personal = {name for ways in self._own.values() for name in ways}
+        works = {w for p, ways in self._own.items() if p not in family for w in ways}
+        # Whose patient is told on these nobody has said: only what they are told.
+        self._kin = self._personal - works - self._about.keys()
         house = hears.keys() - self._personal - self._about.keys() - {LOG}
         # Who has no way of their own is reached by the house's, else by everybody's.
-        self._anyhow = () if house else tuple(self._personal)
+        self._anyhow = () if house else tuple(sorted(self._personal - self._kin))
         self._house = sorted(house)
 
     @property
     def channels(self) -> Iterable[str]:
         """Give the names of all channels."""
         return self._hears.keys()
+
+    @property
+    def staffed(self) -> Iterable[str]:
+        """Give the names of those that tell who works here."""
+        return self._hears.keys() - self._about.keys() - self._kin - {LOG}
 
     def instead(self, to: str, why: str, subject: str) -> list[Way]:
         """Give the ways to tell what one that is there no more was to tell somebody.
@@ -107,16 +118,18 @@ class Post:
             return [EVERYBODY] if hears else []
         if not hears and change.why != "handover":
             return []
-        return [p for p in change.to if p == EVERYBODY or channel in self._ways(p)]
+        return [p for p in change.to if self._reaches(channel, p)]
 
     def _fits(self, channel: str, why: str, subject: str) -> bool:
         """Tell whether a channel is told of such things about a subject."""
         hears = why == "handover" or why in self._hears[channel]
         return hears and self._about.get(channel, subject) == subject
 
-    def _ways(self, name: str) -> Sequence[str]:
-        """Give the channels that are somebody's own."""
-        return self._own.get(name) or self._anyhow
+    def _reaches(self, channel: str, name: str) -> bool:
+        """Tell whether a channel that is somebody's own tells a person, or all."""
+        if name == EVERYBODY:
+            return channel not in self._kin
+        return channel in (self._own.get(name) or self._anyhow)
 
 
 def _pile(change: Change, version: int, channel: str, to: str) -> tuple[str, ...]:

@@ -135,7 +135,8 @@ class Register:
             return None
         [[version]] = rows
         if change.why:
-            who = change.by, change.comment or _told(change)
+            # What somebody decides has their own words and no others.
+            who = change.by, change.comment if change.by else _told(change)
             what = alert.id, version, now, str(change.why), alert.state
             db.execute(KEEP_EVENT, (*what, *who))
         return int(version)

@@ -14,7 +14,6 @@ from alerts.cases import Case
 from alerts.channels import CALLS
 from alerts.database import Database
 from alerts.outbox import GIVE_UP_MS
-from alerts.post import LOG as LOGGED
 from alerts.post import Post, Way
 from alerts.register import read_case
 from alerts.roster import EVERYBODY
@@ -28,8 +27,8 @@ STRANDED = """
 SELECT alert, version, channel, recipient, why, body, created, coalesce((
     SELECT min(e.channel) FROM deliveries AS e
     WHERE e.alert = d.alert AND e.version = d.version
-    AND e.state IN ('pending', 'delivered') AND e.channel != :log
-    AND e.channel IN (SELECT value FROM json_each(:known))), '')
+    AND e.state IN ('pending', 'delivered')
+    AND e.channel IN (SELECT value FROM json_each(:staffed))), '')
 FROM deliveries AS d
 WHERE state = 'pending' AND channel NOT IN (SELECT value FROM json_each(:known))
 ORDER BY created, alert, version
@@ -65,7 +64,7 @@ class Stranded(Struct, frozen=True):
     why: str
     body: bytes
     created: Instant
-    elsewhere: str = ""  # a channel that tells somebody of the same change
+    elsewhere: str = ""  # a channel that tells who works here of the same change
 
 
 class Fate(Struct, frozen=True):
@@ -135,7 +134,7 @@ def settle(
 ) -> list[Anomaly]:
     """Send what is stranded another way, or end it; give what the house must know."""
     known = json.encode(sorted(post.channels)).decode()
-    fates = [decide(notice, post, now) for notice in _stranded(database, known)]
+    fates = [decide(notice, post, now) for notice in _stranded(database, post)]
     with database.transaction() as db:
         for fate in fates:
             key = _row(fate.notice)
@@ -152,10 +151,11 @@ def settle(
     return [*ended, *complaints(lost, told, now)]  # type: ignore[arg-type]
 
 
-def _stranded(database: Database, known: str) -> Iterator[Stranded]:
+def _stranded(database: Database, post: Post) -> Iterator[Stranded]:
     """Give what waits for channels that are there no more."""
-    names = Stranded.__struct_fields__
-    for row in database.rows(STRANDED, {"known": known, "log": LOGGED}):
+    names, some = Stranded.__struct_fields__, (post.channels, post.staffed)
+    known, staffed = (json.encode(sorted(channels)).decode() for channels in some)
+    for row in database.rows(STRANDED, {"known": known, "staffed": staffed}):
         yield convert(dict(zip(names, row, strict=True)), Stranded)
 
 

@@ -81,6 +81,8 @@ WORSE_BY: dict[str, float] = {
 }
 
 LATE_MS = 15 * 60_000  # older evidence is recorded and wakes nobody (OURS)
+# After the clock was set right, what was stamped before still comes in (OURS).
+STEPPED_MS = 60_000
 
 # What came late and is still heard this long afterwards, by our own clock, is no old
 # story: the gateway's clock is slow, or its link.  It is told after all (OURS).

@@ -129,21 +129,22 @@ class Office:
         self._send([*self._desk.open(), *gone], [], [])
         # Never unsubscribed: the broker keeps for us what comes until we are back.
         inbox = self._bus.subscribe(*TOPICS)
+        start = self._clock()  # before our first heartbeat, whose echo is awaited
         async with asyncio.TaskGroup() as tasks:
             for sender in self._senders:
                 tasks.create_task(sender.run())
             tasks.create_task(self._publish())
             tasks.create_task(self._beat())
-            tasks.create_task(self._work(inbox, settings.settle_s))
+            tasks.create_task(self._work(inbox, start, settings.settle_s))
 
     async def _beat(self) -> None:
         """Say that we work, once we have subscribed: arrival waits for its echo."""
         await self._bus.online.wait()
         await beat(self._bus, "alerts", self._clock, head=lambda: self._head)
 
-    async def _work(self, inbox: Inbox, patience_s: float) -> None:
+    async def _work(self, inbox: Inbox, start: Instant, patience_s: float) -> None:
         """Judge what arrives, once what was retained is there."""
-        first = await arrival.gathered(inbox, self._clock(), patience_s)
+        first = await arrival.gathered(inbox, start, patience_s)
         cut = await self._compare(arrival.noted([one.message for one in first]))
         await self._turn(first)
         if cut:  # after its alert: a kill in between leaves that
@@ -182,15 +183,15 @@ class Office:
 
     async def _follow_the_clock(self) -> list[News]:
         """Let all that waits step with the clock, if it has stepped."""
-        if not (by := self._clock.step()):
-            return []
-        LOG.warning("the clock has stepped by %s s: waits go on", by / 1000)
-        self._metrics.count("alerts_clock_steps_total")
-        for sender in self._senders:
-            sender.shift(by)
-        moved = self._intake.shift(by)
-        await insist(self._metrics, self._register.shift, by)
-        return moved
+        async with self._clock.steady:
+            if not (by := self._clock.step()):
+                return []
+            LOG.warning("the clock has stepped by %s s: waits go on", by / 1000)
+            self._metrics.count("alerts_clock_steps_total")
+            for sender in self._senders:
+                sender.shift(by)
+            await insist(self._metrics, self._register.shift, by)
+        return self._intake.shift(by, self._clock())
 
     def _judge(
         self, deliveries: Sequence[Delivery], now: Instant
@@ -291,4 +292,5 @@ def _post(settings: config.Alerts, channels: Sequence[Channel]) -> Post:
                 f"alerts.people: {name} has no such channel: {unknown[0]}"
             )
     about = {c.name: c.subject for c in settings.channels if c.subject}
-    return Post(hears, own, about)
+    family = {person.name for person in settings.people if person.role == "family"}
+    return Post(hears, own, about, family)

@@ -4,6 +4,7 @@ NTP sets a clock right, a Pi without a battery starts in the past: what was to b
 in five minutes is to be done in five minutes all the same, by whatever name.
 """
 
+from asyncio import Lock
 from collections.abc import Callable
 from typing import Self
 
@@ -27,6 +28,9 @@ class Timeline:
     def __init__(self, wall: Clock, elapsed: Callable[[], int] | None = None) -> None:
         self._wall, self._elapsed = wall, elapsed or wall
         self._ahead = self._drift()
+        # Held by who takes a step until all that waits has stepped, and by who writes
+        # down what it waits for.
+        self.steady = Lock()
 
     @classmethod
     def of(cls, clock: Clock) -> Self:

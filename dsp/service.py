@@ -184,6 +184,8 @@ class Service:
 
     def _erase(self, message: Message) -> None:
         """Forget a patient."""
+        if message.retain:  # nobody of ours retains it: it would come again for ever
+            return
         try:
             wire.read(Erased, message.payload)
             subject = wire.levels(message.topic)[1]

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from ingest.errata import TABLE
 from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS, WALK
@@ -15,17 +16,20 @@ from ingest.trend import HOUR
 from vitals import Kind, Unavailable
 
 SLOTS = 20_000  # gone through in one transaction: others write in between
+ROUNDS = 5  # what comes meanwhile may lie where we have already been
 OWN = "series IN (SELECT id FROM series WHERE subject = :subject)"
 STREAMS = f"SELECT count(*) FROM stream WHERE {OWN}"  # age may have left nothing else
 RECORDS = f"SELECT coalesce(sum(n), 0) FROM stream WHERE {OWN}"
-SPAN = f"SELECT min(first), max(t) FROM stream WHERE {OWN}"
+THERE = f"SELECT series, origin, n, first, t FROM stream WHERE {OWN}"
 SERIES = "SELECT id, name FROM series WHERE subject = :subject"
 ERRATA = f"FROM {TABLE} WHERE subject = :subject"
 MARKS = "FROM due WHERE subject = :subject"
 # The topic says whose a letter is, or else what is in it.
 LETTERS = (
-    "FROM dead WHERE topic GLOB '*/' || :subject || '/*'"
-    " OR instr(payload, CAST('\"' || :subject || '\"' AS BLOB))"
+    "FROM dead WHERE topic GLOB 'vitals/v1/[0-9][0-9]/' || :subject || '/*'"
+    " OR topic NOT GLOB 'vitals/v1/[0-9][0-9]/*'"
+    " AND (topic GLOB 'vitals/v1/*/' || :subject || '/*/*'"  # no such shard
+    " OR instr(payload, CAST('\"' || :subject || '\"' AS BLOB)))"
 )
 
 
@@ -33,22 +37,22 @@ def erase(db: sqlite3.Connection, subject: str) -> None:
     """Delete rows, one stretch of time after the other, each in its own transaction.
 
     The streams go last: they say how far the others reach, to whoever must begin again.
+
+    Raises
+    ------
+    Unavailable
+        Records of theirs came all the while; some are still there.
     """
     whose = {"subject": subject}
-    first, last = db.execute(SPAN, whose).fetchone()
-    if first is not None:
-        for series, name in db.execute(SERIES, whose).fetchall():
-            for table, slot in _tables(name):
-                # A window or an interval may have begun before its record's time.
-                span = (first - HOUR) // slot, (last + HOUR) // slot
-                _delete(db, table, series, span)
-    db.execute("BEGIN IMMEDIATE")
-    if _has(db, TABLE):
-        db.execute(f"DELETE {ERRATA}", whose)
-    if _has(db, "due"):
-        db.execute(f"DELETE FROM due WHERE {OWN}", whose)
-    db.execute(f"DELETE FROM stream WHERE {OWN}", whose)
-    db.execute("COMMIT")
+    for _ in range(ROUNDS):
+        there = db.execute(THERE, whose).fetchall()
+        if there:
+            _sweep(
+                db, whose, min(row[3] for row in there), max(row[4] for row in there)
+            )
+        if _finish(db, whose, there):
+            return
+    raise Unavailable(f"records of {subject} still come: run this again")
 
 
 def kept(store: Path, subject: str) -> dict[str, int]:
@@ -73,6 +77,31 @@ def burn(ledger: Path, subject: str) -> None:
 def unmark(rollups: Path, subject: str) -> None:
     """Delete the hours of a person that were still to be rolled."""
     _forget(rollups, "due", f"DELETE {MARKS}", subject)
+
+
+def _sweep(
+    db: sqlite3.Connection, whose: dict[str, str], first: int, last: int
+) -> None:
+    """Delete a person's rows of all tables from one time to another, ms."""
+    for series, name in db.execute(SERIES, whose).fetchall():
+        for table, slot in _tables(name):
+            # A window or an interval may have begun before its record's time.
+            span = (first - HOUR) // slot, (last + HOUR) // slot
+            _delete(db, table, series, span)
+
+
+def _finish(db: sqlite3.Connection, whose: dict[str, str], there: list[Any]) -> bool:
+    """Delete a person's streams if they are as they were; tell whether."""
+    db.execute("BEGIN IMMEDIATE")
+    done = bool(db.execute(THERE, whose).fetchall() == there)
+    if done:
+        if _has(db, TABLE):
+            db.execute(f"DELETE {ERRATA}", whose)
+        if _has(db, "due"):
+            db.execute(f"DELETE FROM due WHERE {OWN}", whose)
+        db.execute(f"DELETE FROM stream WHERE {OWN}", whose)
+    db.execute("COMMIT")
+    return done
 
 
 def _tables(name: str) -> Iterator[tuple[str, int]]:

@@ -192,8 +192,7 @@ class Board:
         elif levels[2] == "plan":
             self._take_plan(levels[1], message.payload)
         elif levels[2] == "erased":
-            wire.read(Erased, message.payload)
-            self._erase(levels[1])
+            self._erase(levels[1], message)
         elif levels[3] == "status":
             self._take_device(levels[1], levels[2], message.payload)
         else:
@@ -205,8 +204,11 @@ class Board:
         if known.get((wrong.device, wrong.kind)) == wrong:
             del known[wrong.device, wrong.kind]
 
-    def _erase(self, subject: str) -> None:
+    def _erase(self, subject: str, message: Message) -> None:
         """Forget a patient."""
+        wire.read(Erased, message.payload)
+        if message.retain:  # nobody of ours retains it: it would come again for ever
+            return
         for alert in self.open_alerts([subject]):
             self._close(alert)
         for known in (self._latest, self._devices, self._plans):

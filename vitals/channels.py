@@ -42,8 +42,8 @@ def complaints(channels: Sequence[Channel]) -> Iterator[str]:
             yield f"{where}.time_zone: {channel.time_zone} is unknown"
         if channel.next and channel.next not in names:
             yield f"{where}.next: there is no channel {channel.next}"
-        if channel.audience == "patient" and channel.subject is None:
-            yield f"{where}.subject: say whose alerts this patient may read"
+        if channel.audience != "clinician" and channel.subject is None:
+            yield f"{where}.subject: say whose alerts this {channel.audience} may read"
         if _leaks(channel, channels):
             yield f"{where}.next: {channel.next} may read of another patient only"
         elif _is_circle(channel, channels):

@@ -5,7 +5,7 @@ from hashlib import blake2b
 from alerts.history import AlertEvent
 from portal.fhir import terms
 from portal.fhir.identity import mark, patient_id
-from portal.fhir.issues import DECISIONS
+from portal.fhir.issues import DECISIONS, remark
 from portal.fhir.resources import (
     Agent,
     AuditEvent,
@@ -37,7 +37,7 @@ def of_decision(subject: str, event: AlertEvent) -> AuditEvent:
     """Tell what a clinician decided about an alert."""
     subtype = Coding(terms.DECISIONS, event.what, DECISIONS[event.what])
     about = f"DetectedIssue/{event.alert}"
-    return _event(subject, event.t, event.by, subtype, (event.comment, ""), about)
+    return _event(subject, event.t, event.by, subtype, (remark(event), ""), about)
 
 
 def _event(

@@ -1,5 +1,6 @@
 """An alert as DetectedIssue: R4 has no resource of its own for device alerts.  Pure."""
 
+import re
 from collections.abc import Iterable
 
 from alerts.history import AlertEvent
@@ -26,6 +27,9 @@ DECISIONS = {
     "handover": "Handed over",
     "false_alarm": "Called a false alarm",
 }
+# What the engine once wrote where somebody had said nothing: whom else it had called,
+# which a patient need not know.
+_CALLED = re.compile(r"told [A-Za-z0-9._@-]+(, [A-Za-z0-9._@-]+)*")
 
 
 def issue(
@@ -54,6 +58,12 @@ def issue(
 def decided(event: AlertEvent) -> bool:
     """Tell whether somebody did this, rather than the engine."""
     return event.what in DECISIONS and bool(event.by)
+
+
+def remark(event: AlertEvent) -> str:
+    """Give what somebody said of their decision; "": nothing."""
+    said = event.comment.strip()
+    return "" if _CALLED.fullmatch(said) else said
 
 
 def part(condition: str) -> str | None:
@@ -106,6 +116,6 @@ def _device(subject: str, name: object) -> tuple[Reference, ...]:
 
 def _mitigation(event: AlertEvent) -> Mitigation:
     words = DECISIONS[event.what]
-    said = f"{words}: {event.comment}" if event.comment.strip() else words
+    said = ": ".join(filter(None, (words, remark(event))))
     action = CodeableConcept((Coding(terms.DECISIONS, event.what, words),), said)
     return Mitigation(action, rfc3339(event.t), Reference(display=event.by))

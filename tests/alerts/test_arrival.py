@@ -1,7 +1,9 @@
 import asyncio
+import itertools
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from alerts.arrival import gathered, is_echo, parted
 from alerts.service import run as stage
@@ -146,8 +148,25 @@ def test_a_step_that_is_due_at_the_start_waits_for_the_plans(
 def test_negative_control_without_waiting_all_doctors_are_told(
     tmp_path, racing, clock, beside, until
 ):
-    from msgspec.structs import replace
-
     hasty = replace(DOCTORS, settle_s=0)
     told = due_after_a_restart(hasty, tmp_path, racing, clock, beside, until)
     assert told == ["anna", "dr-li", "dr-wu"]
+
+
+def test_a_start_hears_its_own_word_however_early_it_is_said(
+    tmp_path, run, racing, beside, until, caplog
+):
+    ticks = itertools.count(NOW)  # no two looks at the clock show the same
+    bus, settings = MemoryBus(), replace(DOCTORS, settle_s=1)
+    heard = bus.subscribe(wire.ALERTS)
+
+    async def main():
+        working = stage(bus, settings, tmp_path, Metrics(), lambda: next(ticks))
+        async with beside(working):
+            await until(lambda: len(bus._inboxes) > 1)
+            said = Message(wire.of("p-7", "anomaly"), wire.encode(racing()))
+            await bus.publish(said)
+            await until(lambda: len(heard))
+
+    run(main())
+    assert "plans may be missing" not in caplog.text

@@ -45,6 +45,8 @@ def test_the_word_on_the_bus_closes_and_forgets(racing):
     desk, intake = lay_out(Alerts(), [], [])
     desk.observe(of("p-7", racing(60)), NOW)
     word = Message(wire.of("p-7", "erased"), wire.encode(Erased(by="al", t=NOW)))
+    assert intake.take(replace(word, retain=True), NOW) == []  # it is said once
+    assert desk.open()
     [change] = intake.take(word, NOW + 1)
     assert (change.why, change.by) == ("erased", "al")
     assert desk.open() == []
@@ -84,6 +86,24 @@ def test_the_file_keeps_what_people_did_and_all_of_others(
     assert _of(tmp_path, "p-8") == before
     assert "as said on the phone" in str(before)
     assert erasure.unclosed(database, "p-8") == 1
+
+
+def test_who_was_told_stays_and_is_no_remark_and_words_go(
+    racing, says, database, tmp_path
+):
+    desk, register = Desk({}), Register(database, Post({}))
+    called = [replace(c, to=("anna",)) for c in desk.observe(racing(60), NOW)]
+    register.commit(called, NOW)
+    words = says("handover", 61, to="ben"), says("acknowledge", 62)
+    for word in words:
+        register.commit(desk.command("a-1", word, NOW), NOW)
+    assert erasure.counts(database, "p-7")["remarks on them"] == 0
+    said = replace(words[1], comment="told her husband", t=NOW + 63_000)
+    register.commit(desk.command("a-1", said, NOW), NOW)
+    assert erasure.counts(database, "p-7")["remarks on them"] == 1
+    erasure.erase(database, "p-7", "al", NOW + 5)
+    [(_, events, _)] = _of(tmp_path, "p-7")
+    assert [one.comment for one in events] == ["told anna", *[""] * 4]
 
 
 def _of(folder, subject):

@@ -316,6 +316,14 @@ def test_c13_a_shift_is_handed_over_in_one_action(racing, says):
     assert late.observe(racing(3600, id="a-3"), t)[0].to == ("anna",)
 
 
+def test_who_stands_in_does_so_also_by_a_clock_that_was_set_back(racing):
+    first = roster.Relief(person="anna", to="ben", since=NOW, until=NOW + 60 * MINUTE)
+    latest = replace(first, to="cid", since=NOW + 1)
+    people = replace(staffed(NURSE, DOCTOR), reliefs=[first, latest])
+    desk = Desk({}, roster=people)
+    assert desk.observe(racing(-3600), NOW - 60 * MINUTE)[0].to == ("cid",)
+
+
 @pytest.mark.parametrize("priority", ["high", "medium", "low"])
 def test_a_priority_without_a_step_reaches_all_who_work_here(racing, priority):
     desk = Desk({"heart_rate_high": priority}, roster=staffed(escalation=()))

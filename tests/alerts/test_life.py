@@ -160,7 +160,7 @@ class Life(RuleBasedStateMachine):
         # many, which the bus can only bring about by repeating itself across the step.
         self.said = []
         self.silenced = {i: end + by for i, end in self.silenced.items()}
-        self.keep(self.desk.shift(by))
+        self.keep(self.desk.shift(by, self.now))
         self.muting.ended(self.now)
         self.keep(self.desk.review(self.now))
 

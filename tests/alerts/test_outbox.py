@@ -64,13 +64,13 @@ def test_each_failure_waits_longer_until_we_give_up(office, outbox):
     office()
     [notice], now, waits = outbox.due("a", NOW, 10), NOW, []
     for _ in range(7):
-        assert outbox.postpone(notice, now, "ill") is False
+        assert not outbox.postpone(notice, now, "ill").final
         due = next(t for t in range(now, now + 61_000, 500) if outbox.due("a", t, 1))
         waits.append((due - now) / 1000)
         now, [notice] = due, outbox.due("a", due, 1)
     assert waits == [1, 2, 5, 15, 60, 60, 60]
-    assert outbox.postpone(notice, NOW + GIVE_UP_MS - 1, "ill") is False
-    assert outbox.postpone(notice, NOW + GIVE_UP_MS, "ill") is True
+    assert not outbox.postpone(notice, NOW + GIVE_UP_MS - 1, "ill").final
+    assert outbox.postpone(notice, NOW + GIVE_UP_MS, "ill").final
     assert outbox.due("a", NOW + 2 * GIVE_UP_MS, 10) == []
 
 
@@ -354,3 +354,27 @@ def test_a_sender_reports_a_channel_that_fails_and_that_works_again(
     first, second = told
     assert (first.condition, first.over) == ("delivery_failing", False)
     assert (second.id, second.over) == (first.id, True)
+
+
+@pytest.mark.parametrize("by", [2 * GIVE_UP_MS, -2 * GIVE_UP_MS])
+def test_what_was_on_its_way_when_the_clock_stepped_is_not_given_up(
+    alone, chain, database, by
+):
+    alone()
+    fail(chain, "a", 1)
+    [notice] = chain.due("a", NOW + 1000, 1)
+    Register(database, Post({})).shift(by)
+    failure = chain.postpone(notice, NOW + by + 1000, "ill")
+    assert (failure.final, failure.created) == (False, NOW + by)
+    [handed] = chain.due("b", NOW + by + 1000, 9)
+    assert handed.created == NOW + by
+    assert chain.due("a", NOW + by + 3000, 9)
+
+
+def test_the_failure_of_what_is_erased_meanwhile_is_one(alone, outbox, database):
+    alone()
+    [notice] = outbox.due("a", NOW, 1)
+    with database.transaction() as db:
+        db.execute("DELETE FROM deliveries")
+    assert outbox.postpone(notice, NOW, "ill").created == NOW
+    assert outbox.due("a", NOW + GIVE_UP_MS, 1) == []

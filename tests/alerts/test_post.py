@@ -1,5 +1,6 @@
 import pytest
 from msgspec import json
+from msgspec.structs import replace
 
 from alerts import calls, roster
 from alerts.channels import ALL_CLEAR, CALLS, SEEN
@@ -121,3 +122,30 @@ def test_the_whole_house_is_told_by_all_ways(racing):
     assert opened.to == ("",)
     assert {letter.channel for letter in post.letters([(opened, 1)])} == set(HEARS)
     assert desk.observe(racing(), NOW)[0].to == ("dr-li",)
+
+
+@pytest.mark.parametrize("to", ["", "anna"])
+def test_family_hears_of_no_other_patient_even_when_the_whole_house_is_told(racing, to):
+    own, about = {"mum": ("mums",), "son": ("sons",)}, {"sons": "p-7"}
+    hears = {"log": CALLS, "mums": ALL, "sons": ALL}
+    post = Post(hears, own, about, family=own)
+    [opened] = Desk({}).observe(racing(), NOW)
+    told = {(n.channel, n.to) for n in post.letters([(replace(opened, to=(to,)), 1)])}
+    assert told == {("log", ""), ("sons", to)}
+    assert post.instead(to, "opened", "p-8") == []
+    others = Post(hears, own, about)  # negative control: were they no family
+    assert others.instead(to, "opened", "p-8") == [("mums", "")]
+
+
+def test_family_is_told_what_is_for_them(racing):
+    post = Post({"mums": ALL}, {"mum": ("mums",)}, family={"mum"})
+    [opened] = Desk({}).observe(racing(), NOW)
+    letters = post.letters([(replace(opened, to=("mum", "anna")), 1)])
+    assert [(letter.channel, letter.to) for letter in letters] == [("mums", "mum")]
+
+
+def test_a_channel_that_one_of_the_staff_reads_too_is_no_family_s(racing):
+    own = {"mum": ("desk",), "anna": ("desk",)}
+    post = Post({"desk": ALL}, own, family={"mum"})
+    [opened] = Desk({}).observe(racing(), NOW)
+    assert [n.to for n in post.letters([(replace(opened, to=("",)), 1)])] == [""]

@@ -94,3 +94,24 @@ def test_nobody_s_alert_is_overwritten_by_another_subject_s(register, database, 
     register.commit(Desk({}).observe(racing(1), NOW), NOW)
     register.commit(Desk({}).observe(racing(1, subject="p-8"), NOW), NOW)
     assert database.rows("SELECT subject FROM alerts") == [("p-7",)]
+
+
+def test_what_somebody_decides_has_their_words_and_never_who_was_called(
+    register, racing, says, database
+):
+    desk = Desk({})
+    called = [replace(c, to=("anna",)) for c in desk.observe(racing(1), NOW)]
+    register.commit(called, NOW)
+    words = (
+        says("handover", 2, to="ben"),
+        says("handover", 3, to="eve", comment="told her husband"),
+        says("acknowledge", 4),
+    )
+    for word in words:
+        register.commit(desk.command("a-1", word, NOW), NOW)
+    assert database.rows("SELECT what, by, comment FROM events") == [
+        ("opened", "", "told anna"),
+        ("handover", "dr-li", ""),
+        ("handover", "dr-li", "told her husband"),
+        ("acknowledge", "dr-li", ""),
+    ]

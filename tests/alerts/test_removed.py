@@ -97,6 +97,24 @@ def test_what_was_for_the_house_and_people_are_told_of_is_not_told_to_all_again(
     assert states(history) == {("webhook", ""): "passed", ("phone", "anna"): "pending"}
 
 
+@pytest.mark.parametrize("family", [{}, {"anna": ["p7-phone"]}])
+def test_that_a_patient_or_their_family_is_told_is_not_that_the_house_is(
+    database, history, waits, family
+):
+    about = {} if family else {"p7-phone": "p-7"}
+
+    def post(mail):
+        return Post({mail: HEARS, "p7-phone": HEARS}, family, about, family)
+
+    waits(post("duty-mail"))
+    assert settle(database, post("duty-sms")) == []
+    assert states(history) == {
+        ("duty-mail", ""): "passed",
+        ("p7-phone", "anna" if family else ""): "pending",
+        ("duty-sms", ""): "pending",
+    }
+
+
 def test_a_channel_of_another_patient_takes_nothing_over(database, history, waits):
     waits(Post({"phone": HEARS}, {"anna": ["phone"]}))
     own = {"anna": ["theirs"]}

@@ -1,4 +1,5 @@
 import asyncio
+import concurrent.futures
 
 import pytest
 from msgspec.structs import replace
@@ -8,9 +9,10 @@ from alerts.desk import Desk
 from alerts.equipment import Equipment
 from alerts.facts import Facts
 from alerts.health import FAILING_MS, Health
-from alerts.outbox import Outbox
+from alerts.outbox import Outbox, Sender
 from alerts.post import Post
 from alerts.register import Register
+from alerts.service import Office, lay_out
 from alerts.service import run as stage
 from alerts.timeline import STEP_MS, Timeline
 from vitals import wire
@@ -95,7 +97,7 @@ def test_a_clock_that_is_trusted_never_steps(clock):
 def test_a_due_step_is_taken_when_as_much_has_passed_as_was_to(racing, by):
     desk = desk_of()
     desk.observe(racing(), NOW)
-    [moved] = desk.shift(by)
+    [moved] = desk.shift(by, NOW + by)
     assert moved.to is None
     assert moved.alert.escalation["next_at"] == NOW + 5 * MINUTE + by
     assert through(desk, NOW + by, 6) == [(5 * MINUTE, ("dr-li",))]
@@ -115,7 +117,7 @@ def test_a_snooze_and_an_acknowledgement_are_as_long_as_they_were(racing, says, 
     desk.observe(racing(id="a-2", subject="p-8"), NOW)
     desk.command("a-1", says("snooze", minutes=7), NOW)
     desk.command("a-2", says("acknowledge"), NOW)
-    desk.shift(by)
+    desk.shift(by, NOW + by)
     assert through(desk, NOW + by, 11) == [
         (7 * MINUTE, ("anna",)), (10 * MINUTE, ("anna",))
     ]  # fmt: skip
@@ -127,7 +129,7 @@ def test_what_has_been_seen_and_comes_back_still_calls_nobody(racing, says):
         desk.observe(racing(), NOW)
         desk.command("a-1", says("acknowledge", 1), NOW + 1000)
         desk.observe(racing(2, over=True), NOW + 2000)
-        desk.shift(by)
+        desk.shift(by, NOW + by)
         back = racing(by / 1000 + 60, begin=by // 1000 + 50, id="a-2")
         assert desk.observe(back, NOW + by + MINUTE)[0].why == "again"
 
@@ -140,10 +142,31 @@ def test_who_sleeps_is_told_when_they_wake_by_the_new_clock(racing):
             Step(priority="medium", roles=("nurse",)),
         ))  # fmt: skip
         desk.observe(racing(condition="body_temperature_high"), NOW)
-        desk.shift(by)
+        desk.shift(by, NOW + by)
         [(after, to)] = through(desk, NOW + by, 9 * 60)[:1]
         assert to == ("anna",)
         assert 0 <= NOW + by + after - six <= 1000
+
+
+@pytest.mark.parametrize("by", STEPS)
+def test_what_was_stamped_before_the_clock_was_set_is_not_late(racing, by):
+    desk = desk_of()
+    desk.shift(by, NOW + by)
+    [opened] = desk.observe(racing(-10), NOW + by + 5000)
+    assert opened.to == ("anna",)
+
+
+@pytest.mark.parametrize("by", [HOUR, 365 * 24 * HOUR])
+def test_what_was_late_before_or_comes_long_after_is_late(racing, by):
+    desk = desk_of()
+    desk.shift(by, NOW + by)
+    late = (
+        (racing(-16 * 60, id="a-2"), NOW + by),  # by the clock as it was
+        (racing(by / 1000 - 16 * 60, id="a-3"), NOW + by),  # by the clock as it is
+        (racing(-10, id="a-4"), NOW + by + MINUTE),
+    )
+    for anomaly, now in late:
+        assert [change.why for change in desk.observe(anomaly, now)] == ["late"]
 
 
 def test_nothing_of_the_equipment_is_silent_because_the_clock_has_jumped():
@@ -179,7 +202,7 @@ def test_a_notice_is_tried_again_when_as_much_has_passed_as_was_to(
     register.shift(by)
     assert outbox.due("a", NOW + by + 999, 1) == []
     [notice] = outbox.due("a", NOW + by + 1000, 1)
-    assert outbox.postpone(notice, NOW + by + 1000, "ill") is False  # nor given up
+    assert not outbox.postpone(notice, NOW + by + 1000, "ill").final  # nor given up
 
 
 # -- a start by a clock that is behind ---------------------------------------------
@@ -227,6 +250,57 @@ def test_what_is_to_be_told_is_told_by_a_clock_that_is_behind(database, racing):
 
 
 # -- the stage ---------------------------------------------------------------------
+
+
+class Ill:
+    """A channel that tells nobody."""
+
+    name, hears = "a", frozenset({"opened"})
+
+    async def tell(self, notice):
+        raise AssertionError
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("by", [-HOUR, HOUR])
+def test_what_fails_while_the_clock_is_stepped_waits_as_long_as_ever(
+    database, racing, run, by
+):
+    clocks, outbox = Clocks(), Outbox(database)
+    time, failing = clocks.timeline(), []
+    sender = Sender(Ill(), outbox, Metrics(), time)
+
+    class Slow(Register):
+        """A book in which, before it has stepped, a failure gets in if it can."""
+
+        def shift(self, by):
+            [notice] = outbox.due("a", NOW, 1)
+            failing.append(asyncio.run_coroutine_threadsafe(self.fail(notice), loop))
+            concurrent.futures.wait(failing, timeout=0.05)
+            super().shift(by)
+
+        async def fail(self, notice):
+            await sender._fail(notice, "ill")
+
+    register = Slow(database, Post({"a": Ill.hears}))
+    register.commit(Desk({}).observe(racing(), NOW), NOW)
+
+    async def main():
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        office = Office(MemoryBus(), register, [sender], Metrics(), time)
+        office._desk, office._intake = lay_out(PEOPLE, [], [])
+        clocks.wall += by
+        await office._follow_the_clock()
+        await asyncio.wrap_future(failing[0])
+
+    loop = None
+    run(main())
+    rows = database.rows("SELECT created, due, tried, state FROM deliveries")
+    now = NOW + by
+    assert rows == [(now, now + 1000, now, "pending")]
 
 
 def test_the_stage_steps_with_the_clock_and_says_so(

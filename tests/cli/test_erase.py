@@ -3,7 +3,8 @@
 import getpass
 import shutil
 import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,8 @@ from ingest.dead import malformed
 from ingest.ledger import Ledger
 from ingest.store import open_history, open_store
 from portal.audit import Entry
+from portal.fhir.subscribers import Subscribers
+from portal.fhir.subscriptions import Subscription
 from portal.notes import Note, Notes
 from portal.people import People
 from portal.plan_log import Change
@@ -35,6 +38,7 @@ from vitals import (
     wire,
 )
 from vitals.__main__ import main
+from vitals.cli import erase as command
 from vitals.cli.doctor.machine import ledger
 from vitals.cli.shelves import Order, shelves
 from vitals.model import AlertCommand, Anomaly, Limit, Plan
@@ -46,6 +50,7 @@ NAMES = {OURS: "Wang Xiaoming", OTHER: "Zhao Yun"}
 LOGINS = {OURS: "xiaoming.w", OTHER: "yun.z"}
 # No two are alike, and none is a number that anything else may hold.
 VALUES = {OURS: (71.328125, 36.90625), OTHER: (72.171875, 37.84375)}
+NOT_SOUGHT = "log-ins that it deleted then are not looked for"
 WORDS = {OURS: "dizzy after the lychees", OTHER: "tired since the ferry"}
 
 
@@ -159,6 +164,11 @@ def keep_people(data, subject):
     people.log_plan(change)
     people.audit.append(Entry(T0, "chen", "doctor", "read", subject, "GET /"))
     people.close()
+    with closing(Subscribers(data / "subscriptions.db")) as subscribers:
+        told = Subscription(
+            id=f"s-{subject}", owner=LOGINS[subject], base="", endpoint="", reason="?"
+        )  # to all whom they may see
+        subscribers.add(told, T0)
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +234,8 @@ def test_d15_no_byte_of_a_person_is_left_and_all_of_another_is(data, capsys):
     before = standing(data, OURS)
     assert {word for _, word in before} == set(telltales(OURS))  # the search can see
     places = "store.db", "ledger.db", "alerts.db", "notes.db", "people.db", "names.db"
-    assert {name for name, _ in before} >= {*places, "gateway.db", "dsp.npz"}
+    more = "gateway.db", "dsp.npz", "subscriptions.db"
+    assert {name for name, _ in before} >= {*places, *more}
     others, theirs = kept(data, OTHER, capsys), standing(data, OTHER)
     assert erase(data, "--yes") == 0
     assert "a name still stands" not in capsys.readouterr().out
@@ -287,6 +298,7 @@ def test_d15_nothing_is_changed_by_looking_at_what_would_go(data, capsys):
         "2,001 records (store.db)",
         "1 readings entered in error (store.db)",
         "1 dead letters (ledger.db)",
+        "1 subscriptions (subscriptions.db)",
         "2 logins (people.db)",
         "1 grants (people.db)",
         "1 plans (people.db)",
@@ -307,8 +319,8 @@ def test_d15_nothing_is_changed_by_looking_at_what_would_go(data, capsys):
     assert (kept(data, OURS, capsys), standing(data, OURS), audited(data)) == before
 
 
-@pytest.mark.parametrize("place", [1, 4])
-def test_d15_whoever_was_interrupted_begins_again(data, place):
+@pytest.mark.parametrize("place", [0, 1, 4])
+def test_d15_whoever_was_interrupted_begins_again(data, place, capsys):
     order = Order(
         subject=OURS, data=data, store=config.Store(), by="us", now=T0,
         logins=(LOGINS[OURS],),
@@ -318,7 +330,9 @@ def test_d15_whoever_was_interrupted_begins_again(data, place):
             shelf.empty()
     assert erase(data, "--yes") == 0
     assert standing(data, OURS) == set()
+    assert NOT_SOUGHT not in capsys.readouterr().out
     assert erase(data, "--yes") == 0  # and once more does no harm
+    assert NOT_SOUGHT in capsys.readouterr().out  # nobody knows them any more
     assert [line.what for line in audited(data)[-2:]] == [
         "everything is to be erased",
         "everything is erased",
@@ -329,6 +343,65 @@ def test_whom_nobody_knows_is_one_clear_line(data, capsys):
     assert erase(data, "--yes", subject="p-77") == 1
     assert "nothing is kept of p-77" in capsys.readouterr().err
     assert audited(data, "p-77") == []
+
+
+@pytest.mark.parametrize("subject", ["*", "p-*", "p-?", "[o-p]-7", "P-7", "", "house"])
+def test_who_is_to_go_is_one_patient_and_no_pattern(data, capsys, subject):
+    before = {whose: (standing(data, whose), audited(data, whose)) for whose in NAMES}
+    assert erase(data, "--yes", subject=subject) == 1
+    told = capsys.readouterr().err
+    assert "house is no patient" in told or "use 1 to 64 of a-z" in told
+    for whose, was in before.items():
+        assert (standing(data, whose), audited(data, whose)) == was
+
+
+@pytest.mark.parametrize(("subject", "known"), [("p-7", "p-7"), ("p_7", "p.7")])
+def test_exports_go_in_which_they_are_named_and_not_half_of_another(
+    data, subject, known
+):
+    exports = data / "exports" / "job"
+    shutil.rmtree(exports)
+    exports.mkdir()
+    for name in (known, f"{known}7", f"x{known}", f"{known}-x", f"{known}.x"):
+        body = f'{{"reference":"Patient/{name}"}}'
+        (exports / f"{name}.ndjson").write_text(body)
+    assert erase(data, "--yes", subject=subject) == 0
+    left = {path.name.removesuffix(".ndjson") for path in exports.iterdir()}
+    assert left == {f"{known}7", f"x{known}", f"{known}-x", f"{known}.x"}
+
+
+def test_a_file_that_has_gone_meanwhile_holds_nothing(tmp_path):
+    path = tmp_path / "dsp.new"
+    path.write_bytes(b"Wang Xiaoming")
+    assert command._holds(path, b"Xiao")
+    path.unlink()
+    assert not command._holds(path, b"Xiao")
+
+
+def test_what_is_written_anew_is_copied_where_room_was_measured(tmp_path):
+    folder, copies = tmp_path / "the patient's", set()
+    folder.mkdir()
+    with closing(sqlite3.connect(folder / "a.db", isolation_level=None)) as db:
+        db.execute("CREATE TABLE a AS SELECT randomblob(4000000)")
+
+        def look():
+            handles = Path("/proc/self/fd").iterdir()
+            copies.update(str(h.readlink().parent) for h in handles if is_copy(h))
+
+        db.set_progress_handler(look, 10)
+        db.execute("VACUUM")
+        assert str(folder) not in copies  # the search can see
+        assert copies
+        copies.clear()
+        command._vacuum(db, folder)
+        assert copies == {str(folder)}
+
+
+def is_copy(handle):
+    """Tell whether an open file is one of SQLite's temporary ones."""
+    with suppress(OSError):  # it is closed again
+        return handle.readlink().name.startswith("etilqs_")
+    return False
 
 
 def test_a_name_that_stands_in_the_audit_log_is_told_of(data, capsys):

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from portal.board import Board, follow
 from portal.events import EventLog
@@ -74,7 +75,10 @@ def test_an_erased_patient_is_forgotten_and_nobody_else():
         board.take(
             said(DeviceStatus(t=1, connected=True), "s", "status", subject=subject)
         )
-    board.take(said(Erased(by="al", t=9), "erased"))
+    word = said(Erased(by="al", t=9), "erased")
+    board.take(replace(word, retain=True))  # it is said once
+    assert board.plan("p-1")
+    board.take(replace(word, retain=False))
     assert board.plan("p-1") is None
     assert board.latest("p-1") == board.open_alerts(["p-1"]) == []
     assert board.devices("p-1") == {}

@@ -144,3 +144,14 @@ def test_all_with_the_same_rights_read_the_same_bytes():
         found = [log.take(reader)[0].data for reader in (one, other)]
     assert found[0] is found[1]
     assert b"energy" not in found[0]
+
+
+def test_what_is_forgotten_of_a_patient_breaks_no_readers_stream():
+    log, scope = EventLog(1000), {"p-1": frozenset({"heart_rate"})}
+    for name in ("record", "batch", "alert"):
+        log.append("p-1", name, b'{"kind":"heart_rate","values":{}}')
+    log.append("p-2", "record", b"2")
+    log.forget("p-1")
+    with log.follow(frozenset({"p-2"}), "1000-0", scope) as follower:
+        assert ids(log.news(follower).decode()) == ["1000-4"]
+    assert read(log, "1000-0") == ""

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from vitals import broker, wire
+from vitals import Kind, broker, wire
+from vitals.bus import matches
 from vitals.config import Mqtt
 from vitals.mqtt import MqttBus
 from vitals.wire import Message
@@ -30,6 +33,7 @@ OWN = [
 OTHERS = [
     wire.of("p-7", "plan"),
     wire.of("p-7", "anomaly"),
+    wire.of("p-7", "erased"),
     wire.of("p-7", "alert", "a-1"),
     wire.of("p-7", "alert", "a-1", "command"),
     wire.gateway_topic("gw-2", "status"),
@@ -105,6 +109,18 @@ def test_a_gateway_writes_nobody_elses_word(run, guarded):
             assert said == {RECORD}
 
     run(main())
+
+
+def test_who_is_let_write_for_one_patient_writes_records_and_states_of_theirs():
+    text = Path("deploy/mosquitto.acl").read_text()
+    named = re.findall(r"^#   topic write (\S+)$", text, re.M)
+    filters = [one.replace("p-1001", "p-7") for one in named]
+    theirs = [topic for topic in OWN if not topic.startswith("vitals/v1/gateway/")]
+    for topic in (*OTHERS, *OWN, wire.of("p-8", "strap-1", "heart_rate")):
+        let = any(matches(one, topic) for one in filters)
+        assert let == (topic in theirs), topic
+    kinds = {one.removesuffix("/batch").rpartition("/")[2] for one in filters}
+    assert kinds == {*Kind, "status"}
 
 
 def test_a_gateway_reads_only_what_is_said_to_it(run, guarded):

@@ -21,6 +21,7 @@ ONE = '[[alerts.channels]]\nname = "{}"\nurl_file = "x"\n'
         ),
         (ONE.format("a") + 'time_zone = "Mars"\n', "time_zone: Mars is unknown"),
         (ONE.format("a") + 'audience = "patient"\n', "channels[0].subject: say whose"),
+        (ONE.format("a") + 'audience = "family"\n', "channels[0].subject: say whose"),
         (
             ONE.format("a") + 'next = "b"\n' + ONE.format("b") + 'subject = "p-1"\n',
             "channels[0].next: b may read of another patient only",

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from vitals.cli.export import place
 from vitals.cli.retained import Retained, ask, forget
 from vitals.cli.shelves import Order, Shelf, shelves
 from vitals.clock import now
+from vitals.model import HOUSE
 
 if TYPE_CHECKING:
     from portal.people import People
@@ -33,8 +34,10 @@ FILES = (
     *("people.db", "subscriptions.db", "store.db", "ledger.db", "rollups.db"),
     *("alerts.db", "notes.db", "names.db", GATEWAY),
 )  # from which something goes, and its bytes with it
-FIRST = "people.db"  # who could log in, and the plans that the portal publishes again
+# Who could log in and be called, and the plans that the portal publishes again.
+FIRST = "subscriptions.db", "people.db"
 PATIENCE_S = 15.0  # until a stage that works has forgotten
+DEED = "erase"  # as the audit log calls it
 LOCK_S = 60.0  # that we wait for others' transactions
 TELLING = 4  # octets of a word that is not everywhere by chance
 EXPORT = "export first (`vitals patient export {} FOLDER`)"
@@ -48,12 +51,13 @@ AFTERWARDS = (
 
 def main(chosen: argparse.Namespace) -> None:
     """Say what goes and what stays; with `--yes`, let it go."""
+    subject = _one(chosen.subject)
     data, store = place(chosen)
     settings = None if chosen.data else config.load(Path(chosen.config))
     if chosen.yes and settings is None:
         _at_rest(data)
     order = Order(
-        subject=chosen.subject, data=data, store=store, by=getpass.getuser(), now=now()
+        subject=subject, data=data, store=store, by=getpass.getuser(), now=now()
     )
     with ExitStack() as files:
         log = Log(order, files)
@@ -78,6 +82,15 @@ def main(chosen: argparse.Namespace) -> None:
         _erase(order, settings, found, log)
 
 
+def _one(subject: str) -> str:
+    """Give a subject that is one patient's; a pattern would be everybody's."""
+    from portal.accounts import checked_subject
+
+    if subject == HOUSE:
+        raise ConfigError(f"{HOUSE} is no patient: its alerts are about equipment")
+    return checked_subject(subject)
+
+
 class Log:
     """What the audit log has of one person, by name and log-in too."""
 
@@ -86,7 +99,7 @@ class Log:
 
         self._order = order
         self._people: People | None = None
-        self.name, self.lines, self.naming = "", 0, 0
+        self.name, self.lines, self.naming, self.again = "", 0, 0, False
         self.logins: tuple[str, ...] = ()
         if (order.data / "people.db").exists():
             self._people = People(order.data / "people.db")
@@ -99,7 +112,7 @@ class Log:
 
         if self._people is not None:
             who, subject = self._order.by, self._order.subject
-            entry = Entry(now(), who, "shell", "erase", subject, what)
+            entry = Entry(now(), who, "shell", DEED, subject, what)
             self._people.audit.append(entry)
 
     def _read(self, people: "People") -> None:
@@ -108,6 +121,8 @@ class Log:
         self.logins = tuple(people.logins(subject))
         words = [word for word in (self.name, *self.logins) if word]
         self.lines, self.naming = people.audit.naming(subject, words)
+        lines = people.audit.entries(subject, limit=self.lines)
+        self.again = any(entry.deed == DEED for _, entry in lines)
 
 
 def _say(found: Sequence[Shelf], log: Log) -> None:
@@ -119,6 +134,8 @@ def _say(found: Sequence[Shelf], log: Log) -> None:
     lines = (log.lines, "lines of the audit log", "audit.db")
     named = "lines of it in which they are named, by name or log-in"
     _table([*stays, lines, (log.naming, named, "audit.db")])
+    if log.again:
+        print("this was begun before: log-ins that it deleted then are not looked for")
 
 
 def _table(rows: Iterable[tuple[int, str, str]]) -> None:
@@ -173,12 +190,12 @@ def _erase(
     _room(order.data)
     log.note("everything is to be erased")
     for shelf in found:
-        if shelf.name == FIRST:
+        if shelf.name in FIRST:
             shelf.empty()
     if settings is not None:
         told = asyncio.run(forget(settings.mqtt, order.subject, order.by, order.now))
         _await(order, told)
-    by_hand = [shelf.empty() or "" for shelf in found if shelf.name != FIRST]
+    by_hand = [shelf.empty() or "" for shelf in found if shelf.name not in FIRST]
     by_hand += [_rewrite(order.data / file) for file in FILES]
     log.note("everything is erased")
     _report(order, log, by_hand)
@@ -261,13 +278,26 @@ def _rewrite(path: Path) -> str:
         with closing(sqlite3.connect(path, timeout=LOCK_S, isolation_level=None)) as db:
             if path.name == GATEWAY and _used(db) > BACKLOG:
                 return f"{path} has a backlog; run this again when that has gone"
-            db.execute("VACUUM")
+            _vacuum(db, path.parent)
             busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
         raise Unavailable(f"{path}: {error}; run this again") from error
     if busy:
         raise Unavailable(f"{path} is being read all the time; run this again")
     return ""
+
+
+def _vacuum(db: sqlite3.Connection, folder: Path) -> None:
+    """Write a database anew by way of a copy in the folder whose room we know.
+
+    SQLite reads SQLITE_TMPDIR before we run, and else takes /var/tmp.
+    """
+    quoted = str(folder).replace("'", "''")
+    db.execute(f"PRAGMA temp_store_directory = '{quoted}'")
+    try:
+        db.execute("VACUUM")
+    finally:
+        db.execute("PRAGMA temp_store_directory = ''")
 
 
 def _used(db: sqlite3.Connection) -> int:
@@ -298,9 +328,9 @@ def _holding(data: Path, word: bytes) -> Iterator[Path]:
 
 
 def _holds(path: Path, word: bytes) -> bool:
-    """Look for a word piece by piece: files grow and shrink while the house runs."""
+    """Look for a word piece by piece: files come, grow and go while the house runs."""
     tail = b""
-    with path.open("rb") as file:
+    with suppress(FileNotFoundError), path.open("rb") as file:
         while block := file.read(1 << 20):
             if word in tail + block:
                 return True

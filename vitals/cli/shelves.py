@@ -1,9 +1,11 @@
 """The places under `data` where something of one patient lies, and how each lets it go.
 
-In the order in which they are emptied: first who may look and write, last the name, by
-which the person is still found while anything is left.
+In the order in which they are emptied: first who is called and who may look and write
+(only log-ins that are there say whose subscriptions are), last the name, by which the
+person is still found while anything is left.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
@@ -138,8 +140,11 @@ def _detectors(order: Order, files: ExitStack) -> Shelf:
 
 
 def _exports(order: Order, files: ExitStack) -> Shelf:
-    whose = order.subject.encode()
-    paths = [p for p in (order.data / "exports").rglob("*.ndjson") if _has(p, whose)]
+    from portal.fhir.identity import patient_id
+
+    names = "|".join(map(re.escape, (order.subject, patient_id(order.subject))))
+    whole = re.compile(rf"(?<![\w.-])(?:{names})(?![\w.-])".encode())
+    paths = [p for p in (order.data / "exports").rglob("*.ndjson") if _has(p, whole)]
 
     def empty() -> None:
         for path in paths:
@@ -160,8 +165,8 @@ def _names(order: Order, files: ExitStack) -> Shelf:
 
 
 PLACES: dict[str, Callable[[Order, ExitStack], Shelf]] = {
-    "people.db": _people,
     "subscriptions.db": _subscriptions,
+    "people.db": _people,
     "store.db": _store,
     "ledger.db": _ledger,
     "rollups.db": _rollups,
@@ -174,8 +179,8 @@ PLACES: dict[str, Callable[[Order, ExitStack], Shelf]] = {
 INFLUX = "store.db", "influx"  # it is elsewhere
 
 
-def _has(path: Path, octets: bytes) -> bool:
+def _has(path: Path, name: re.Pattern[bytes]) -> bool:
     try:
-        return octets in path.read_bytes()
+        return bool(name.search(path.read_bytes()))
     except FileNotFoundError:  # its hour is over
         return False
