@@ -38,7 +38,7 @@ def hostile(n, good):
         lambda: Message(topic, b'{"t":%d,"hr":NaN}' % n),
         lambda: Message(topic.replace("/v1/", "/v1/9", 1), payload),
         lambda: Message(topic.replace("/p-", f"/p,x={n} y=1 ", 1), payload),
-        lambda: Message(topic.replace("/p-", "/P ", 1), payload + b" " * n),
+        lambda: Message(topic.replace("/p-", "/P ", 1), payload + b" %d" % n),
         lambda: Message(topic, f'{{"t":{n},"hr":"6\\n0",{whose}}}'.encode()),
         lambda: Message(topic, f'{{"t":{10**15 + n},"hr":60,{whose}}}'.encode()),
         lambda: Message(topic, b"\xff\x00 not JSON" + n.to_bytes(8, "big")),
@@ -84,15 +84,17 @@ def _turns(rounds, count, influx, flood, ledger):
         time.sleep(1)
     stored += 100
     for turn in range(rounds):
-        rates = []
-        for poisoned in (False, True):
-            first = 100 + (2 * turn + poisoned) * count
+        rates = {}
+        # Who comes second pays for what the database puts in order of the first's.
+        for place, poisoned in enumerate((turn % 2 > 0, turn % 2 == 0)):
+            first = 100 + (2 * turn + place) * count
             good = singles(count, first)
             messages, dead = mixed(good, turn * count) if poisoned else (good, 0)
             stored, buried = stored + count, buried + dead
             since = instant(first) * MILLISECOND
-            rates.append(count / _took(flood, packets(messages), influx, since, count))
-        ratios.append(rates[1] / rates[0])
+            took = _took(flood, packets(messages), influx, since, count)
+            rates[poisoned] = count / took
+        ratios.append(rates[True] / rates[False])
         print(rates, flush=True)
     time.sleep(3)
     rows, reasons = _dead(ledger)
