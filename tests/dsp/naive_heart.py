@@ -65,7 +65,7 @@ def gate(rr, g):  # noqa: C901 (one rule after the other, as they are written do
         short, late = median - x, after - median
         pause = (
             short > slight
-            and late > 2 / 3 * g.short * median  # rounded as the kernel does: it can tie
+            and late > 2 / 3 * g.short * median  # in this order: it can be a tie
             and abs(late - short) < g.whole * median
             and abs(then - median) < slight
         )
