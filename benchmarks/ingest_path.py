@@ -137,7 +137,7 @@ def _figures(turns):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--records", type=int, default=20_000)
+    parser.add_argument("--records", type=int, default=60_000)  # seconds a turn
     parser.add_argument("--batched", type=int, default=200_000)
     chosen = parser.parse_args()
     figures = {
