@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 RUNGS = {"trend_minute": MINUTE, "trend_hour": HOUR}
 GRACE = 2 * MINUTE  # ms that an hour is left alone after its end
 DAYS = 4  # that are rolled at a time, of each kind
+AT_ONCE = 100  # hours of somebody's that are: who stops waits for them, some seconds
 SUBJECTS = 100  # in one query
 STRETCH = 12 * HOUR  # of one subject in one query
 LINES = 20_000  # in one write
@@ -200,7 +201,7 @@ class Rollups:
         if not self._begin():
             self._due.settled(0)  # it need not remember what was written
             return False
-        found = self._due.settled(now - GRACE)
+        found = self._due.settled(now - GRACE)[:AT_ONCE]
         days = [list(day) for _, day in groupby(found, lambda mark: mark[2] // 24)]
         for day in days[:DAYS]:
             for kind in sorted({Kind(kind) for _, kind, _ in day}):
