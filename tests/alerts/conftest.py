@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from alerts.database import Database
+from alerts.history import AlertHistory
 from vitals.model import AlertCommand, Anomaly
 
 NOW = 1_700_000_000_000
@@ -148,3 +149,11 @@ def database(tmp_path):
     database = Database(tmp_path)
     yield database
     database.close()
+
+
+@pytest.fixture
+def history(tmp_path, database):
+    """The alerts as who only reads them sees them."""
+    history = AlertHistory(tmp_path)
+    yield history
+    history.close()

@@ -3,7 +3,6 @@ import pytest
 from alerts import removed
 from alerts.channels import Webhook
 from alerts.desk import Desk
-from alerts.history import AlertHistory
 from alerts.outbox import GIVE_UP_MS, Outbox
 from alerts.post import Post
 from alerts.register import Register
@@ -17,13 +16,6 @@ from vitals.metrics import Metrics
 NOW = 1_700_000_000_000
 HEARS = frozenset({"opened", "returned"})
 CALLS = frozenset({"opened"})
-
-
-@pytest.fixture
-def history(tmp_path, database):
-    history = AlertHistory(tmp_path)
-    yield history
-    history.close()
 
 
 @pytest.fixture

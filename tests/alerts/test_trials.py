@@ -2,7 +2,6 @@ import asyncio
 
 import pytest
 
-from alerts.history import AlertHistory
 from alerts.outbox import Outbox, Sender
 from alerts.post import Post
 from alerts.register import Register
@@ -43,13 +42,6 @@ class Mute:
 
     def close(self):
         pass
-
-
-@pytest.fixture
-def history(tmp_path, database):
-    history = AlertHistory(tmp_path)
-    yield history
-    history.close()
 
 
 @pytest.fixture

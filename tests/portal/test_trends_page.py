@@ -245,6 +245,14 @@ def beating(now):
     return found
 
 
+def let_beat(place):
+    """Store that hour, and roll it."""
+    now = place.clock()
+    place.store.write(beating(now))
+    while place.store.tend(now + HOUR):
+        pass
+
+
 def test_variability_is_drawn_where_there_are_intervals(place):
     now = place.clock()
     place.store.write(beating(now))
@@ -269,10 +277,7 @@ def test_variability_is_drawn_where_there_are_intervals(place):
 
 
 def test_the_api_gives_variability_with_its_code_or_none(place):
-    now = place.clock()
-    place.store.write(beating(now))
-    while place.store.tend(now + HOUR):
-        pass
+    let_beat(place)
 
     async def scene(client):
         for metric, loinc in (("rmssd", None), ("sdnn", "80404-7")):
@@ -296,10 +301,7 @@ def test_who_is_shown_variability_alone_sees_no_record():
 
 
 def test_a_clinician_sees_variability_on_the_patients_page(place):
-    now = place.clock()
-    place.store.write(beating(now))
-    while place.store.tend(now + HOUR):
-        pass
+    let_beat(place)
 
     async def scene(client):
         page = await client.get("/patients/p-1")

@@ -63,9 +63,8 @@ def publishes(buffer: bytes, at: int, *, five: bool) -> tuple[list[Publish], int
             mid = int.from_bytes(buffer[place : place + 2], "big")
             place += 2
         if five:
-            if (
-                place >= end or buffer[place] > 127
-            ):  # none, or of several octets' length
+            # No properties, or so many that their length takes several octets.
+            if place >= end or buffer[place] > 127:
                 break
             place += 1 + buffer[place]  # of no use to us
         if place > end:
