@@ -42,7 +42,7 @@ def night(house, kills):
         house.keep_busy()
         # One life in two begins with what is new, the other with what was not told.
         house.kill(most_s=0.4, patient=house.kills % 2 == 0)
-    house.finish(600)
+    house.finish()
     keys = [key for key, _ in house.told()]
     return {
         "kills": house.kills,

@@ -65,13 +65,13 @@ class Night:
                 file.write(topic + b" " + wire.encode(a) + b"\n")
         self.lines += len(news)
 
-    def keep_busy(self):
+    def keep_busy(self, ahead=AHEAD):
         """See to it that there is more to do than one life of the engine takes."""
-        if self.lines - self.acked() < AHEAD:
-            self.feed(AHEAD)
+        if self.lines - self.acked() < ahead:
+            self.feed(ahead)
 
-    def start(self):
-        args = [sys.executable, ENGINE, self.folder, self.server.url, self.order]
+    def start(self, order):
+        args = [sys.executable, ENGINE, self.folder, self.server.url, order]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         return subprocess.Popen(args, env=environment)
 
@@ -88,8 +88,8 @@ class Night:
 
     def kill(self, most_s=0.06, patient=False):
         """Let the engine live for a moment after it has shown that it works."""
-        engine, before = self.start(), self.signs(patient)
-        deadline = time.monotonic() + 5
+        engine, before = self.start(self.order), self.signs(patient)
+        deadline = time.monotonic() + 60
         while self.signs(patient) == before:
             if time.monotonic() > deadline:
                 break
@@ -100,9 +100,9 @@ class Night:
         self.kills += 1
         time.sleep(0.02)  # the receiver may still be reading
 
-    def finish(self, seconds=60):
-        """Let it work in peace until there is nothing left to do."""
-        engine, deadline = self.start(), time.monotonic() + seconds
+    def finish(self, seconds=600):
+        """Let it work in peace, and rightly, until there is nothing left to do."""
+        engine, deadline = self.start("right"), time.monotonic() + seconds
         while self.busy() and time.monotonic() < deadline:
             time.sleep(0.1)
         engine.kill()

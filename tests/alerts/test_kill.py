@@ -18,10 +18,10 @@ def night(tmp_path, receiver):
 
 def test_c2_kills_at_any_moment_repeat_a_message_at_most(night):
     night = night("right", lambda n: 503 if n % 4 == 0 else 204)
-    while night.kills < 25 and night.acked() < night.lines:
+    while night.kills < 20:
+        night.keep_busy(10)
         night.kill()
         assert night.unwritten() == set()
-    assert night.kills >= 10
     night.finish()
     assert night.untold() == night.differing() == set()
     history = AlertHistory(night.folder)
@@ -34,14 +34,13 @@ def test_c2_kills_at_any_moment_repeat_a_message_at_most(night):
 
 def test_negative_control_telling_before_the_transaction_is_caught(night):
     night = night("tell_first")
-    while night.kills < 25 and not night.unwritten():
-        night.kill()
+    night.kill()
     assert night.unwritten()
 
 
 def test_negative_control_acknowledging_before_the_transaction_is_caught(night):
     night = night("ack_first")
-    while night.kills < 25 and night.acked() < night.lines:
+    while night.acked() < 10:  # whole episodes
         night.kill()
     night.finish()
     assert night.untold()

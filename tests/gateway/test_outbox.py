@@ -166,7 +166,7 @@ for t in range(1, 1_000_000):
     reading = Reading("p-7", "s", HeartRate(t=t, hr=72))
     if early:  # the negative control: it says so long before it is so
         print(t, flush=True)
-        time.sleep(5)
+        time.sleep(300)
     outbox.add([Notification(reading, "2a37", b"")])
     if not early:
         print(t, flush=True)
