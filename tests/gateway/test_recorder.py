@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from gateway import file
 from gateway.outbox import Keep, Outbox
 from gateway.recorder import AGAIN_S, Recorder
 from gateway.service import Reporter
+from tests import warp
 from tests.gateway.values import NOON, beat, cuff
 from tests.power import ROOT, needs_strace
 from vitals import DeviceStatus, GatewayStatus, wire
@@ -50,18 +50,18 @@ async def recording(path, beside, group_s=0.0):
     recorder.close()
 
 
-def test_streamed_values_share_a_transaction(run, beside, tmp_path):
+def test_streamed_values_share_a_transaction(beside, tmp_path):
     async def main():
         async with recording(tmp_path, beside, 0.1) as (disk, recorder):
-            start = time.monotonic()
+            start = asyncio.get_running_loop().time()
             first = recorder.put(beat(NOON))
             await asyncio.sleep(0.03)
             stored = [recorder.put(beat(NOON + n)) for n in range(1, 5)]
             await asyncio.gather(first, *stored)
             assert disk.transactions == 1
-            assert 0.09 < time.monotonic() - start < 0.3
+            assert 0.09 < asyncio.get_running_loop().time() - start < 0.3
 
-    run(main())
+    warp.run(main())
 
 
 def test_a_folder_that_cannot_be_synced_stops_nobody_and_is_tried_again(
@@ -76,7 +76,7 @@ def test_a_folder_that_cannot_be_synced_stops_nobody_and_is_tried_again(
                 broken.setattr(file, "_sync_folder", fail)
                 recorder._suspect = True  # as after an error of the disk
                 stored = recorder.put(cuff())
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(60):
                     while "Input/output" not in recorder.problem:
                         await asyncio.sleep(0.01)
                 assert not stored.done()
@@ -85,20 +85,18 @@ def test_a_folder_that_cannot_be_synced_stops_nobody_and_is_tried_again(
     run(main())
 
 
-def test_a_spot_reading_waits_for_nobody_and_takes_the_others_along(
-    run, beside, tmp_path
-):
+def test_a_spot_reading_waits_for_nobody_and_takes_the_others_along(beside, tmp_path):
     async def main():
         async with recording(tmp_path, beside, 5.0) as (disk, recorder):
             streamed = recorder.put(beat())
             await asyncio.sleep(0.05)
-            start = time.monotonic()
+            start = asyncio.get_running_loop().time()
             await recorder.put(cuff())
-            assert time.monotonic() - start < 0.5
+            assert asyncio.get_running_loop().time() - start < 0.5
             assert streamed.done()
             assert disk.transactions == 1
 
-    run(main())
+    warp.run(main())
 
 
 def test_what_waits_at_the_end_is_written(run, beside, tmp_path):
@@ -125,11 +123,11 @@ def test_a_dead_disk_does_not_keep_us_from_stopping(run, beside, tmp_path):
             assert not stored.done()
             assert disk.count() == 0
 
-    run(main(), 5)
+    run(main(), 60)
 
 
 def test_a_full_disk_is_told_within_five_seconds_and_confirms_nothing(
-    run, beside, tmp_path, at
+    beside, tmp_path, at
 ):
     async def main():
         bus = MemoryBus()
@@ -140,10 +138,10 @@ def test_a_full_disk_is_told_within_five_seconds_and_confirms_nothing(
             async with beside(reporter.run()):
                 await asyncio.gather(*(recorder.put(cuff(NOON + n)) for n in range(9)))
                 await recorder.ask(Disk.fill_up)
-                start = time.monotonic()
+                start = asyncio.get_running_loop().time()
                 refused = [recorder.put(cuff(NOON + 9 + n)) for n in range(99)]
                 status = await statuses(told, lambda status: status.disk)
-                assert time.monotonic() - start < 5
+                assert asyncio.get_running_loop().time() - start < 5
                 assert "full" in status.disk
                 assert metrics.gauges["gateway_disk_failing"] == 1
                 assert metrics.counters["gateway_disk_errors_total"] >= 1
@@ -156,7 +154,7 @@ def test_a_full_disk_is_told_within_five_seconds_and_confirms_nothing(
                 rows = await recorder.ask(Outbox.pending, 0, 999)
                 assert [row.seq for row in rows] == list(range(1, 109))
 
-    run(main())
+    warp.run(main())
 
 
 class Strap:
@@ -292,7 +290,7 @@ def failing(folder, errors, fold=500, count=12, *more):
     strace += [f"trace=openat,{what}", "-e", f"inject={what}:error=EIO:when={errors}"]
     command = [sys.executable, "-c", WRITER, folder, str(count), str(fold), *more]
     done = subprocess.run(
-        [*strace, *command], cwd=ROOT, capture_output=True, timeout=60
+        [*strace, *command], cwd=ROOT, capture_output=True, timeout=240
     )
     assert done.returncode == 0, done.stderr.decode()
     assert b"disk I/O error" in done.stderr
@@ -344,7 +342,7 @@ def test_on_a_disk_that_is_full_everything_confirmed_is_there_and_readable(tmp_p
     run = f"{sys.executable} {tmp_path}/writer.py /mnt 100000 60 stop"
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
     done = subprocess.run(
-        [*command, mount + run], capture_output=True, env=environment, timeout=60
+        [*command, mount + run], capture_output=True, env=environment, timeout=240
     )
     said = json.loads(done.stdout)
     assert re.search("full", said["problems"][0])
