@@ -1,4 +1,4 @@
-"""Scenarios through the real radio and the real stages, faster than life."""
+"""Scenarios through the real radio and the real stages, in jumping time."""
 
 import asyncio
 
@@ -9,24 +9,24 @@ import dsp.service
 import gateway.service
 from firmware_sim.scenario import load
 from firmware_sim.service import simulation
+from tests import warp
 from vitals import config, wire
 from vitals.bus import MemoryBus
 from vitals.detection import Dsp
 from vitals.metrics import Metrics
 from vitals.model import Alert
 
-SPEED = 30.0
 BEGIN = 1_709_280_000_000
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["racing-heart", "strap-off"])
 def test_a_scenario_on_the_air_leads_to_the_same_alerts(
-    name, run, beside, tmp_path, compare
+    name, beside, tmp_path, compare
 ):
     scenario = load(name)
     ends = max(expected.to_s for expected in scenario.expect) + 120
-    opened = run(on_the_air(scenario, ends, beside, tmp_path))
+    opened = warp.run(on_the_air(scenario, ends, beside, tmp_path))
     assert compare(scenario, opened) == ([], [])
 
 
@@ -39,23 +39,21 @@ async def on_the_air(scenario, seconds, beside, folder):
         wearables=scenario.sim.wearables,
         seed=scenario.sim.seed,
         hour=scenario.sim.hour,
-        speed=SPEED,
     )
     began = loop.time()
 
     def clock():
-        return BEGIN + round(1000 * SPEED * (loop.time() - began))
+        return BEGIN + round(1000 * (loop.time() - began))
 
     async with simulation(settings, metrics, clock) as sim:
         port = await sim.serve("127.0.0.1", 0)
         box = scenario.gateway(f"tcp-client:127.0.0.1:{port}")
-        watching = Dsp(tick_s=1 / SPEED)
         async with beside(
-            dsp.service.run(bus, watching, folder, metrics, clock),
+            dsp.service.run(bus, Dsp(), folder, metrics, clock, loop.time),
             alerts.service.run(bus, config.Alerts(), folder, metrics, clock),
             gateway.service.run(bus, box, folder, metrics, clock),
         ):
-            await asyncio.sleep(seconds / SPEED)
+            await asyncio.sleep(seconds)
     assert metrics.counters["gateway_records_total"] > seconds / 2
     return await first_words(told)
 
