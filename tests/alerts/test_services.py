@@ -159,7 +159,7 @@ def test_the_same_service_sends_many_letters_without_waiting(receiver):
     for _ in range(5):
         service.send(LETTER)
     assert len(server.got) == 5
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15  # they would take more than 20
 
 
 @pytest.mark.parametrize("status", [301, 400, 403, 429, 500, 503])

@@ -527,6 +527,6 @@ def test_a_store_that_is_away_does_not_keep_ingest_from_stopping(
             house.post.deliver(*(wire.pack(beat(seq)) for seq in more))
             await asyncio.sleep(0.1)
 
-    asyncio.run(asyncio.wait_for(main(), 10))
+    asyncio.run(asyncio.wait_for(main(), 60))
     assert len(house.post.acked) == 1
     house.close()
