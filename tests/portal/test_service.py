@@ -6,6 +6,7 @@ import time
 import httpx
 import pytest
 
+from portal import service
 from portal.service import run
 from vitals import clock, config, wire
 from vitals.errors import Unavailable
@@ -74,7 +75,11 @@ def test_a_host_that_is_not_ours_is_one_clear_line(new_place):
     asyncio.run(main())
 
 
-def test_it_says_where_it_is_and_ends_promptly_even_with_open_streams(new_place):
+def test_it_says_where_it_is_and_ends_promptly_even_with_open_streams(
+    new_place, monkeypatch
+):
+    monkeypatch.setattr(service, "GRACE_S", 120)  # who does not end is cut only then
+
     async def main():
         async with served(new_place) as (url, task), httpx.AsyncClient() as client:
             assert (await client.get(f"{url}/healthz")).status_code == 200

@@ -59,7 +59,7 @@ class Processes:
     def kill(self, name, number=signal.SIGKILL):
         process = self.running.pop(name)
         process.send_signal(number)
-        process.wait(20)
+        process.wait(120)
         return process.returncode
 
     def stop_all(self):
@@ -67,7 +67,7 @@ class Processes:
             self.running[name].terminate()
         for process in self.running.values():
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -40,7 +40,7 @@ def tally(data):
         return ledger.tally()
 
 
-def wait(true, seconds=30):
+def wait(true, seconds=120):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
