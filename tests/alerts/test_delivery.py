@@ -102,7 +102,7 @@ def test_what_one_channel_cannot_tell_the_next_tells_and_that_is_an_alert(
             await wait_and(lambda: failing()[0].state == "normal")
             assert len(phone.got) > before
 
-    run(main(), timeout=60)
+    run(main())
     states = {d.channel: d.state for d in history.deliveries("a-1") if d.version == 1}
     assert states["phone"] == "passed"
     assert states["tablet"] == "delivered"

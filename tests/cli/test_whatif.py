@@ -31,7 +31,7 @@ def heart(begin, minutes, hr):
 @pytest.fixture
 def data(tmp_path):
     """Two days: a heart of 70, and at four times of 125, once of 140."""
-    begin = now() - 48 * HOUR + 60_000
+    begin = now() - 48 * HOUR + 20 * 60_000
     store = open_store(config.Store(), tmp_path)
     for hour in range(47):
         hr = {5: 125.0, 15: 125.0, 25: 140.0, 35: 125.0, 45: 125.0}.get(hour, 70.0)

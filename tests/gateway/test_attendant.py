@@ -8,6 +8,7 @@ from bleak.exc import BleakError
 
 from gateway.attendant import Attendant
 from gateway.policy import Policy
+from tests import warp
 from vitals import config
 from vitals.clock import now
 from vitals.gatt import blood_pressure, device_information
@@ -65,7 +66,7 @@ class Radio:
 
 
 @pytest.fixture
-def attend(run):
+def attend():
     """Attend to a cuff until its radio has given so many links, and some time more."""
 
     def attend(radio, links, more_s=0.0):
@@ -86,7 +87,7 @@ def attend(run):
             with suppress(asyncio.CancelledError):
                 await task
 
-        run(main())
+        warp.run(main())
         return metrics.counters
 
     return attend

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from portal.service import run
+from tests.portal.conftest import until
 from vitals import clock, config, wire
 from vitals.model import HeartRate, Reading
 
@@ -283,7 +284,8 @@ def test_a_decision_that_fails_is_not_turned_into_another(new_place, story):
             await tab.js(f"{card}.querySelector('select').value = 'dr.zhou'")
             await tab.js(f"{card}.querySelector('[formaction$=handover]').click()")
             await tab.until("document.title.startsWith('That did not work')")
-            tab.complaints.clear()  # the browser's own, of the 422
+            await until(lambda: tab.complaints)  # the browser's own, of the 422
+            tab.complaints.clear()
             assert new_place.board.alert("e1").state == "unacknowledged"
 
     asyncio.run(main())

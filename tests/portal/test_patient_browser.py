@@ -1,6 +1,7 @@
 """A patient's pages in a real browser: live, zoom, language, and for everybody."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 from pathlib import Path
@@ -263,7 +264,8 @@ async def measure(place, tab, heard):
         while not await tab.js(heard):
             record = BloodPressure(t=clock.now(), sys=127, dia=81)
             await place.bus.publish(wire.pack(Reading("p-1", "cuff-1", record)))
-            await asyncio.sleep(0.3)
+            with contextlib.suppress(TimeoutError):  # the page did not listen yet
+                await tab.until(heard, 3)
 
 
 def test_the_trends_are_drawn_without_script(new_place, story):
