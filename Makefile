@@ -45,6 +45,7 @@ bench: .venv/.test servers
 
 soak: .venv/.test servers
 	$(BIN)/python -m pytest -m soak $(ARGS)
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=searching $(ARGS)
 
 servers:
 	@sh tests/servers.sh

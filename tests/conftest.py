@@ -13,9 +13,11 @@ collect_ignore = ["validators"]  # programs for environments of their own
 
 # Tests share the cores: how long one takes says nothing of it.
 PATIENCE_S = 240.0  # what hangs for so long hangs for ever
-settings.register_profile(
-    "shared", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run: who is told of a failure has made it.  `make soak`
+# searches on, at random.
+settings.register_profile("shared", patient, derandomize=True)
+settings.register_profile("searching", patient)
 settings.load_profile("shared")
 
 

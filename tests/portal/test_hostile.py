@@ -158,7 +158,7 @@ def test_another_site_cannot_use_the_cookie(place):
 @settings(
     max_examples=60,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     path=st.sampled_from(["records", "trends/heart_rate", "records.csv", "limits", ""]),

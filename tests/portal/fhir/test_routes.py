@@ -330,7 +330,10 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     path=st.sampled_from([*SHELVES, "Observation/$lastn", "bulk/x"]),
     pairs=st.lists(st.tuples(st.sampled_from(NAMES) | st.text(max_size=9), VALUES)),

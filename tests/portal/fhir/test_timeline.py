@@ -48,7 +48,10 @@ def paged(store, count, **wanted):
         after = t, page[-1].id
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     gaps=st.lists(
         st.sampled_from([0, 1, 1000, 5000, HOUR, 400 * 24 * HOUR]), max_size=12
