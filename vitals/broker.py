@@ -112,10 +112,17 @@ def _hashed(password: str) -> str:
 
 
 def free_port() -> int:
-    """Give a port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Give a port of the loopback that nobody listens on.
+
+    It is kept for whoever asks for it by its number, as long as this process lives: who
+    asks for any port is given another.
+    """
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", 0))
+    port = int(probe.getsockname()[1])
+    probe.detach()  # stays open
+    return port
 
 
 async def reachable(port: int, process: asyncio.subprocess.Process) -> None:

@@ -17,6 +17,7 @@ from alerts.channels.services import Service, masked
 from alerts.letters import Letter
 from alerts.messages import Offer
 from alerts.sheets import Sheet
+from vitals import broker
 from vitals.errors import ConfigError, Unavailable
 
 SHEET = Sheet(
@@ -57,16 +58,10 @@ def log():
     root.setLevel(before)
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @pytest.fixture
 def post_office(tmp_path):
     """A real SMTP server as a process of its own, that keeps letters in a Maildir."""
-    port, folder = free_port(), tmp_path / "mail"
+    port, folder = broker.free_port(), tmp_path / "mail"
     command = [
         sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}",
         "-c", "aiosmtpd.handlers.Mailbox", str(folder),
@@ -113,7 +108,7 @@ def test_a_real_mail_server_receives_the_letter_as_text_and_as_html(post_office)
 @pytest.mark.slow
 def test_a_mail_server_that_is_not_there_is_unavailable_and_nothing_is_told(log):
     url = (
-        f"mailto://bob77:pw-s3cret@127.0.0.1:{free_port()}/"
+        f"mailto://bob77:pw-s3cret@127.0.0.1:{broker.free_port()}/"
         "?from=vitals@clinic.example&to=dr-chen@clinic.example&mode=insecure"
     )
     with pytest.raises(Unavailable) as caught:

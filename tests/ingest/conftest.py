@@ -1,6 +1,5 @@
 """Readings to store, and a real influxd to store them in."""
 
-import socket
 import ssl
 import subprocess
 import time
@@ -22,6 +21,7 @@ from vitals import (
     HeartRate,
     OxygenSaturation,
     Reading,
+    broker,
 )
 
 NOON = 1_763_726_400_000  # 2025-11-21T12:00Z
@@ -147,17 +147,15 @@ def any_readings():
     )
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Influxd:
     """A real influxd of our own; with a certificate and its key it speaks TLS."""
 
     def __init__(self, folder: Path, *pair: str) -> None:
-        self.folder, self.port, self.back = folder, free_port(), free_port()
+        self.folder, self.port, self.back = (
+            folder,
+            broker.free_port(),
+            broker.free_port(),
+        )
         self.url = f"http{'s' if pair else ''}://127.0.0.1:{self.port}"
         self.process = None
         names = "https-certificate", "https-private-key"
@@ -223,7 +221,7 @@ def victoria(tmp_path_factory):
     """A running VictoriaMetrics: it takes InfluxDB's writes and none of its queries."""
     if which("victoria-metrics") is None:
         pytest.skip("victoria-metrics is not installed (Debian's package of that name)")
-    folder, port = tmp_path_factory.mktemp("victoria"), free_port()
+    folder, port = tmp_path_factory.mktemp("victoria"), broker.free_port()
     command = ["victoria-metrics", f"-storageDataPath={folder}/data"]
     command += [f"-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=100y"]
     with (folder / "log").open("ab") as log:
