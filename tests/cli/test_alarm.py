@@ -11,7 +11,7 @@ from alerts import service
 from alerts.database import Database
 from alerts.ledger import entries
 from tests.alerts.conftest import until
-from vitals import broker
+from vitals import broker, wire
 from vitals.clock import now
 from vitals.config import Alerts
 from vitals.metrics import Metrics
@@ -27,7 +27,7 @@ async def vitals(*arguments):
     command = [sys.executable, "-m", "vitals", "alarm", *map(str, arguments)]
     return await asyncio.to_thread(
         lambda: subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=60
+            command, cwd=ROOT, capture_output=True, text=True, timeout=240
         )
     )
 
@@ -44,10 +44,11 @@ def test_c22_a_test_alarm_says_whom_it_reached_and_duty_is_changed_by_hand(
             toml = tmp_path / "vitals.toml"
             toml.write_text(f"[mqtt]\nport = {mqtt.port}\n" + NAMED)
             last = "--by", "anna", "--config", toml
-            async with MqttBus(mqtt, "alerts") as bus:
+            async with MqttBus(mqtt, "alerts") as bus, MqttBus(mqtt) as other:
                 engine = service.run(bus, settings, tmp_path, Metrics(), now)
+                works = other.subscribe(wire.stage_topic("alerts"))
                 async with beside(engine):
-                    await bus.ready(10)
+                    await works.take()  # it has subscribed before it says so
                     done = await vitals("test", "--subject", "p-7", *last)
                     assert (done.returncode, done.stderr) == (0, "")
                     assert "told anna, ben" in done.stdout

@@ -27,7 +27,7 @@ async def vitals(*arguments):
     command = [sys.executable, "-m", "vitals", *map(str, arguments)]
     return await asyncio.to_thread(
         lambda: subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=60
+            command, cwd=ROOT, capture_output=True, text=True, timeout=240
         )
     )
 
