@@ -79,7 +79,7 @@ def test_a14_the_command_line_checks_in_corrects_and_shows(run, beside, tmp_path
                     assert done.stderr.startswith("vitals: no gateway of that name")
             recorder.close()
 
-    run(main(), 120)
+    run(main())
 
 
 def test_what_waits_and_who_said_what_is_shown_in_lines():

@@ -129,7 +129,8 @@ def test_a_kill_after_the_word_is_out_repeats_nothing(tmp_path):
         async with house.running():
             await house.beat(range(8), 150)
             await house.hear()
-            await asyncio.sleep(0.1)
+            while not (tmp_path / "dsp.npz").exists():
+                await asyncio.sleep(0.01)
             killed = (tmp_path / "dsp.npz").read_bytes()  # all that a SIGKILL leaves
         (tmp_path / "dsp.npz").write_bytes(killed)
         async with house.running():
@@ -259,7 +260,8 @@ def test_a_delivery_is_acknowledged_after_the_anomaly_is_out(tmp_path):
             assert acks == []
             bus.back.set()
             await house.hear()
-            await asyncio.sleep(0.1)
+            while len(acks) < len(messages):
+                await asyncio.sleep(0.01)
             assert acks == messages
             assert (tmp_path / "dsp.npz").exists()
 

@@ -23,7 +23,7 @@ async def wire(folder):
     adapter = await attach(air, path)
     reader, writer = await ends.get()
 
-    async def ask(octets, limit_s=1.0):
+    async def ask(octets, limit_s=60.0):
         writer.write(octets)
         with suppress(TimeoutError):
             return await asyncio.wait_for(reader.read(1024), limit_s)

@@ -47,7 +47,7 @@ def test_the_worklist_is_worked_by_keyboard_and_never_while_typing(new_place, st
             await press(tab, "j")
             assert await tab.js(FOCUSED) == "alert-e1"
             await press(tab, "s")
-            await until(lambda: new_place.board.alert("e1").state == "shelved", 20)
+            await until(lambda: new_place.board.alert("e1").state == "shelved")
             await press(tab, "?")
             assert await tab.js("document.querySelector('#keys').open")
             switch = "document.querySelector('#keys input')"

@@ -29,7 +29,7 @@ async def say(place, noun, gateway="gw-1"):
 
 
 async def story_until(fact):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not fact():
             await asyncio.sleep(0.01)
 
