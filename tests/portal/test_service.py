@@ -81,7 +81,7 @@ def test_it_says_where_it_is_and_ends_promptly_even_with_open_streams(
     monkeypatch.setattr(service, "GRACE_S", 120)  # who does not end is cut only then
 
     async def main():
-        async with served(new_place) as (url, task), httpx.AsyncClient() as client:
+        async with served(new_place) as (url, task), reader() as client:
             assert (await client.get(f"{url}/healthz")).status_code == 200
             headers = token(new_place, "wang")
             async with client.stream(
@@ -103,6 +103,11 @@ def test_it_says_where_it_is_and_ends_promptly_even_with_open_streams(
     asyncio.run(main())
 
 
+def reader():
+    """A client who waits: httpx's five seconds are few on a busy machine."""
+    return httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None))
+
+
 async def listen(client, url, headers, last, count):
     """Read `count` events; give their ids and data."""
     if last:
@@ -122,7 +127,7 @@ async def listen(client, url, headers, last, count):
 
 def test_d4_live_events_resume_without_loss_and_hold_nobody_elses(new_place):
     async def main():
-        async with served(new_place) as (url, _), httpx.AsyncClient() as client:
+        async with served(new_place) as (url, _), reader() as client:
             headers = token(new_place, "wang")
             first = asyncio.create_task(listen(client, url, headers, "", 1))
             while not first.done():
@@ -155,7 +160,7 @@ def test_a_revoked_token_ends_its_stream(new_place, monkeypatch):
     monkeypatch.setattr(events, "PING_S", 0.2)
 
     async def main():
-        async with served(new_place) as (url, _), httpx.AsyncClient() as client:
+        async with served(new_place) as (url, _), reader() as client:
             headers = token(new_place, "wang")
             async with client.stream(
                 "GET", f"{url}/api/v1/events", headers=headers
@@ -173,14 +178,13 @@ def test_a_revoked_token_ends_its_stream(new_place, monkeypatch):
 @pytest.mark.slow
 def test_a_hundred_listeners_each_get_every_event_of_their_own(new_place):
     async def main():
-        limits = httpx.Limits(max_connections=None)
-        async with served(new_place) as (url, _), httpx.AsyncClient(limits=limits) as c:
+        async with served(new_place) as (url, _), reader() as c:
             headers = [token(new_place, n) for n in ("wang", "li")]
             tasks = [
                 asyncio.create_task(listen(c, url, headers[n % 2], "", 200))
                 for n in range(100)
             ]
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while (
                     "vitals_portal_event_readers 100"
                     not in (await c.get(f"{url}/metrics")).text
