@@ -30,7 +30,7 @@ def nothing_is_left_behind():
     """Whatever the tests started has ended with them, whether they passed or not."""
     run = os.environ[MARK] = str(os.getpid())
     yield
-    found = leftovers(run, 5.0)
+    found = leftovers(run, 60.0)
     for pid in found:
         os.kill(pid, signal.SIGKILL)
     assert not found, f"left running: {found}"

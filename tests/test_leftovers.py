@@ -6,8 +6,8 @@ import sys
 
 from tests.leftovers import MARK, leftovers
 
-PATIENCE_S = 10.0
-IDLE = "import time; print('up', flush=True); time.sleep(60)"
+PATIENCE_S = 60.0
+IDLE = "import time; print('up', flush=True); time.sleep(600)"
 PARENT = f"import subprocess as s, sys; s.Popen([sys.executable, '-c', {IDLE!r}])"
 
 

@@ -127,7 +127,7 @@ def free_port() -> int:
 
 async def reachable(port: int, process: asyncio.subprocess.Process) -> None:
     """Wait until the child listens."""
-    for _ in range(200):
+    for _ in range(2400):  # a minute
         if process.returncode is not None:
             raise Unavailable(f"mosquitto ended at once with {process.returncode}")
         try:

@@ -67,7 +67,7 @@ def post_office(tmp_path):
         "-c", "aiosmtpd.handlers.Mailbox", str(folder),
     ]  # fmt: skip
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", port), 1).close()

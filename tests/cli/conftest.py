@@ -113,11 +113,11 @@ def mosquitto(tmp_path):
     yield start
     for process in running:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _await(port):
-    for _ in range(200):
+    for _ in range(2400):  # a minute
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return

@@ -46,11 +46,11 @@ def closed(tmp_path):
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _await(url):
-    for _ in range(200):
+    for _ in range(1200):  # a minute
         try:
             urllib.request.urlopen(f"{url}/ping", timeout=1).close()
             return
@@ -63,7 +63,7 @@ def _query(url, statement, authorization=""):
     data = urllib.parse.urlencode({"q": statement}).encode()
     headers = {"Authorization": authorization} if authorization else {}
     request = urllib.request.Request(f"{url}/query", data, headers)
-    urllib.request.urlopen(request, timeout=5).close()
+    urllib.request.urlopen(request, timeout=60).close()
 
 
 @pytest.mark.slow

@@ -188,7 +188,7 @@ store-enabled = false
         with log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         anybody = ssl._create_unverified_context()
-        for _ in range(200):
+        for _ in range(1200):  # a minute
             try:
                 urllib.request.urlopen(
                     f"{self.url}/ping", timeout=1, context=anybody
@@ -201,7 +201,7 @@ store-enabled = false
     def stop(self, *, kill: bool = False) -> None:
         if self.process is not None:
             (self.process.kill if kill else self.process.terminate)()
-            self.process.wait(20)
+            self.process.wait(60)
         self.process = None
 
 
@@ -229,7 +229,7 @@ def victoria(tmp_path_factory):
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
-    for _ in range(200):
+    for _ in range(1200):  # a minute
         try:
             urllib.request.urlopen(f"{url}/health", timeout=1).close()
             break
@@ -237,4 +237,4 @@ def victoria(tmp_path_factory):
             time.sleep(0.05)
     yield url
     process.terminate()
-    process.wait(20)
+    process.wait(60)

@@ -108,7 +108,7 @@ class Influx:
     def query(self, text, **parameters):
         parameters = {"db": "vitals", "q": text, "epoch": "ns", **parameters}
         url = f"{self.url}/query?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             result = json.load(answer)["results"][0]
         if "database not found" in result.get("error", ""):
             return []

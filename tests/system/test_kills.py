@@ -253,7 +253,7 @@ def influx_says(influxd, query):
     """Ask InfluxDB's own command-line client."""
     port = influxd.url.rpartition(":")[2]
     command = ["influx", "-port", port, "-database", "vitals", "-execute", query]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     return done.stdout
 
 
