@@ -3,7 +3,7 @@
 # make test-bluez  of these, the gateway on a real Linux Bluetooth stack, in QEMU
 # make check       what must be green before a commit: under two minutes
 # make bench       the measurements: a table, and benchmarks/results.json   make bench ARGS=--quick
-# make soak        nightly-sized runs
+# make soak        nightly-sized runs, and properties with examples at random
 # make lock        new locks/ from pyproject.toml (needs uv)
 
 PYTHON ?= python3
@@ -45,7 +45,7 @@ bench: .venv/.test servers
 
 soak: .venv/.test servers
 	$(BIN)/python -m pytest -m soak $(ARGS)
-	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=searching $(ARGS)
+	$(BIN)/python -m pytest -m "hypothesis and not soak" --hypothesis-profile=searching $(ARGS)
 
 servers:
 	@sh tests/servers.sh
