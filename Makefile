@@ -44,7 +44,7 @@ bench: .venv/.test servers
 	$(BIN)/python -m benchmarks $(ARGS)
 
 soak: .venv/.test servers
-	$(BIN)/python -m pytest -m soak $(ARGS)
+	$(BIN)/python -m pytest -m soak --hypothesis-profile=searching $(ARGS)
 	$(BIN)/python -m pytest -m "hypothesis and not soak" --hypothesis-profile=searching $(ARGS)
 
 servers:

@@ -109,11 +109,11 @@ def due_after_a_restart(settings, data, racing, clock, beside, until):
     async def life(minutes):
         async with beside(stage(bus, settings, data, Metrics(), clock)):
             if not minutes:
-                await asyncio.sleep(0.5)
+                await until(lambda: len(bus._inboxes) > 1)  # it listens
                 say = racing()
                 topic = wire.of("p-7", "anomaly")
                 await bus.publish(Message(topic, wire.encode(say)))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 while not told or told[-1].escalation["step"] < (2 if minutes else 1):
                     for one in await inbox.take():
                         told.append(wire.read(Alert, one.message.payload))

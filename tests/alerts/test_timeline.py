@@ -311,7 +311,7 @@ def test_the_stage_steps_with_the_clock_and_says_so(
     told = []
 
     async def hear(n):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while len(told) < n:
                 found = await heard.take()
                 told.extend(wire.read(Alert, one.message.payload) for one in found)
