@@ -59,7 +59,9 @@ def _from_first(db: sqlite3.Connection) -> None:
         " (SELECT min(t) FROM old_record AS r"
         "   WHERE r.series = s.series AND r.origin = s.origin),"
         " s.t, r.seq, r.digest FROM old_stream AS s JOIN old_record AS r"
-        " ON r.id = s.record"
+        " ON r.id = (SELECT id FROM old_record AS o WHERE"
+        " (o.series, o.origin, o.t) = (s.series, s.origin, s.t)"
+        " ORDER BY seq DESC, digest DESC LIMIT 1)"
     )
     for rung, width in RUNGS.items():
         slot = width * RUNG_SLOTS

@@ -165,7 +165,7 @@ def test_a_letter_is_somebodys_by_its_topic_or_by_what_is_in_it(tmp_path):
         Letter(wire.of("p-2", "strap", "heart_rate"), b'{"q":["p-1"]}', "another"),
     ]
     with closing(Ledger(path)) as ledger:
-        ledger.keep([], letters, 1)
+        ledger.keep({}, letters, 1)
         assert erasure.letters(path, "p-1") == 3
         erasure.burn(path, "p-1")
         left = [letter.reason for letter in ledger.dead.newest(ledger._db, 9)]
