@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from msgspec.json import decode
 from msgspec.structs import replace
 
 from ingest.schema import RECORD_SLOTS, WALK
 from vitals import Kind, MalformedData, Reading, Record, wire
-from vitals.model import RECORDS
+from vitals.model import MOST_INTERVALS, RECORDS
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def reading(subject: str, kind: str, columns: Sequence[Any]) -> Reading:
     number = f',"seq":{seq}' if seq else ""
     whose = f',"gateway":"{gateway}"' if gateway else ""
     text = f'{{"t":{t}{received}{number}{whose}{_LINKED[link]},{rest[1:]}'
-    return Reading(subject, device, wire.read(RECORDS[Kind(kind)], text.encode()))
+    return Reading(subject, device, _record(Kind(kind), text.encode()))
 
 
 def within(
@@ -98,6 +99,30 @@ def within(
 def storable(reading: Reading) -> bool:
     """Tell whether a reading's seq is within SQLite's integers."""
     return (reading.record.seq or 0) <= LARGEST
+
+
+def _record(kind: Kind, payload: bytes) -> Record:
+    """Read a record; of more intervals than one has, which older versions took, less.
+
+    The newest of them: those that end at the record's time.
+    """
+    try:
+        return wire.read(RECORDS[kind], payload)
+    except MalformedData:
+        if shorter := _cut(payload):
+            return wire.read(RECORDS[kind], shorter)
+        raise
+
+
+def _cut(payload: bytes) -> bytes | None:
+    """Give a record's JSON without the intervals that are too many; None: none are."""
+    try:
+        fields = decode(payload)
+        rr = fields["rr"]
+        fields["rr"] = rr[-MOST_INTERVALS:]
+    except (*wire.UNREADABLE, TypeError):
+        return None
+    return wire.encode(fields) if len(rr) > MOST_INTERVALS else None
 
 
 def _rest(record: Record) -> str:

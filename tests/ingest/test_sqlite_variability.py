@@ -5,9 +5,11 @@ from contextlib import suppress
 
 import pytest
 
+from ingest import variability
 from ingest.sqlite import SqliteStore
 from ingest.trend import DAY, MINUTE
 from vitals import Metric, Unavailable, config
+from vitals.model import MOST_INTERVALS
 
 
 @pytest.fixture
@@ -117,20 +119,27 @@ def due(path):
     return found
 
 
-ABSURD = {"hr": 5e-324, "rr": (800.0,)}
-CROWD = {"hr": 70.0, "rr": (1.0,) * 25_000}
+ABSURD = [{"hr": 5e-324, "rr": (800.0,)}]
+CROWD = [{"hr": 70.0, "rr": (1.0,) * MOST_INTERVALS}] * 4
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    """Three intervals a second are a crowd: twice what one strap hears."""
+    monkeypatch.setattr(variability, "CROWD", 3)
 
 
 @pytest.mark.parametrize("values", [ABSURD, CROWD])
-def test_one_absurd_record_keeps_no_other_window_from_its_value(
-    opened, heart, beat, settle, noon, tmp_path, values
+def test_absurd_records_keep_no_other_window_from_its_value(
+    opened, heart, beat, settle, noon, tmp_path, quiet, values
 ):
     store = opened()
     store.write(heart(noon, 60))
     settle(store)
     assert len(rows(store, noon)) == 12
     late = noon + 57 * MINUTE  # in the newest window, which is rolled first
-    store.write([*heart(noon + 60 * MINUTE, 60), beat(1, t=late, **values)])
+    absurd = [beat(seq, t=late, **one) for seq, one in enumerate(values, 1)]
+    store.write([*heart(noon + 60 * MINUTE, 60), *absurd])
     settle(store)
     found = rows(store, noon)
     assert due(tmp_path / "store.db") == 0
@@ -140,15 +149,16 @@ def test_one_absurd_record_keeps_no_other_window_from_its_value(
 
 
 def test_what_more_than_hearts_have_is_taken_out_of_makes_a_window_again(
-    opened, heart, beat, settle, noon
+    opened, heart, beat, settle, noon, quiet
 ):
-    store, absurd = opened(), beat(1, t=noon + 7 * MINUTE, **CROWD)
-    store.write([*heart(noon, 60), absurd])
+    store, t = opened(), noon + 7 * MINUTE
+    absurd = [beat(seq, t=t, **one) for seq, one in enumerate(CROWD, 1)]
+    store.write([*heart(noon, 60), *absurd])
     settle(store)
     assert len(rows(store, noon)) == 11
     (hour,) = rows(store, noon, points=1)
     assert hour.quality == pytest.approx(11 / 12)
-    store.withdraw([absurd])
+    store.withdraw(absurd)
     settle(store)
     assert len(rows(store, noon)) == 12
 
