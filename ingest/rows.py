@@ -66,7 +66,7 @@ def reading(subject: str, kind: str, columns: Sequence[Any]) -> Reading:
     number = f',"seq":{seq}' if seq else ""
     whose = f',"gateway":"{gateway}"' if gateway else ""
     text = f'{{"t":{t}{received}{number}{whose}{_LINKED[link]},{rest[1:]}'
-    return Reading(subject, device, _record(Kind(kind), text.encode()))
+    return Reading(subject, device, stored(Kind(kind), text.encode()))
 
 
 def within(
@@ -96,12 +96,7 @@ def within(
             yield found
 
 
-def storable(reading: Reading) -> bool:
-    """Tell whether a reading's seq is within SQLite's integers."""
-    return (reading.record.seq or 0) <= LARGEST
-
-
-def _record(kind: Kind, payload: bytes) -> Record:
+def stored(kind: Kind, payload: bytes) -> Record:
     """Read a record; of more intervals than one has, which older versions took, less.
 
     The newest of them: those that end at the record's time.
@@ -112,6 +107,11 @@ def _record(kind: Kind, payload: bytes) -> Record:
         if shorter := _cut(payload):
             return wire.read(RECORDS[kind], shorter)
         raise
+
+
+def storable(reading: Reading) -> bool:
+    """Tell whether a reading's seq is within SQLite's integers."""
+    return (reading.record.seq or 0) <= LARGEST
 
 
 def _cut(payload: bytes) -> bytes | None:
