@@ -40,6 +40,8 @@ GZIP = 31  # zlib's window bits with a gzip header
 class InfluxStore(InfluxHistory):
     """Writes to InfluxDB, and reads what it wrote."""
 
+    unreadable = 0  # it looks after its own files
+
     def __init__(self, influx: Influx, due: Due) -> None:
         super().__init__(influx)
         self._due = due
