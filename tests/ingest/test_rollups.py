@@ -69,7 +69,7 @@ def test_late_repeated_and_reordered_records_end_in_the_same_rollups(opened, bea
     settle(second)
     assert rungs(first) == rungs(second)
     assert len(rungs(first)) > 500
-    assert first._due.settled(CENTURY) == second._due.settled(CENTURY) == []
+    assert first._due.settled(CENTURY, 100) == second._due.settled(CENTURY, 100) == []
 
 
 @pytest.mark.slow
@@ -119,8 +119,8 @@ def test_a_control_without_the_noted_hours_leaves_late_records_out(opened, beat)
     store.write(readings)
     settle(store)
     store.write([beat(50)])
-    store._due.settled(CENTURY)
-    store._due.strike(store._due.settled(CENTURY))
+    store._due.settled(CENTURY, 100)
+    store._due.strike(store._due.settled(CENTURY, 100))
     settle(store)
     (hour,) = store.trend("p-1", Metric.HEART_RATE, *span(readings), 1)
     assert hour.n == 49
@@ -187,7 +187,7 @@ def test_an_hour_is_on_the_disk_before_its_records_are_written(tmp_path, beat):
     due = Due(tmp_path / "rollups.db")
     with due.noting(marks([beat(1)])):
         other = Due(tmp_path / "rollups.db")
-        assert set(other.settled(CENTURY)) == marks([beat(1)])
+        assert set(other.settled(CENTURY, 100)) == marks([beat(1)])
         other.close()
     due.close()
 
@@ -195,23 +195,23 @@ def test_an_hour_is_on_the_disk_before_its_records_are_written(tmp_path, beat):
 def test_hours_that_are_being_written_are_not_rolled_meanwhile(tmp_path, beat):
     due, hours = Due(tmp_path / "rollups.db"), marks([beat(1000)])
     with due.noting(hours):
-        assert due.settled(CENTURY) == []
+        assert due.settled(CENTURY, 100) == []
         due.strike(hours)
-    assert due.settled(CENTURY) == []  # touched
-    assert set(due.settled(CENTURY)) == hours
+    assert due.settled(CENTURY, 100) == []  # touched
+    assert set(due.settled(CENTURY, 100)) == hours
     with due.noting(hours):
         pass
     due.strike(hours)  # written to while they were rolled
-    assert due.settled(CENTURY) == []
-    assert set(due.settled(CENTURY)) == hours
+    assert due.settled(CENTURY, 100) == []
+    assert set(due.settled(CENTURY, 100)) == hours
     due.strike(hours)
-    assert due.settled(CENTURY) == []
+    assert due.settled(CENTURY, 100) == []
     due.close()
 
 
 def test_a_disk_that_refuses_lets_nothing_be_written(tmp_path, beat):
     due = Due(tmp_path / "rollups.db")
-    due.settled(0)
+    due.settled(0, 100)
     due._db.execute("PRAGMA query_only = 1")
     with pytest.raises(Unavailable), due.noting(marks([beat(1)])):
         raise AssertionError("not reached")
@@ -256,29 +256,36 @@ def test_writers_come_in_between_while_old_hours_are_noted(tmp_path, monkeypatch
     def watched():
         for mark in many(25):
             assert not due._lock.locked()  # with it no writer would come in
-            seen.append((due.version, len(due.settled(CENTURY))))
+            seen.append((due.version, len(due.settled(CENTURY, 100))))
             yield mark
 
     due.complete_with(watched())
     assert seen[0] == seen[9] == (0, 0)
-    assert seen[24] == (0, 10)
+    assert seen[24] == (0, 20)
     assert due.version == ROLLED  # last: a crash before that begins anew
     due.close()
 
 
-def test_hours_that_are_due_are_given_some_at_a_time_the_oldest_first(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(noted, "CHUNK", 10)
+def test_hours_that_are_due_are_given_some_at_a_time_the_oldest_first(tmp_path):
     due, found = Due(tmp_path / "rollups.db"), []
     due.complete_with(reversed(many(25)))
     with due.noting(many(3)):  # these wait, and keep nobody else
-        assert due.settled(CENTURY) == many(25)[3:13]
-    due.settled(0)
-    while some := due.settled(CENTURY):
+        assert due.settled(CENTURY, 10) == many(25)[3:13]
+    due.settled(0, 0)
+    while some := due.settled(CENTURY, 10):
         found.append(len(some))
         due.strike(some)
     assert found == [10, 10, 5]
+    due.close()
+
+
+def test_no_more_hours_are_read_than_are_given_or_wait(tmp_path):
+    due, read = Due(tmp_path / "rollups.db"), []
+    due.complete_with(many(50))
+    due._db.set_trace_callback(read.append)
+    with due.noting([*many(2), *many(50)[25:]]):  # those of this hour wait for its end
+        assert due.settled(25 * HOUR, 10) == many(50)[2:12]
+    assert read[-1].endswith("LIMIT 12")
     due.close()
 
 
@@ -315,7 +322,7 @@ def test_an_update_rolls_again_only_what_is_new(tmp_path, version, kinds):
     due = Due(tmp_path / "rollups.db")
     due._read(f"PRAGMA user_version = {version}")
     Rollups(Answers(KINDS), due, print)._begin()
-    assert {kind for _, kind, _ in due.settled(CENTURY)} == kinds
+    assert {kind for _, kind, _ in due.settled(CENTURY, 100)} == kinds
     due.close()
 
 

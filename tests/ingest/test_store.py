@@ -41,7 +41,7 @@ class Rolled:
         written = self.store.write(readings)
         for _ in range(20):
             self.store.tend(CENTURY)
-        assert not self.store._due.settled(CENTURY)
+        assert not self.store._due.settled(CENTURY, 100)
         return written
 
     def __getattr__(self, name):
