@@ -158,10 +158,7 @@ def readable(
 
 
 def stored(kind: Kind, payload: bytes) -> Record:
-    """Read a record; of more intervals than one has, which older versions took, less.
-
-    The newest of them: those that end at the record's time.
-    """
+    """Read a record; of too many intervals, which older versions took, the newest."""
     try:
         return wire.read(RECORDS[kind], payload)
     except MalformedData:
