@@ -20,7 +20,7 @@ from msgspec.json import decode
 
 from ingest.samples import LONGEST, METRICS, intervals, lacks, trusted
 from vitals import Flag, Kind, Metric, Reading, Record, wire
-from vitals.model import RECORDS, HeartRate
+from vitals.model import MOST_INTERVALS, RECORDS, HeartRate
 
 MILLISECOND = 1_000_000  # ns
 INTERVALS = "rr_interval"  # measurement of the intervals; their field is `value`
@@ -78,7 +78,9 @@ def reading(kind: Kind, row: Mapping[str, Any]) -> Reading:
     values["t"] = row["time"] // MILLISECOND
     values["q"] = decode(row["flags"]) if row.get("flags") else _words(row["q"])
     if row.get("rr"):
-        values["rr"] = [float(text) for text in row["rr"].split(",")]
+        # An older version took more of them; the newest are those up to `t`.
+        newest = row["rr"].split(",")[-MOST_INTERVALS:]
+        values["rr"] = [float(text) for text in newest]
     record: Record = convert(values, RECORDS[kind])
     return Reading(row["subject"], row["device"], record)
 

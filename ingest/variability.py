@@ -69,8 +69,7 @@ class Variability(NamedTuple):
 def bounded(readings: Iterable[Reading], seconds: int) -> Iterator[Reading]:
     """Give the readings of some seconds, as long as a heart can have given them.
 
-    One message may have half a million intervals, and a clock that stands still puts
-    all that comes into one second.
+    A clock that stands still puts all that comes into one second.
 
     Raises
     ------

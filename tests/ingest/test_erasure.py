@@ -188,4 +188,4 @@ def test_hours_that_were_to_be_rolled_are_forgotten(tmp_path):
             pass
     erasure.unmark(tmp_path / "rollups.db", "p-1")
     with closing(Due(tmp_path / "rollups.db")) as due:
-        assert due.settled(DAY) == [("p-2", "heart_rate", 1)]
+        assert due.settled(DAY, 100) == [("p-2", "heart_rate", 1)]
