@@ -22,9 +22,7 @@ class Health:
     def __init__(self, channel: str) -> None:
         self._channel = channel
         self._since: Instant | None = None  # made, the first notice that was not told
-        self._episode = (
-            ""  # its name, once the house knows: no step of a clock moves it
-        )
+        self._episode = ""  # its name, once the house knows: no clock moves it
         self._failures, self._began = 0, Instant(0)
         self._told = self._resumed = False
 
