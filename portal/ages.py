@@ -70,7 +70,7 @@ def clock_and_date(texts: Texts, t: Instant | int, place: str) -> str:
     """Write a day, its year and the time on a patient's own clock.
 
     >>> clock_and_date(Texts("en"), 1_795_300_000_000, "UTC")
-    '21 Nov 2026 23:06'
+    '21 Nov 2026 22:26'
     """
     there = local(t, zone(place))
     if texts.language == "zh":

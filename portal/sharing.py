@@ -41,8 +41,9 @@ def redacted(reading: Reading, scope: Scope) -> Reading | None:
 
     >>> from vitals.model import HeartRate
     >>> beat = Reading("p-1", "strap", HeartRate(t=0, hr=72, rr=(832.0,), energy=9))
-    >>> redacted(beat, frozenset({"heart_rate"})).record
-    HeartRate(t=0, hr=72)
+    >>> left = redacted(beat, frozenset({"heart_rate"})).record
+    >>> left.hr, left.rr, left.energy
+    (72, (), None)
     """
     if scope is None:
         return reading

@@ -21,7 +21,7 @@ def day(t: Instant | int) -> str:
     """Write a day and a time for people.
 
     >>> day(1_795_300_000_000)
-    '2026-11-21 23:06 UTC'
+    '2026-11-21 22:26 UTC'
     """
     return datetime.fromtimestamp(t / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
