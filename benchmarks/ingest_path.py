@@ -41,6 +41,12 @@ def batches(count, first):
     ]
 
 
+def points(messages):
+    """Give how many points messages make: a heart rate each, and its intervals."""
+    readings = (reading for one in messages for reading in wire.unpack(one))
+    return sum(1 + len(reading.record.rr) for reading in readings)
+
+
 class House:
     """The servers, and whichever ingest has its turn."""
 
@@ -71,12 +77,14 @@ class House:
 
     def _turn(self, side, child, first, messages, records):
         flood, ready = Flood(self.mqtt), packets(messages)
+        due = self.influx.taken(side) + points(messages)
         begun, own = time.perf_counter(), cpu_s(child.pid)
         database = cpu_s(self.influx.pid)
         flood.send(ready)
-        self._await(side, first, records)
+        stored = self.influx.settle(side, due, records, instant(first) * MILLISECOND)
         took = time.perf_counter() - begun
         flood.close()
+        assert stored == records, f"{side}: {stored} of {records}"
         return {
             "per_s": records / took,
             "own_us": (cpu_s(child.pid) - own) / records * 1e6,
@@ -91,13 +99,6 @@ class House:
             flood.send(packets(messages))
             time.sleep(1)
         flood.close()
-
-    def _await(self, side, first, count):
-        end = time.monotonic() + 300
-        while (stored := self._stored(side, first)) < count:
-            assert time.monotonic() < end, f"{side}: {stored} of {count}"
-            time.sleep(0.02)
-        assert stored == count, f"{side}: {stored} of {count}"
 
     def _stored(self, side, first):
         """Count the records from the `first` on; nothing later was ever sent."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks import results, servers
 from benchmarks.flood import Flood, packets
 from benchmarks.gateway import process
-from benchmarks.ingest_path import singles
+from benchmarks.ingest_path import points, singles
 from benchmarks.ingest_write import MILLISECOND, instant
 from vitals import wire
 from vitals.wire import Message
@@ -91,8 +91,9 @@ def _turns(rounds, count, influx, flood, ledger):
             good = singles(count, first)
             messages, dead = mixed(good, turn * count) if poisoned else (good, 0)
             stored, buried = stored + count, buried + dead
+            due = influx.taken("vitals") + points(good)
             since = instant(first) * MILLISECOND
-            took = _took(flood, packets(messages), influx, since, count)
+            took = _took(flood, packets(messages), influx, due, count, since)
             rates[poisoned] = count / took
         ratios.append(rates[True] / rates[False])
         print(rates, flush=True)
@@ -109,12 +110,10 @@ def _turns(rounds, count, influx, flood, ledger):
     }
 
 
-def _took(flood, ready, influx, since, count):
+def _took(flood, ready, influx, due, count, since):
     begun = time.perf_counter()
     flood.send(ready)
-    while (stored := influx.count("vitals", since=since)) < count:
-        time.sleep(0.02)
-        assert time.perf_counter() < begun + 600, stored
+    influx.settle("vitals", due, count, since)
     return time.perf_counter() - begun
 
 

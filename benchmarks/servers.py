@@ -63,12 +63,31 @@ class Influx:
         """Make a database."""
         self.query(f'CREATE DATABASE "{database}"', method="POST")
 
-    def count(self, database, measurement="heart_rate", field="q", since=0):
-        """Give the number of points; with `since`, ns, of those from then on.
+    def taken(self, database):
+        """Give how many points a database has taken, by the books of this influxd."""
+        _, answer = self.ask("GET", "/debug/vars")
+        books = json.loads(answer)
+        shards = [books[name] for name in books if name.startswith("shard:")]
+        own = [one for one in shards if one["tags"]["database"] == database]
+        return sum(one["values"]["writePointsOk"] for one in own)
 
-        Who waits for points asks for these only: to count all that have ever come takes
-        the database longer than to store them.
+    def settle(self, database, points, records, since):
+        """Wait until its books say so many points; then count the records since, ns.
+
+        The books cost nothing.  To count all the while takes influxd longer than to
+        store, and slows down who leaves it no rest.
         """
+        end = time.monotonic() + 600
+        while self.taken(database) < points:
+            assert time.monotonic() < end, f"{self.taken(database)} of {points} points"
+            time.sleep(0.05)
+        while (stored := self.count(database, since=since)) < records:
+            assert time.monotonic() < end, f"{stored} of {records} records"
+            time.sleep(0.05)
+        return stored
+
+    def count(self, database, measurement="heart_rate", field="q", since=0):
+        """Give the number of points; with `since`, ns, of those from then on."""
         select = f"SELECT count({field}) FROM {measurement} WHERE time >= {since}"
         return sum(row["count"] for row in self.query(select, database))
 

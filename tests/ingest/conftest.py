@@ -174,6 +174,8 @@ dir = "{folder}/data"
 wal-dir = "{folder}/wal"
 index-version = "tsi1"
 query-log-enabled = false
+[coordinator]
+write-timeout = "60s"
 [http]
 bind-address = "127.0.0.1:{self.port}"
 log-enabled = false

@@ -76,7 +76,7 @@ def test_a_host_that_is_not_ours_is_one_clear_line(new_place):
 
 def test_it_says_where_it_is_and_ends_promptly_even_with_open_streams(new_place):
     async def main():
-        async with served(new_place) as (url, task), httpx.AsyncClient() as client:
+        async with served(new_place) as (url, task), reader() as client:
             assert (await client.get(f"{url}/healthz")).status_code == 200
             headers = token(new_place, "wang")
             async with client.stream(
@@ -98,6 +98,11 @@ def test_it_says_where_it_is_and_ends_promptly_even_with_open_streams(new_place)
     asyncio.run(main())
 
 
+def reader():
+    """A client who waits: httpx's five seconds are few on a busy machine."""
+    return httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None))
+
+
 async def listen(client, url, headers, last, count):
     """Read `count` events; give their ids and data."""
     if last:
@@ -117,7 +122,7 @@ async def listen(client, url, headers, last, count):
 
 def test_d4_live_events_resume_without_loss_and_hold_nobody_elses(new_place):
     async def main():
-        async with served(new_place) as (url, _), httpx.AsyncClient() as client:
+        async with served(new_place) as (url, _), reader() as client:
             headers = token(new_place, "wang")
             first = asyncio.create_task(listen(client, url, headers, "", 1))
             while not first.done():
@@ -150,7 +155,7 @@ def test_a_revoked_token_ends_its_stream(new_place, monkeypatch):
     monkeypatch.setattr(events, "PING_S", 0.2)
 
     async def main():
-        async with served(new_place) as (url, _), httpx.AsyncClient() as client:
+        async with served(new_place) as (url, _), reader() as client:
             headers = token(new_place, "wang")
             async with client.stream(
                 "GET", f"{url}/api/v1/events", headers=headers
@@ -158,7 +163,7 @@ def test_a_revoked_token_ends_its_stream(new_place, monkeypatch):
                 lines = s.aiter_lines()
                 await anext(lines)
                 new_place.people.revoke(headers["Authorization"].split()[1])
-                async with asyncio.timeout(3):
+                async with asyncio.timeout(30):
                     rest = [line async for line in lines]
                 assert len(rest) < 10
 
@@ -168,14 +173,13 @@ def test_a_revoked_token_ends_its_stream(new_place, monkeypatch):
 @pytest.mark.slow
 def test_a_hundred_listeners_each_get_every_event_of_their_own(new_place):
     async def main():
-        limits = httpx.Limits(max_connections=None)
-        async with served(new_place) as (url, _), httpx.AsyncClient(limits=limits) as c:
+        async with served(new_place) as (url, _), reader() as c:
             headers = [token(new_place, n) for n in ("wang", "li")]
             tasks = [
                 asyncio.create_task(listen(c, url, headers[n % 2], "", 200))
                 for n in range(100)
             ]
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while (
                     "vitals_portal_event_readers 100"
                     not in (await c.get(f"{url}/metrics")).text

@@ -132,6 +132,8 @@ dir = "{data}/meta"
 dir = "{data}/data"
 wal-dir = "{data}/wal"
 query-log-enabled = false
+[coordinator]
+write-timeout = "60s"
 [http]
 bind-address = "127.0.0.1:{port}"
 log-enabled = false
