@@ -47,7 +47,7 @@ class Card:
     evidence: tuple[str, ...]
     seen_by: str  # "": nobody
     seen: Instant | None  # when; None: not known
-    seen_at: str  # likewise
+    seen_at: str  # wall clock
     note: str  # until when it sleeps, who has it, what they said
     call: str  # whom it has told, and whom it tells next
 
