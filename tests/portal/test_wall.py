@@ -1,3 +1,4 @@
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from portal.wall import Wall, read
 from portal.zones import COOKIE, of_reader
 from tests.portal.conftest import HOUR, NOW
 from tests.portal.test_looks import entry
-from tests.portal.test_pages import browser, run
+from tests.portal.test_pages import browser
 from vitals import wire
 from vitals.model import Alert, Plan
 from vitals.wire import Message
@@ -167,4 +168,4 @@ def test_every_time_on_every_page_is_in_the_readers_zone(place):
         worklist = plainly[0][2]
         assert {"22:33", "22:29", "21:26"} <= worklist  # next, snoozed until, since
 
-    run(place, scene)
+    asyncio.run(scene())  # nothing else runs: what the board has been told stays
