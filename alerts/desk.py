@@ -37,8 +37,8 @@ class Desk:
     priorities
         The operator's own, by condition; `rules.PRIORITIES` has the rest.
     lying
-        The cases that were open, and those closed within `remembered_ms`, when the desk
-        was last written down.
+        The cases that were open, and those closed within `remembered_ms` or among the
+        last, when the desk was last written down.
     roster
         Who can be told, and when.
     muting

@@ -4,8 +4,11 @@ One that answers now and then is slow, not failing: what counts is a row of fail
 that lasts.
 """
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
+from alerts.cases import Case
 from vitals.model import HOUSE, Anomaly, Instant
 
 CONDITION = "delivery_failing"
@@ -19,16 +22,29 @@ class Health:
     def __init__(self, channel: str) -> None:
         self._channel = channel
         self._since: Instant | None = None  # made, the first notice that was not told
+        self._episode = ""  # its name, once the house knows: no clock moves it
         self._failures, self._began = 0, Instant(0)
         self._told = self._resumed = False
 
-    def resume(self, since: Instant | None) -> None:
-        """Go on after a restart: since when it has told nothing, None if it works."""
+    def resume(self, since: Instant | None, known: Case | None = None) -> None:
+        """Go on after a restart.
+
+        Parameters
+        ----------
+        since
+            Since when it has told nothing, as the outbox knows; None: it works.
+        known
+            What the house was told of it, and is not over.
+        """
         self._since, self._resumed = since, since is not None
+        if known:
+            self._since, self._resumed = since or Instant(known.alert.since), True
+            self._episode = next(iter(known.live.values()))
 
     def shift(self, by: int) -> None:
         """Let a row of failures be as long as it was: the clock has stepped."""
         self._began = Instant(self._began + by)
+        self._since = None if self._since is None else Instant(self._since + by)
 
     def failed(self, created: Instant, now: Instant) -> Anomaly | None:
         """Take a failure to tell a notice; give what the house must know, if new."""
@@ -46,7 +62,7 @@ class Health:
         """Take a success; give what the house must know, if new."""
         known = self._told or self._resumed
         news = self._news(now, over=True) if known else None
-        self._since, self._failures = None, 0
+        self._since, self._episode, self._failures = None, "", 0
         self._told = self._resumed = False
         return news
 
@@ -59,8 +75,20 @@ class Health:
         if over:
             english = f"Messages by {name} arrive again, after {minutes} min."
             chinese = f"通道 {name} 在 {minutes} 分钟后恢复送达。"
-        episode = f"delivery-{name}-{since}"
-        return _anomaly(name, episode, since, now, (english, chinese), over=over)
+        self._episode = self._episode or f"delivery-{name}-{since}"
+        text = english, chinese
+        return _anomaly(name, self._episode, since, now, text, over=over)
+
+
+def known(lying: Iterable[Case], channel: str) -> Case | None:
+    """Find what the house was told of a channel, and is not over."""
+    for case in lying:
+        alert = case.alert
+        ours = alert.condition == CONDITION and case.device == channel
+        lasts = alert.state != "normal" and case.live
+        if ours and lasts and not alert.evidence.get("final"):
+            return case
+    return None
 
 
 def gone(channel: str, count: int, found: Instant, now: Instant) -> Anomaly:

@@ -291,10 +291,17 @@ def _is_instant(value: object) -> TypeGuard[float]:
 
 
 def _clock(t: int, zone: tzinfo, now: Instant) -> str:
-    """Give the reader's wall clock; with the day when it is not today."""
+    """Give the reader's wall clock; with the day when it is not today.
+
+    In an hour that comes twice it says which of the two.  UTC is named: most live by
+    another clock, and nobody may have said by which.
+    """
     then, today = (datetime.fromtimestamp(x / 1000, zone) for x in (t, now))
     same = then.date() == today.date()
-    return then.strftime("%H:%M:%S" if same else "%Y-%m-%d %H:%M")
+    shown = then.strftime("%H:%M:%S" if same else "%Y-%m-%d %H:%M")
+    twice = then.replace(fold=1 - then.fold).utcoffset() != then.utcoffset()
+    named = twice or then.tzname() == "UTC"
+    return f"{shown} {then:%Z}" if named else shown
 
 
 def _lasting(age_ms: int, tongue: Language) -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 
 from msgspec import convert, json
 
+from alerts.cases import Case
 from alerts.channels import AT_ONCE, Channel, Notice
 from alerts.database import Database
 from alerts.health import FAILING, Health
@@ -200,10 +201,12 @@ class Sender:
         """Know that the clock has stepped."""
         self._health.shift(by)
 
-    async def run(self) -> None:
-        """Tell until cancelled."""
+    async def run(self, known: Case | None = None) -> None:
+        """Tell until cancelled; `known` is what the house knows of its failing."""
         failing_since, name = self._outbox.failing_since, self._channel.name
-        self._health.resume(await insist(self._metrics, failing_since, name))
+        async with self._clock.steady:
+            since = await insist(self._metrics, failing_since, name)
+            self._health.resume(since, known)
         while True:
             self.hurry.clear()
             await self._round()

@@ -1,22 +1,35 @@
 """What was heard of episodes that no open alert is about.
 
-All ages here are by our own clock: a gateway's may be wrong by years.
+All ages here are by our own clock: a gateway's may be wrong by years.  No age is too
+old to be repeated: a word whose receipt was lost comes again when the broker, or its
+detector, is back.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from alerts import rules
 from alerts.cases import Episode
 from vitals.model import Instant
 
-REMEMBER_MS = 4 * rules.LATE_MS  # what is older wakes nobody anyway
+# A broker repeats what it was not told the receipt of.  That is among the last messages
+# that it delivered: ours has so many on the way at once (`max_inflight_messages`).
+LAST = 10_000
+REMEMBER_MS = rules.UNENDED_MS  # for so long all, however many: more would be told
 
 
 class Past:
-    """Episodes of closed alerts, and which of them went on although nobody is told."""
+    """Episodes of closed alerts, and which of them went on although nobody is told.
 
-    def __init__(self) -> None:
-        self._heard: dict[str, tuple[Episode, Instant]] = {}
+    Parameters
+    ----------
+    last
+        How many episodes are remembered whatever their age.
+    """
+
+    def __init__(self, last: int = LAST) -> None:
+        self._last = last
+        self._heard: dict[str, tuple[Episode, Instant]] = {}  # the last heard is last
         self._unended: dict[str, Instant] = {}  # since when, by our clock
         self._pruned = Instant(0)
 
@@ -31,7 +44,7 @@ class Past:
     def keep(self, heard: Mapping[str, Episode], now: Instant) -> None:
         """Remember what was heard."""
         for anomaly_id, episode in heard.items():
-            known, _ = self._heard.get(anomaly_id, (episode, now))
+            known, _ = self._heard.pop(anomaly_id, (episode, now))
             self._heard[anomaly_id] = max(known, episode), now
             if episode.over:
                 self._unended.pop(anomaly_id, None)
@@ -61,7 +74,9 @@ class Past:
         """Forget what is old, at most once a minute; also what a stepped clock left."""
         if abs(now - self._pruned) < 60_000:
             return
-        self._pruned = now
-        heard, unended = self._heard.items(), self._unended.items()
-        self._heard = {k: v for k, v in heard if abs(now - v[1]) <= REMEMBER_MS}
+        self._pruned, unended = now, self._unended.items()
         self._unended = {k: t for k, t in unended if abs(now - t) <= rules.UNENDED_MS}
+        many = max(0, len(self._heard) - self._last)
+        for anomaly_id, (_, heard) in list(islice(self._heard.items(), many)):
+            if abs(now - heard) > REMEMBER_MS:
+                del self._heard[anomaly_id]

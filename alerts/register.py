@@ -14,6 +14,7 @@ from alerts import ledger, trials
 from alerts.cases import Case, Change
 from alerts.database import Database
 from alerts.ledger import Entry
+from alerts.past import LAST
 from alerts.post import Letter, Post
 from alerts.trials import Trial
 from vitals.config import Alerts
@@ -43,7 +44,9 @@ INSERT INTO deliveries
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 CASES = """
-SELECT "case" FROM alerts WHERE state = 'normal' AND t >= ?
+SELECT "case" FROM alerts WHERE state = 'normal' AND t >= min(:since, coalesce((
+    SELECT t FROM alerts WHERE state = 'normal' ORDER BY t DESC LIMIT 1 OFFSET :last
+    ), 0))
 UNION ALL SELECT "case" FROM alerts WHERE state != 'normal'
 """
 SHIFT = """
@@ -70,9 +73,10 @@ class Register:
         self._database = database
         self._post = post
 
-    def restore(self, since: Instant) -> list[Case]:
-        """Give the open cases, and those closed since a time."""
-        return [read_case(row[0]) for row in self._database.rows(CASES, (since,))]
+    def restore(self, since: Instant, last: int = LAST) -> list[Case]:
+        """Give the open cases, those closed since a time, and the last closed ones."""
+        which = {"since": since, "last": last - 1}
+        return [read_case(row[0]) for row in self._database.rows(CASES, which)]
 
     def shift(self, by: int) -> None:
         """Let what is to be told wait no longer for it: the clock has stepped."""

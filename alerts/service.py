@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from alerts import arrival, equipment, ledger, removed, roster, waits
+from alerts import arrival, equipment, health, ledger, removed, roster, waits
 from alerts.cases import Case, Change
 from alerts.channels import Channel
 from alerts.channels.opening import open_all
@@ -132,7 +132,7 @@ class Office:
         start = self._clock()  # before our first heartbeat, whose echo is awaited
         async with asyncio.TaskGroup() as tasks:
             for sender in self._senders:
-                tasks.create_task(sender.run())
+                tasks.create_task(sender.run(health.known(kept, sender.name)))
             tasks.create_task(self._publish())
             tasks.create_task(self._beat())
             tasks.create_task(self._work(inbox, start, settings.settle_s))

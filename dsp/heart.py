@@ -40,13 +40,14 @@ HEART = np.dtype(
         ("before", "i8"),  # flag of the interval before
         ("half", "i8"),  # 1: the next interval is the other half of a beat
         ("pair", "f8"),  # what a premature beat's pause counts as; 0: no such pause
+        ("alone", "i8"),  # a bit for each place in `raw`, 1: beats before it were lost
         ("usual", "f8"),  # interval outside of runs
         ("trained", "i8"),  # intervals in it
         ("run", "i8"),  # length of the run of fast beats; 0: none
         ("base", "f8"),  # the usual when it began
         ("doubt", "u8"),  # a bit for each interval, the latest lowest: 1: not normal
         ("doubts", "i8"),  # ones in it
-        # variability of the latest NN normal intervals
+        # variability of the latest NN normal intervals: between two normal beats
         ("nn", "f8", (NN, 2)),  # ring of them, each with its difference to the one
         # before; NaN: it had no neighbour
         ("nns", "i8"),  # intervals taken

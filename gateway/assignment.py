@@ -6,7 +6,8 @@ assignment covers is nobody's until somebody says whose it is: it is never guess
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from heapq import heappop, heappush
+from typing import Literal, TypeGuard
 
 from msgspec import Struct
 
@@ -45,40 +46,91 @@ def occasion(record: Record) -> Occasion:
     return Occasion(record.t, sure, None if slot == UNKNOWN_USER else slot)
 
 
-def whose(assignments: Sequence[Assignment], reading: Occasion) -> str | None:
-    """Give whose a reading is; None: nobody has said so.
+def whose(
+    assignments: Iterable[Assignment], readings: Sequence[Occasion]
+) -> list[str | None]:
+    """Give whose each reading is; None: nobody has said so.
 
     The assignment that was made last counts, and a correction by hand before all
     others.  Of check-ins the one that began last counts, whenever we heard of it, and
     once it is over nobody is checked in: it ended those before.  A reading whose time
     is not known is its slot's if that was only ever one person's.
 
+    One sweep through time: thousands wait for one word, among thousands of words.
+
     >>> anna = Assignment(1, "check_in", None, "p-1", 1000, 2000)
-    >>> whose([anna], Occasion(1999, True)), whose([anna], Occasion(2000, True))
-    ('p-1', None)
+    >>> whose([anna], [Occasion(1999, True), Occasion(2000, True)])
+    ['p-1', None]
     """
-    if not reading.sure:
-        return _only(a.subject for a in assignments if _of_slot(a, reading))
-    begun = [a for a in assignments if a.since <= reading.t]
-    last = max(filter(_is_check_in, begun), key=lambda a: (a.since, a.id), default=None)
-    standing = [a for a in begun if a is last or not _is_check_in(a)]
-    covering = [a for a in standing if _covers(a, reading)]
-    newest = max(covering, key=lambda a: (a.what == "assign", a.id), default=None)
-    return newest.subject if newest else None
+    ahead = sorted(assignments, key=lambda one: one.since, reverse=True)
+    owners, begun = _owners(ahead), _Begun()
+    found: list[str | None] = [None] * len(readings)
+    for place in sorted(range(len(readings)), key=lambda n: readings[n].t):
+        reading = readings[place]
+        while ahead and ahead[-1].since <= reading.t:
+            begun.add(ahead.pop())
+        known = begun.whose(reading) if reading.sure else owners.get(reading.slot)
+        found[place] = known
+    return found
 
 
-def _covers(one: Assignment, reading: Occasion) -> bool:
-    return one.slot in (None, reading.slot) and one.since <= reading.t < one.until
+class _Begun:
+    """The assignments that have begun by a time, which goes on from call to call."""
+
+    def __init__(self) -> None:
+        self._checked_in: Assignment | None = None
+        self._others: dict[int | None, list[_Standing]] = {}  # heaps, by slot
+
+    def add(self, one: Assignment) -> None:
+        """Take in an assignment; none that has begun earlier may follow."""
+        if one.what != "check_in":
+            heappush(self._others.setdefault(one.slot, []), (*_rank(one), one))
+        elif self._checked_in is None or _order(one) > _order(self._checked_in):
+            self._checked_in = one
+
+    def whose(self, reading: Occasion) -> str | None:
+        """Give whose a reading of that time is."""
+        slots = {None, reading.slot}
+        found = [self._newest(self._others.get(slot, []), reading.t) for slot in slots]
+        covering = [one for one in (*found, self._checked_in) if _covers(one, reading)]
+        newest = min(covering, key=_rank, default=None)
+        return newest.subject if newest else None
+
+    @staticmethod
+    def _newest(heap: list["_Standing"], t: int) -> Assignment | None:
+        """Give the first that is not over, and forget those before it."""
+        while heap and heap[0][-1].until <= t:
+            heappop(heap)
+        return heap[0][-1] if heap else None
 
 
-def _is_check_in(one: Assignment) -> bool:
-    return one.what == "check_in"
+_Standing = tuple[bool, int, Assignment]
 
 
-def _of_slot(one: Assignment, reading: Occasion) -> bool:
-    return one.what == "slot" and one.slot == reading.slot
+def _rank(one: Assignment) -> tuple[bool, int]:
+    """Give an assignment's place among those that hold: the least counts."""
+    return one.what != "assign", -one.id
 
 
-def _only(subjects: Iterable[str | None]) -> str | None:
-    found = set(subjects)
-    return found.pop() if len(found) == 1 else None
+def _order(one: Assignment) -> tuple[int, int]:
+    """Give a check-in's place in time."""
+    return one.since, one.id
+
+
+def _covers(one: Assignment | None, reading: Occasion) -> TypeGuard[Assignment]:
+    if one is None or one.slot not in (None, reading.slot):
+        return False
+    return one.since <= reading.t < one.until
+
+
+def _owners(assignments: Iterable[Assignment]) -> dict[int | None, str | None]:
+    """Give whose each user slot has been, of those that were one person's only."""
+    subjects: dict[int | None, set[str | None]] = {}
+    for one in assignments:
+        if one.what == "slot":
+            subjects.setdefault(one.slot, set()).add(one.subject)
+    return {slot: _only(found) for slot, found in subjects.items()}
+
+
+def _only(found: set[str | None]) -> str | None:
+    return next(iter(found)) if len(found) == 1 else None

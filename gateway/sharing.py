@@ -64,7 +64,7 @@ class Sharing:
         hands later.
         """
         held = self._arrived(one)
-        subject = self.trail.whose(held.device, held.occasion)
+        [subject] = self.trail.whose(held.device, [held.occasion])
         if subject and one.streamed:
             return self._filing.record(_content(held, subject), one.heard)
         held = held._replace(id=self._file.tally.line())
@@ -101,7 +101,7 @@ class Sharing:
         """Let a wearable measure somebody for some minutes; give what is theirs."""
         since = said.t
         until = since + round((said.minutes or 0) * MINUTE)
-        old = self.trail.whose(said.device, Occasion(since, True))
+        [old] = self.trail.whose(said.device, [Occasion(since, True)])
         span = said.device, None, since, until
         words = old, said.subject, said.why, said.id
         return self._follow(Line(now, said.by, "check_in", *span, *words))
@@ -120,16 +120,20 @@ class Sharing:
         """
         self.trail.say(line)
         rows: list[Row] = []
-        for held in self._within(line):
-            subject = line.subject
-            if line.what != "assign":
-                if held.subject and not held.sure:
-                    continue
-                subject = self.trail.whose(held.device, held.occasion)
+        for held, subject in self._now(line):
             if subject != held.subject:
                 rows += filter(None, [self._move(held, subject, line)])
         self._file.mark()  # what is marked, the trail keeps
         return rows
+
+    def _now(self, line: Line) -> list[tuple[_Held, str | None]]:
+        """Give whose the readings are now that somebody has said something."""
+        found = self._within(line)
+        if line.what == "assign":
+            return [(held, line.subject) for held in found]
+        asked = [held for held in found if held.sure or not held.subject]
+        subjects = self.trail.whose(line.device, [held.occasion for held in asked])
+        return list(zip(asked, subjects, strict=True))
 
     def _within(self, line: Line) -> list[_Held]:
         """Give the readings that may change hands; a check-in ends those before it.

@@ -3,6 +3,7 @@
 The same lines decide: an assignment is a line of the trail.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.assignment import LONGEST, OPEN, Assignment, Occasion, What, whose
@@ -38,18 +39,20 @@ class Trail:
         places = ", ".join("?" * len(values))
         self._file.execute(f"INSERT INTO assignment VALUES ({places})", values)
 
-    def whose(self, device: str, when: Occasion) -> str | None:
-        """Look up whose a reading is."""
-        # Also check-ins that are over: they ended those before them.
-        where, values = "until > ? AND since <= ?", (when.t - LONGEST, when.t)
-        if not when.sure:
-            where, values = "until > ? AND slot = ?", (0, when.slot or 0)
+    def whose(self, device: str, when: Sequence[Occasion]) -> list[str | None]:
+        """Look up whose each of a device's readings is."""
+        if not when:
+            return []
+        times = [one.t for one in when]
+        # Also check-ins that are over: they ended those before them.  Also all slots:
+        # a reading whose time is not known is the slot's.
         found = self._file.execute(
             "SELECT id, what, slot, subject, since, until FROM assignment"
-            f" WHERE device = ? AND {where}",
-            (device, *values),
+            " WHERE device = ? AND until > ? AND what <> 'reading'"
+            " AND (since <= ? OR what = 'slot')",
+            (device, min(times) - LONGEST, max(times)),
         )
-        return whose([Assignment(*row) for row in found], when)
+        return whose((Assignment(*row) for row in found), when)
 
     def knows(self, command: str) -> bool:
         """Tell whether a command has been carried out already."""

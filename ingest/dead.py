@@ -14,20 +14,11 @@ from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
+from ingest.numbers import Numbered, numbered
 from vitals import Instant, Reading
 from vitals.model import Name, Seq
 from vitals.wire import LARGEST as MESSAGE
 from vitals.wire import Message, encode, is_record, levels, record_topic
-
-
-class Numbered(Struct, frozen=True, order=True, gc=False):
-    """What a gateway waits to see committed, and whose record bears the number."""
-
-    gateway: str
-    device: str
-    seq: int
-    subject: str
-
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS dead (
@@ -185,17 +176,10 @@ def malformed(message: Message, reason: str) -> Letter:
 
 def refused(reading: Reading, reason: str) -> Letter:
     """Give the letter of a reading that the store did not take."""
-    claims = tuple(numbered([reading]))
+    claim = numbered(reading)
+    claims = (claim,) if claim else ()
     content = record_topic(reading), encode(reading.record), reason
     return Letter(*content, promised=bool(claims), claims=claims)
-
-
-def numbered(readings: Iterable[Reading]) -> Iterator[Numbered]:
-    """Give the numbers that readings bear."""
-    for reading in readings:
-        record = reading.record
-        if record.gateway and record.seq:
-            yield Numbered(record.gateway, reading.device, record.seq, reading.subject)
 
 
 def _claims(message: Message) -> Iterator[Numbered]:

@@ -23,7 +23,7 @@ Mark = tuple[str, str, int]
 """Subject, kind, and the hour's number since 1970."""
 
 ROLLED = 2  # 1: without heart rate variability
-CHUNK = 10_000  # marks that are added, or given, at a time: writers wait meanwhile
+CHUNK = 10_000  # marks that are added at a time: writers wait meanwhile
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS due (
     hour INTEGER NOT NULL, subject TEXT NOT NULL, kind TEXT NOT NULL,
@@ -81,21 +81,21 @@ class Due:
         with self._lock:
             self._read(f"PRAGMA user_version = {ROLLED}")
 
-    def settled(self, before: int) -> list[Mark]:
-        """Give some hours that ended before a time in ms, oldest first.
+    def settled(self, before: int, most: int) -> list[Mark]:
+        """Give the oldest hours, `most` of them, that ended before a time in ms.
 
         Those that are written to, or were since the last call, wait.
         """
         with self._lock:
-            waiting = self._touched.union(self._busy)
-            asked = before // HOUR, CHUNK + len(waiting)
+            hour = before // HOUR
+            waiting = {m for m in self._touched.union(self._busy) if m[2] < hour}
             found = self._read(
                 "SELECT subject, kind, hour FROM due WHERE hour < ?"
                 " ORDER BY hour LIMIT ?",
-                asked,
+                (hour, most + len(waiting)),
             )
             self._touched.clear()
-            return [mark for mark in found if mark not in waiting]
+            return [mark for mark in found if mark not in waiting][:most]
 
     def strike(self, marks: Iterable[Mark]) -> None:
         """Forget hours that are rolled, unless they were written to meanwhile."""

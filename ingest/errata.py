@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from ingest import sqlite_variability
-from ingest.rows import within
+from ingest.rows import Unreadable, within
 from ingest.samples import LONGEST, samples
 from ingest.schema import RECORD_SLOTS, ROLL, RUNG_SLOTS, RUNGS, WALK
 from ingest.trend import MINUTE, gather
@@ -38,10 +38,12 @@ FIND = """
     AND device = ? AND gateway = ? AND seq = ?
 """
 MOST_SLOTS = 65_536  # gone through at a time, in search of a stream's newest record
-Bucket = tuple[Metric, int]  # and its start, ms
+Bucket = tuple[str, Metric, int]  # of a rung, and its start, ms
 
 
-def withdraw(db: sqlite3.Connection, readings: Iterable[Reading]) -> None:
+def withdraw(
+    db: sqlite3.Connection, readings: Iterable[Reading], unreadable: Unreadable
+) -> None:
     """Take readings out; those not there change nothing.  The caller commits."""
     db.execute(SCHEMA)
     for reading in readings:
@@ -53,10 +55,15 @@ def withdraw(db: sqlite3.Connection, readings: Iterable[Reading]) -> None:
         slot = record.t // RECORD_SLOTS[kind]
         asked = slot, reading.subject, kind, record.t, *origin
         if found := db.execute(FIND, asked).fetchone():
-            _take_out(db, reading, found)
+            _take_out(db, reading, found, unreadable)
 
 
-def _take_out(db: sqlite3.Connection, reading: Reading, key: tuple[int, ...]) -> None:
+def _take_out(
+    db: sqlite3.Connection,
+    reading: Reading,
+    key: tuple[int, ...],
+    unreadable: Unreadable,
+) -> None:
     """Delete a record, and all that is derived of it."""
     db.execute(
         "DELETE FROM record"
@@ -76,7 +83,7 @@ def _take_out(db: sqlite3.Connection, reading: Reading, key: tuple[int, ...]) ->
         )
     for rung, width in RUNGS.items():
         for bucket in gather(samples(reading), width):
-            _roll_again(db, reading, rung, bucket)
+            _roll_again(db, reading, (rung, *bucket), unreadable)
     sqlite_variability.mark(db, _minutes(db, reading))
 
 
@@ -106,17 +113,18 @@ def _newest(
 
 
 def _roll_again(
-    db: sqlite3.Connection, reading: Reading, rung: str, bucket: Bucket
+    db: sqlite3.Connection, reading: Reading, bucket: Bucket, unreadable: Unreadable
 ) -> None:
     """Make a rollup anew from the records: extremes cannot be subtracted."""
-    (metric, start), width = bucket, RUNGS[rung]
+    rung, metric, start = bucket
+    width = RUNGS[rung]
     own = _series(db, reading.subject, metric)
     key = start // (width * RUNG_SLOTS), own, start
     db.execute(f"DELETE FROM {rung} WHERE (slot, series, t) = (?, ?, ?)", key)
     span = start, start + width + LONGEST
-    left = within(db, reading.subject, reading.kind, span)
+    left = within(db, reading.subject, reading.kind, span, unreadable)
     values = (sample for one in left for sample in samples(one))
-    if b := gather(values, width).get(bucket):
+    if b := gather(values, width).get((metric, start)):
         db.execute(ROLL.format(rung=rung), (*key, b.n, b.low, b.high, b.total, b.seen))
 
 

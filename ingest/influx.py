@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 BATCH = 5000  # readings in one request
 FIRST = 1000  # in the first of many: the database does not wait for a whole batch
 POSTS = 2  # requests under way: it reads one while it writes the other
+DELETES = 25  # statements in one request: its address stays below 8 kB
 POISON = frozenset({400, 422})  # a point is wrong; the others may be stored already
 TOO_LARGE = 413
 HIDDEN = "it is hidden, and stays until you delete by the server's own means what has"
@@ -38,6 +39,8 @@ GZIP = 31  # zlib's window bits with a gzip header
 
 class InfluxStore(InfluxHistory):
     """Writes to InfluxDB, and reads what it wrote."""
+
+    unreadable = 0  # it looks after its own files
 
     def __init__(self, influx: Influx, due: Due) -> None:
         super().__init__(influx)
@@ -77,8 +80,7 @@ class InfluxStore(InfluxHistory):
             for one in readings:
                 if why := self._send("\n".join(_errata(one)).encode()):
                     log.warning("a record could not be withdrawn: %s", why)
-                for measurement, stamp in places(one):
-                    self._delete(measurement, one, stamp)
+            self._delete([which for one in readings for which in _points(one)])
         self._rollups.again(hours)
 
     def erase(self, subject: str) -> str:
@@ -88,7 +90,7 @@ class InfluxStore(InfluxHistory):
         places = [(name, self._influx.settings.database) for name in own]
         places += [(rung, self._influx.rollups) for rung in RUNGS]
         for measurement, database in places:
-            self._delete_where(measurement, whose, database)
+            self._delete([(measurement, whose)], database)
         if not self._remains(subject):
             return ""
         for kind in Kind:
@@ -166,17 +168,17 @@ class InfluxStore(InfluxHistory):
             self._create(database)
             self._write.write(database, "-", body, write_precision="ns")
 
-    def _delete(self, measurement: str, one: Reading, stamp: int) -> None:
-        """Delete a point where the server can."""
-        whose = f"subject = {quoted(one.subject)} AND device = {quoted(one.device)}"
-        database = self._influx.settings.database
-        self._delete_where(measurement, f"{whose} AND time = {stamp}", database)
+    def _delete(self, points: Sequence[tuple[str, str]], database: str = "") -> None:
+        """Delete points where the server can: by measurement, and which of it."""
+        statements = [f'DELETE FROM "{name}" WHERE {which}' for name, which in points]
+        for first in range(0, len(statements), DELETES):
+            some = statements[first : first + DELETES]
+            self._execute(";".join(some), database or self._influx.settings.database)
 
-    def _delete_where(self, measurement: str, which: str, database: str) -> None:
-        """Delete points where the server can."""
-        statement = f'DELETE FROM "{measurement}" WHERE {which}'
+    def _execute(self, deletions: str, database: str) -> None:
+        """Have the server delete, if it can."""
         try:
-            self._influx.call("POST", db=database, q=statement)
+            self._influx.call("POST", db=database, q=deletions)
         except ApiException as error:
             if (error.status or 500) >= 500:
                 raise self._influx.away(error) from error
@@ -222,6 +224,13 @@ def _errata(one: Reading) -> Iterator[str]:
     tags = f"subject={tag(one.subject)},device={tag(one.device)}"
     payload = text(wire.encode(one.record).decode())
     yield f"{ERRATA},{tags} kind={text(one.kind)},record={payload} {places(one)[0][1]}"
+
+
+def _points(one: Reading) -> Iterator[tuple[str, str]]:
+    """Give the measurement of each of a reading's points, and which one it is."""
+    whose = f"subject = {quoted(one.subject)} AND device = {quoted(one.device)}"
+    for measurement, stamp in places(one):
+        yield measurement, f"{whose} AND time = {stamp}"
 
 
 def _hiding(one: Reading) -> Iterator[str]:

@@ -199,9 +199,9 @@ class Rollups:
     def roll(self, now: Instant) -> bool:
         """Roll some of what is due; tell whether there was anything."""
         if not self._begin():
-            self._due.settled(0)  # it need not remember what was written
+            self._due.settled(0, 0)  # it need not remember what was written
             return False
-        found = self._due.settled(now - GRACE)[:AT_ONCE]
+        found = self._due.settled(now - GRACE, AT_ONCE)
         days = [list(day) for _, day in groupby(found, lambda mark: mark[2] // 24)]
         for day in days[:DAYS]:
             for kind in sorted({Kind(kind) for _, kind, _ in day}):

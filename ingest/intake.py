@@ -9,9 +9,10 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from ingest.dead import Letter, Numbered, malformed, numbered, refused
+from ingest.dead import Letter, malformed, refused
 from ingest.ledger import Ledger, Promised
 from ingest.notices import Notices
+from ingest.numbers import Numbered, Numbers, numbered, numbers, parted
 from ingest.ranges import runs
 from ingest.relief import Relief
 from ingest.store import Store, Written
@@ -42,7 +43,7 @@ class Mail:
         self.gone: list[Reading] = []  # come though they were withdrawn before
         for message in messages:
             self._sort(message)
-        self.durable = [*numbered(self.readings)]  # once they are stored
+        self.durable = numbers(self.readings)  # once they are stored
 
     @property
     def online(self) -> list[str]:
@@ -54,7 +55,7 @@ class Mail:
         self.readings, gone = ledger.sift(self.readings)
         if gone:
             self.gone += gone
-            self.durable = [*numbered(self.readings)]
+            self.durable = numbers(self.readings)
 
     def _sort(self, message: Message) -> None:
         try:
@@ -88,7 +89,7 @@ class Mail:
 class Done(NamedTuple):
     """What has become of some mail."""
 
-    numbers: list[Numbered]  # durable, whatever was before
+    numbers: Numbers  # durable, whatever was before
     withdrawn: list[Reading]  # as they were asked to be
 
 
@@ -132,24 +133,24 @@ class Intake:
         durable = mail.durable
         if bad:
             refusals = {reading for reading, _ in written.refused}
-            durable = [*numbered(r for r in mail.readings if r not in refusals)]
+            durable = numbers(r for r in mail.readings if r not in refusals)
         promised = await self._note(durable, letters, [*mail.gone, *mail.withdrawn])
         letters += await self._dispute(promised.disputed)
         self._tell(mail, letters)
         disputed = set(promised.disputed)
-        done = [r for r in mail.withdrawn if disputed.isdisjoint(numbered([r]))]
+        done = [r for r in mail.withdrawn if numbered(r) not in disputed]
         return Done(promised.granted, done)
 
     async def _note(
         self,
-        durable: Sequence[Numbered],
+        durable: Numbers,
         letters: Sequence[tuple[Message, Letter]],
         gone: Sequence[Reading],
     ) -> Promised:
         """Write into the ledger what is durable, dead or withdrawn; take that away."""
         dead = [letter for _, letter in letters]
         if not (durable or dead or gone):
-            return Promised([], [])
+            return Promised({}, [])
         keep, now = self._ledger.keep, self._clock()
         promised = await self._insist(keep, durable, dead, now, gone)
         if gone:
@@ -166,7 +167,7 @@ class Intake:
         self._metrics.count("ingest_disputed_total", len(disputed))
         notes = _notes(disputed)
         dead = [letter for _, letter in notes]
-        await self._insist(self._ledger.keep, (), dead, self._clock())
+        await self._insist(self._ledger.keep, {}, dead, self._clock())
         return notes
 
     def _tell(self, mail: Mail, letters: Sequence[tuple[Message, Letter]]) -> None:
@@ -216,9 +217,9 @@ class Intake:
             bad = {reading for reading, _ in written.refused}
             fresh = [r for r in readings if r not in bad] if bad else readings
             if known:
-                fresh = [r for r in fresh if known.isdisjoint(numbered([r]))]
+                fresh = [r for r in fresh if numbered(r) not in known]
         elif known:
-            reused = sum(claim in known for claim in numbered(fresh))
+            reused = sum(numbered(reading) in known for reading in fresh)
             self._metrics.count("ingest_seq_reused_total", reused)
         self._metrics.count("ingest_batches_total")
         self._metrics.count("ingest_records_total", len(fresh))
@@ -237,13 +238,11 @@ def _notes(disputed: Iterable[Numbered]) -> list[tuple[Message, Letter]]:
 
     The records themselves are in the store, unless they were malformed.
     """
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for one in disputed:
-        found.setdefault((one.gateway, one.device, one.subject), []).append(one.seq)
     notes = []
-    for (gateway, device, subject), seqs in found.items():
-        said = {"gateway": gateway, "device": device, "seqs": runs(seqs)}
-        message = Message(wire.of(subject, device), wire.encode(said))
-        reason = "not committed: these numbers are another subject's"
-        notes.append((message, Letter(message.topic, message.payload, reason)))
+    for (gateway, device), touched in parted(disputed).items():
+        for subject, seqs in touched.items():
+            said = {"gateway": gateway, "device": device, "seqs": runs(seqs)}
+            message = Message(wire.of(subject, device), wire.encode(said))
+            reason = "not committed: these numbers are another subject's"
+            notes.append((message, Letter(message.topic, message.payload, reason)))
     return notes

@@ -7,17 +7,25 @@ was refused and what was promised are written in one transaction.
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.dead import DeadLetters, Letter, Numbered, numbered
+from ingest.dead import DeadLetters, Letter
+from ingest.numbers import (
+    Numbered,
+    Numbers,
+    Stream,
+    Touched,
+    joined,
+    numbers,
+    parted,
+    singly,
+)
 from ingest.ranges import Range, Ranges, runs
 from ingest.wearers import Wearers
 from ingest.withdrawn import Withdrawn
 from vitals import Instant, Reading, Unavailable
-
-Stream = tuple[str, str]
-"""Gateway and device: what a `seq` counts in."""
 
 START = Instant(0)
 LARGEST = 2**53  # as vitals.model.Seq
@@ -51,7 +59,7 @@ OLDER = (
 class Promised(NamedTuple):
     """What became of the numbers that records bore."""
 
-    granted: list[Numbered]
+    granted: Numbers
     disputed: list[Numbered]  # further on than a stranger's can be: not noted
 
 
@@ -83,11 +91,11 @@ class Ledger:
         self, gateway: str, device: str, seqs: Iterable[int], subject: str = ""
     ) -> None:
         """Note numbers that are durable from now on."""
-        self.keep([Numbered(gateway, device, seq, subject) for seq in seqs])
+        self.keep({(gateway, device): {subject: [*seqs]}})
 
     def keep(
         self,
-        durable: Iterable[Numbered],
+        durable: Numbers,
         letters: Sequence[Letter] = (),
         now: Instant = START,
         withdrawn: Sequence[Reading] = (),
@@ -108,9 +116,9 @@ class Ledger:
                 db.execute("BEGIN IMMEDIATE")
                 self._catch_up(db)
                 admitted = self.dead.admit(letters)
-                claimed = [claim for letter in admitted for claim in letter.claims]
-                gone = numbered(withdrawn)
-                promised = self._grant(db, [*durable, *claimed, *gone])
+                claimed = parted(claim for one in admitted for claim in one.claims)
+                gone = numbers(withdrawn)
+                promised = self._grant(db, joined([durable, claimed, gone]))
                 self.dead.bury(db, admitted, now)
                 self._withdrawn.note(db, withdrawn)
                 db.execute("COMMIT")
@@ -136,15 +144,17 @@ class Ledger:
         with self._lock:
             return seq in self._streams.get((gateway, device), ())
 
-    def known(self, numbers: Iterable[Numbered]) -> set[Numbered]:
+    def known(self, borne: Numbers) -> set[Numbered]:
         """Give those numbers that are durable already."""
-        found: set[Numbered] = set()
+        found: Numbers = {}
         with self._lock:
-            for stream, several in _streams(numbers).items():
+            for stream, touched in borne.items():
                 ranges = self._streams.get(stream, NOTHING)
-                if min(one.seq for one in several) <= ranges.highest:
-                    found.update(one for one in several if one.seq in ranges)
-        return found
+                for subject, seqs in touched.items():
+                    if min(seqs, default=0) <= ranges.highest:
+                        known = [seq for seq in seqs if seq in ranges]
+                        found.setdefault(stream, {})[subject] = known
+        return set(singly(found))
 
     def ranges(self, gateway: str) -> dict[str, list[Range]]:
         """Give the durable ranges of each device of a gateway."""
@@ -192,37 +202,36 @@ class Ledger:
         with self._lock:
             self._forget()
 
-    def _grant(self, db: sqlite3.Connection, durable: Iterable[Numbered]) -> Promised:
+    def _grant(self, db: sqlite3.Connection, durable: Numbers) -> Promised:
         """Note the numbers that can be."""
-        promised = Promised([], [])
-        for stream, claims in _streams(durable).items():
+        promised = Promised({}, [])
+        for stream, touched in durable.items():
             wearers = self._wearers.setdefault(stream, Wearers())
-            if wearers.include({claim.subject for claim in claims}):
-                granted = claims
-            else:
-                granted, disputed = self._judge(db, stream, claims)
+            if not wearers.include(touched.keys()):
+                touched, disputed = self._judge(db, stream, touched)
                 promised.disputed.extend(disputed)
-            promised.granted.extend(granted)
-            for first, last in runs([claim.seq for claim in granted]):
+            promised.granted[stream] = touched
+            for first, last in runs(chain.from_iterable(touched.values())):
                 self._merge(db, stream, first, last)
         return promised
 
     def _judge(
-        self, db: sqlite3.Connection, stream: Stream, claims: Iterable[Numbered]
-    ) -> Promised:
+        self, db: sqlite3.Connection, stream: Stream, touched: Touched
+    ) -> tuple[Touched, list[Numbered]]:
         """Tell the numbers that can be from the others; remember whose they are."""
-        promised, wearers = Promised([], []), self._wearers[stream]
+        granted: Touched = {}
+        disputed, wearers = [], self._wearers[stream]
         highest = self._streams.setdefault(stream, Ranges()).highest
-        for claim in sorted(claims):
+        for claim in sorted(singly({stream: touched})):
             if not wearers.admits(claim.subject, claim.seq, highest):
-                promised.disputed.append(claim)
+                disputed.append(claim)
                 continue
-            promised.granted.append(claim)
+            granted.setdefault(claim.subject, []).append(claim.seq)
             highest = max(highest, claim.seq)
             if wearers.add(claim.subject):
                 row = *stream, claim.subject
                 db.execute("INSERT OR IGNORE INTO wearer VALUES (?, ?, ?)", row)
-        return promised
+        return granted, disputed
 
     def _merge(
         self, db: sqlite3.Connection, stream: Stream, first: int, last: int
@@ -318,11 +327,3 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("DROP TABLE owner")
         db.execute("COMMIT")
     return db
-
-
-def _streams(claims: Iterable[Numbered]) -> dict[Stream, list[Numbered]]:
-    """Part claims by what they count in."""
-    found: dict[Stream, list[Numbered]] = {}
-    for claim in claims:
-        found.setdefault((claim.gateway, claim.device), []).append(claim)
-    return found

@@ -14,8 +14,8 @@ copy: it waits, and then the broker does.
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from ingest.dead import numbered
 from ingest.ledger import Ledger
+from ingest.numbers import numbers
 from vitals import GatewayStatus, Instant, MalformedData, Reading, wire
 from vitals.bus import Bus, Delivery
 from vitals.clock import Clock
@@ -81,7 +81,7 @@ class Relief:
         # What was withdrawn comes only by us out of the store, if it came into it.
         if not all(map(self._kept, readings)) or self._ledger.sift(readings)[1]:
             return set()
-        return {one.gateway for one in numbered(readings)}
+        return {gateway for gateway, _ in numbers(readings)}
 
     def _kept(self, reading: Reading) -> bool:
         record = reading.record

@@ -5,22 +5,32 @@ What a column says is not said again in the JSON of `rest`, which is most of a r
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from msgspec.json import decode
 from msgspec.structs import replace
 
 from ingest.schema import RECORD_SLOTS, WALK
 from vitals import Kind, MalformedData, Reading, Record, wire
-from vitals.model import RECORDS
+from vitals.model import MOST_INTERVALS, RECORDS
 
 log = logging.getLogger(__name__)
 
 LARGEST = 2**63 - 1  # SQLite's integers
 LINKS = (None, "bonded", "open")
-COLUMNS = "t, origin, seq, digest, delay, link, rest, device, gateway"
-"""What `reading` wants of `record` and `origin`."""
+COLUMNS = (
+    "t, origin, seq, digest, delay, link, CAST(rest AS BLOB),"
+    " CAST(device AS BLOB), CAST(gateway AS BLOB)"
+)
+"""What `reading` wants of `record` and `origin`.
+
+Texts as they lie on the disk: one that is not UTF-8 would end a query whose other rows
+are sound.
+"""
+KNOWN = 10_000  # rows that cannot be read and are remembered; more stay unsaid
 
 _NO_TIME = b'{"t":0,'  # how `_rest` begins: the times have columns of their own
 _LINK = {link: place for place, link in enumerate(LINKS)}
@@ -59,23 +69,61 @@ def row(reading: Reading, series: int, origin: int) -> Row:
 
 
 def reading(subject: str, kind: str, columns: Sequence[Any]) -> Reading:
-    """Rebuild a reading from its `COLUMNS`."""
+    """Rebuild a reading from its `COLUMNS`.
+
+    Raises
+    ------
+    MalformedData
+        The row is damaged.
+    """
     t, _, seq, _, delay, link, rest, device, gateway = columns
     received = "" if delay is None else f',"received":{t + delay}'
     number = f',"seq":{seq}' if seq else ""
-    whose = f',"gateway":"{gateway}"' if gateway else ""
-    text = f'{{"t":{t}{received}{number}{whose}{_LINKED[link]},{rest[1:]}'
-    return Reading(subject, device, wire.read(RECORDS[Kind(kind)], text.encode()))
+    whose = f',"gateway":"{word(gateway)}"' if gateway else ""
+    said = f'{{"t":{t}{received}{number}{whose}{_LINKED[link]},'
+    return Reading(subject, word(device), stored(Kind(kind), said.encode() + rest[1:]))
+
+
+@lru_cache(65536)
+def word(octets: bytes) -> str:
+    """Read a name.
+
+    Raises
+    ------
+    MalformedData
+        It is not UTF-8.
+    """
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedData(f"not a name: {error}") from error
+
+
+class Unreadable:
+    """Rows that cannot be read: each is counted and reported once while we run."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[object, ...]] = set()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def note(self, what: str, place: Sequence[object], error: MalformedData) -> None:
+        """Count a row by its place, and say that it is left out."""
+        row = what, *place
+        if row not in self._known and len(self._known) < KNOWN:
+            self._known.add(row)
+            log.warning("%s at %s is left out: %s", what, place[0], error)
 
 
 def within(
-    db: sqlite3.Connection, subject: str, kind: Kind, between: tuple[int, int]
+    db: sqlite3.Connection,
+    subject: str,
+    kind: Kind,
+    between: tuple[int, int],
+    unreadable: Unreadable,
 ) -> Iterator[Reading]:
-    """Give a subject's readings of a kind in a stretch of time, in ms.
-
-    A row that cannot be read is left out, with a line in the log: one must not keep a
-    store from its work on the others.
-    """
+    """Give a subject's readings of a kind in a stretch of time, in ms."""
     slot = RECORD_SLOTS[kind]
     rows = db.execute(
         f"{WALK} SELECT {COLUMNS} FROM walk CROSS JOIN record USING (slot)"
@@ -86,18 +134,53 @@ def within(
         {"slot": between[0] // slot, "last_slot": between[1] // slot}
         | {"subject": subject, "kind": kind, "start": between[0], "stop": between[1]},
     )
+    yield from readable(subject, kind, rows, unreadable)
+
+
+def readable(
+    subject: str,
+    kind: str,
+    rows: Iterable[Sequence[Any]],
+    unreadable: Unreadable,
+) -> Iterator[Reading]:
+    """Rebuild readings of a subject and kind from their `COLUMNS`.
+
+    A row that cannot be read is left out: one must not keep a store from its work on
+    the others.
+    """
     for columns in rows:
         try:
             found = reading(subject, kind, columns)
         except MalformedData as error:
-            log.warning("a stored record, t = %d, is left out: %s", columns[0], error)
+            unreadable.note(f"a stored {kind}", columns[:4], error)
         else:
             yield found
+
+
+def stored(kind: Kind, payload: bytes) -> Record:
+    """Read a record; of too many intervals, which older versions took, the newest."""
+    try:
+        return wire.read(RECORDS[kind], payload)
+    except MalformedData:
+        if shorter := _cut(payload):
+            return wire.read(RECORDS[kind], shorter)
+        raise
 
 
 def storable(reading: Reading) -> bool:
     """Tell whether a reading's seq is within SQLite's integers."""
     return (reading.record.seq or 0) <= LARGEST
+
+
+def _cut(payload: bytes) -> bytes | None:
+    """Give a record's JSON without the intervals that are too many; None: none are."""
+    try:
+        fields = decode(payload)
+        rr = fields["rr"]
+        fields["rr"] = rr[-MOST_INTERVALS:]
+    except (*wire.UNREADABLE, TypeError):
+        return None
+    return wire.encode(fields) if len(rr) > MOST_INTERVALS else None
 
 
 def _rest(record: Record) -> str:

@@ -96,13 +96,15 @@ CREATE TABLE kept (                          -- what age has taken: ingest.expir
 
 INSERT = """
     INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
-COUNT = """
+# Of one instant's records the same is the newest, in whatever order they come.
+LATER = "(excluded.t, excluded.seq, excluded.digest) > (t, seq, digest)"
+COUNT = f"""
     INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (series, origin) DO UPDATE SET
         n = n + excluded.n,
         first = min(first, excluded.first),
-        seq = CASE WHEN excluded.t >= t THEN excluded.seq ELSE seq END,
-        digest = CASE WHEN excluded.t >= t THEN excluded.digest ELSE digest END,
+        seq = iif({LATER}, excluded.seq, seq),
+        digest = iif({LATER}, excluded.digest, digest),
         t = max(t, excluded.t)"""
 ROLL = """
     INSERT INTO {rung} VALUES (?, ?, ?, ?, ?, ?, ?, ?)

@@ -16,7 +16,7 @@ from ingest.pace import Pace
 from ingest.store import Store, Written
 from ingest.teller import Teller
 from vitals import wire
-from vitals.bus import Bus, Delivery, Inbox
+from vitals.bus import Bus, Delivery, Inbox, acknowledge
 from vitals.clock import Clock
 from vitals.metrics import Metrics
 
@@ -135,8 +135,7 @@ async def _promise(belt: Belt, room: Room, intake: Intake, teller: Teller) -> No
         teller.withdrew(promised.withdrawn)
         teller.greet(mail.online)
         intake.relief.hear(mail.gateways)
-        for delivery in group:
-            delivery.ack()
+        acknowledge(group)
         room.leave()
         belt.task_done()
 

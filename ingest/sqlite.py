@@ -57,8 +57,13 @@ class SqliteStore(SqliteHistory):
         """Take readings out in one transaction; see `Store`."""
         with self._writing() as db:
             db.execute("BEGIN IMMEDIATE")
-            errata.withdraw(db, readings)
+            errata.withdraw(db, readings, self._unreadable)
             db.execute("COMMIT")
+
+    @property
+    def unreadable(self) -> int:
+        """How many rows could not be read; see `Store`."""
+        return len(self._unreadable)
 
     def erase(self, subject: str) -> str:
         """Delete all of a person; see `Store`."""
@@ -70,7 +75,7 @@ class SqliteStore(SqliteHistory):
         """Drop what is older than its rung is kept; roll variability that is due."""
         with self._writing() as db:
             moved = expiry.drop(db, self._settings, now)
-            moved |= sqlite_variability.roll(db, self._settings, now)
+            moved |= sqlite_variability.roll(db, self._settings, now, self._unreadable)
             self._kept = expiry.kept(db)  # another may have moved them
         return moved
 

@@ -2,13 +2,13 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ingest import erasure, errata, schema, sqlite_variability
-from ingest.rows import COLUMNS, LARGEST, reading
+from ingest.rows import COLUMNS, LARGEST, Unreadable, readable
 from ingest.samples import LONGEST, METRICS, samples
 from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS, WALK
 from ingest.store import Point
@@ -33,6 +33,7 @@ class SqliteHistory:
         self._path = path
         self._settings = settings or Settings()
         self._idle: list[sqlite3.Connection] = []
+        self._unreadable = Unreadable()
 
     def trend(
         self,
@@ -93,10 +94,10 @@ class SqliteHistory:
                 given = last if after else None
                 found += self._portion(subject, kind, slots, (first, end), given, room)
                 if len(found) > limit:
-                    page = [reading(subject, kind, row) for row in found[:limit]]
+                    page = [*self._readable(subject, kind, found[:limit])]
                     place = ".".join(map(str, found[limit - 1][:4])) if limit else after
                     return page, place
-        return [reading(subject, kind, row) for row in found], None
+        return [*self._readable(subject, kind, found)], None
 
     def latest(self, subject: str) -> list[Reading]:
         """Give the newest reading of each device and kind."""
@@ -110,12 +111,12 @@ class SqliteHistory:
         newest: dict[tuple[str, Kind], Reading] = {}
         for series, name, *place in rows:
             slot = place[1] // RECORD_SLOTS[Kind(name)]
-            for row in self._read(
+            there = self._read(
                 f"SELECT {COLUMNS} FROM record JOIN origin ON origin.id = origin"
                 " WHERE (slot, series, origin, t, seq, digest) = (?, ?, ?, ?, ?, ?)",
                 (slot, series, *place),
-            ):
-                found = reading(subject, name, row)
+            )
+            for found in self._readable(subject, name, there):
                 newest[found.device, found.kind] = found
         return [newest[key] for key in sorted(newest)]
 
@@ -156,13 +157,20 @@ class SqliteHistory:
             " ORDER BY slot, series, t, origin, seq, digest LIMIT ?",
             (*key, PAGE),
         ):
-            yield from (reading(row[0], row[1], row[4:]) for row in rows)
+            for subject, kind, _, _, *columns in rows:
+                yield from self._readable(subject, kind, [columns])
             key = rows[-1][2:8]
 
     def close(self) -> None:
         """Let go of the file."""
         while self._idle:
             self._idle.pop().close()
+
+    def _readable(
+        self, subject: str, kind: str, rows: Iterable[Sequence[Any]]
+    ) -> Iterator[Reading]:
+        """Rebuild readings; see `ingest.rows.readable`."""
+        return readable(subject, kind, rows, self._unreadable)
 
     def _corrections(self) -> int:
         """Give the number of the last reading that was entered in error."""
@@ -221,8 +229,8 @@ class SqliteHistory:
         rows = self._portion(subject, metric.kind, slots, between, None, -1)
         inside = (
             sample
-            for row in rows
-            for sample in samples(reading(subject, metric.kind, row))
+            for reading in self._readable(subject, metric.kind, rows)
+            for sample in samples(reading)
             if sample.metric is metric and span.start <= sample.t < span.stop
         )
         found = sorted(gather(inside, span.width).items(), key=lambda item: item[0][1])

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from ingest import expiry
-from ingest.rows import within
+from ingest.rows import Unreadable, within, word
 from ingest.samples import LONGEST, Sample
 from ingest.schema import ROLL, RUNG_SLOTS, RUNGS, WALK
 from ingest.trend import HOUR, MINUTE, SECOND, Gathered, gather
@@ -38,7 +38,7 @@ BEGIN = f"""
     FROM stream WHERE true ON CONFLICT DO NOTHING"""
 MARK = "INSERT INTO due VALUES (?, ?) ON CONFLICT DO NOTHING"
 NEXT = """
-    SELECT t, series, subject FROM due JOIN series ON series.id = series
+    SELECT t, series, CAST(subject AS BLOB) FROM due JOIN series ON series.id = series
     WHERE t < ? ORDER BY t DESC LIMIT ?"""
 STRIKE = "DELETE FROM due WHERE t >= ? AND t < ? AND series = ?"
 SERIES = "INSERT INTO series (subject, name) VALUES (?, ?) ON CONFLICT DO NOTHING"
@@ -58,8 +58,8 @@ MARK_OLDER = f"""
     WHERE slot = :slot AND t < :since AND series IN {INTERVALS}
     ON CONFLICT DO NOTHING"""
 
-Window = tuple[int, int, str]
-"""Its start in ms, and series of RR intervals and subject."""
+Window = tuple[int, int, bytes]
+"""Its start in ms, and series of RR intervals and subject, as it lies on the disk."""
 
 
 def create(db: sqlite3.Connection) -> None:
@@ -73,7 +73,9 @@ def mark(db: sqlite3.Connection, minutes: Iterable[tuple[int, int]]) -> None:
     db.executemany(MARK, minutes)
 
 
-def roll(db: sqlite3.Connection, settings: Settings, now: Instant) -> bool:
+def roll(
+    db: sqlite3.Connection, settings: Settings, now: Instant, unreadable: Unreadable
+) -> bool:
     """Roll some windows that are over, the newest first; tell whether any were due.
 
     When none is, hours that an older program wrote are marked.
@@ -85,19 +87,22 @@ def roll(db: sqlite3.Connection, settings: Settings, now: Instant) -> bool:
     minutes = db.execute(NEXT, asked).fetchall()
     found = dict.fromkeys((t // width * width, *whose) for t, *whose in minutes)
     for window in list(found)[:most]:
-        _roll(db, settings, window)
+        _roll(db, settings, window, unreadable)
     more = bool(found) or _look_back(db, width)
     db.execute("COMMIT")
     return more
 
 
-def _roll(db: sqlite3.Connection, settings: Settings, window: Window) -> None:
+def _roll(
+    db: sqlite3.Connection, settings: Settings, window: Window, unreadable: Unreadable
+) -> None:
     """Compute a window anew from its records, if age has not taken them."""
-    start, series, subject = window
+    start, series, _ = window
     stop = start + settings.hrv_window_s * 1000
-    if start >= expiry.kept(db).get("record", 0):
+    subject = _whose(window, unreadable)
+    if subject and start >= expiry.kept(db).get("record", 0):
         span = start, stop + LONGEST
-        readings = within(db, subject, Kind.HEART_RATE, span)
+        readings = within(db, subject, Kind.HEART_RATE, span, unreadable)
         found = gather(_told(readings, settings, span), MINUTE)
         for metric in METRICS:
             own = _series(db, subject, metric)
@@ -106,6 +111,16 @@ def _roll(db: sqlite3.Connection, settings: Settings, window: Window) -> None:
             hour = start // HOUR * HOUR
             _put(db, "hour", (own, hour), _sum(db, own, hour))
     db.execute(STRIKE, (start, stop, series))
+
+
+def _whose(window: Window, unreadable: Unreadable) -> str:
+    """Give whose a window is; "": nobody can read that any more."""
+    _, series, subject = window
+    try:
+        return word(subject)
+    except MalformedData as error:
+        unreadable.note("the subject of a series", (series,), error)
+        return ""
 
 
 def _told(

@@ -143,6 +143,13 @@ def _hours(
 class Store(History, Protocol):
     """A history that can be added to."""
 
+    @property
+    def unreadable(self) -> int:
+        """How many stored records could not be read since it was opened.
+
+        They are left out of what is made of records, and the log says which.
+        """
+
     def write(self, readings: Sequence[Reading]) -> Written:
         """Store readings; the same reading twice keeps one.
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ingest.dead import Numbered, numbered
 from ingest.ledger import Ledger
+from ingest.numbers import Numbers, numbers
 from ingest.ranges import Range, runs
 from vitals import Committed, Reading, wire
 from vitals.bus import Bus
@@ -14,8 +14,8 @@ from vitals.wire import Message
 
 RANGES = 1000  # in one `committed` message
 
-Touched = dict[str, set[int]]
-"""Numbers just made durable, by whose records bear them."""
+News = dict[str, set[int]]
+"""Numbers of one device just made durable, by whose records bear them."""
 
 Whose = dict[str, list[Range]]
 """Durable ranges, by whose records they are."""
@@ -38,25 +38,25 @@ class Teller:
 
     def __init__(self, bus: Bus, ledger: Ledger) -> None:
         self._bus, self._ledger = bus, ledger
-        self._touched: dict[str, dict[str, Touched]] = {}
+        self._touched: dict[str, dict[str, News]] = {}
         self._greeted: set[str] = set()
         self._withdrawn: dict[str, dict[str, set[int]]] = {}
         self._news = asyncio.Event()
 
-    def tell(self, numbered: Iterable[Numbered]) -> None:
+    def tell(self, durable: Numbers) -> None:
         """Let gateways know about these numbers."""
-        for one in numbered:
-            devices = self._touched.setdefault(one.gateway, {})
-            touched = devices.setdefault(one.device, {})
-            touched.setdefault(one.subject, set()).add(one.seq)
+        for (gateway, device), touched in durable.items():
+            news = self._touched.setdefault(gateway, {}).setdefault(device, {})
+            for subject, seqs in touched.items():
+                news.setdefault(subject, set()).update(seqs)
         if self._touched:
             self._news.set()
 
     def withdrew(self, readings: Iterable[Reading]) -> None:
         """Let gateways know that these are taken away."""
-        for one in numbered(readings):
-            devices = self._withdrawn.setdefault(one.gateway, {})
-            devices.setdefault(one.device, set()).add(one.seq)
+        for (gateway, device), touched in numbers(readings).items():
+            devices = self._withdrawn.setdefault(gateway, {})
+            devices.setdefault(device, set()).update(*touched.values())
         if self._withdrawn:
             self._news.set()
 
@@ -97,14 +97,14 @@ class Teller:
             found.append(Message(topic, wire.encode(noun)))
         return found
 
-    def _news_of(self, gateway: str, devices: dict[str, Touched]) -> Iterator[Word]:
+    def _news_of(self, gateway: str, devices: dict[str, News]) -> Iterator[Word]:
         for device, touched in devices.items():
             seqs = set().union(*touched.values())
             ranges = self._ledger.holding(gateway, device, seqs)
             yield self._word(gateway, device, ranges, touched)
 
     def _word(
-        self, gateway: str, device: str, ranges: list[Range], touched: Touched
+        self, gateway: str, device: str, ranges: list[Range], touched: News
     ) -> Word:
         """Say whose numbers are: all are one person's, or each is its own record's."""
         wearers = self._ledger.wearers(gateway, device)

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingest import schema
-from ingest.rows import Row, row
+from ingest.rows import Row, row, stored
 from ingest.schema import INSERT, RUNG_SLOTS, RUNGS
-from vitals import Kind, Reading, Unavailable, wire
-from vitals.model import RECORDS
+from vitals import Kind, Reading, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +58,9 @@ def _from_first(db: sqlite3.Connection) -> None:
         " (SELECT min(t) FROM old_record AS r"
         "   WHERE r.series = s.series AND r.origin = s.origin),"
         " s.t, r.seq, r.digest FROM old_stream AS s JOIN old_record AS r"
-        " ON r.id = s.record"
+        " ON r.id = (SELECT id FROM old_record AS o WHERE"
+        " (o.series, o.origin, o.t) = (s.series, s.origin, s.t)"
+        " ORDER BY seq DESC, digest DESC LIMIT 1)"
     )
     for rung, width in RUNGS.items():
         slot = width * RUNG_SLOTS
@@ -76,7 +77,7 @@ def _records(db: sqlite3.Connection) -> Iterator[Row]:
         " JOIN origin ON origin.id = old_record.origin"
     )
     for number, (series, origin, subject, kind, device, payload) in enumerate(found, 1):
-        record = wire.read(RECORDS[Kind(kind)], payload.encode())
+        record = stored(Kind(kind), payload.encode())
         yield row(Reading(subject, device, record), series, origin)
         if number % REPORT == 0:
             log.warning("%d records so far", number)

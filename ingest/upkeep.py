@@ -7,6 +7,7 @@ from ingest.store import Store
 from ingest.threads import finish
 from vitals import Unavailable
 from vitals.clock import Clock
+from vitals.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -15,13 +16,14 @@ MORE_S = 0.1  # when there may be more to do: writers come in between
 AGAIN_S = 60.0  # after what nobody expected
 
 
-async def run(store: Store, clock: Clock) -> None:
+async def run(store: Store, clock: Clock, metrics: Metrics) -> None:
     """Tend the store, until cancelled; no failure of it stops who writes."""
     pause = EVERY_S
     while True:
         await asyncio.sleep(pause)
         try:
             pause = MORE_S if await finish(store.tend, clock()) else EVERY_S
+            metrics.gauge("ingest_unreadable_records", store.unreadable)
         except Unavailable as error:
             # Whoever writes says so aloud, and goes on trying.
             log.debug("cannot tend the store: %s", error)

@@ -69,8 +69,7 @@ class Variability(NamedTuple):
 def bounded(readings: Iterable[Reading], seconds: int) -> Iterator[Reading]:
     """Give the readings of some seconds, as long as a heart can have given them.
 
-    One message may have half a million intervals, and a clock that stands still puts
-    all that comes into one second.
+    A clock that stands still puts all that comes into one second.
 
     Raises
     ------
@@ -187,9 +186,9 @@ def _mended(
 ) -> Iterator[tuple[int, list[float]]]:
     """Give each interval's flag, and what it is mended to; nothing: it is left out.
 
-    As `dsp.kernels.beats` does: missed beats are divided, extra ones joined.  But a
-    normal interval lies between two normal beats (Task Force): the pause behind a
-    premature beat is left out with it, and an interval whose first beat is not known.
+    As `dsp.kernels.beats` does: missed beats are divided, extra ones joined.  A normal
+    interval lies between two normal beats (Task Force): the pause behind a premature
+    beat is left out with it, and an interval whose first beat is not known.
     """
     half, prior, before = False, 0.0, NORMAL
     judged = _judged([one for one, _ in found])

@@ -14,7 +14,7 @@ What this cannot tell from the gateway's own is a false record of the right pers
 claims exactly a number that is still to come.  And a false record can hide a gap.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 JUMP = 1_000_000  # numbers: 11 days of heart rates
 PEOPLE = 10_000  # of one stream that are remembered
@@ -37,7 +37,7 @@ class Wearers:
     def __contains__(self, subject: str) -> bool:
         return subject in self._subjects
 
-    def include(self, subjects: set[str]) -> bool:
+    def include(self, subjects: Set[str]) -> bool:
         """Tell whether all of these people are remembered."""
         return subjects <= self._subjects
 

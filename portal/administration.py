@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from portal.ages import zone
 from portal.audit import Entry
 from portal.authorisation import CARERS, Deed, Person
 from portal.house import House
 from portal.names import checked, pseudonym
 from portal.plans import change_plan
 from vitals.errors import ConfigError
+from vitals.schedule import zone
 
 
 class Patient(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,4 @@
-"""How old something is, in words and for the reader's clock."""
-
-from datetime import datetime, tzinfo
-from zoneinfo import ZoneInfo
+"""How old something is, in words."""
 
 from portal.texts import Texts
 from vitals.model import Instant
@@ -38,41 +35,3 @@ def lasting(texts: Texts, age_ms: float) -> str:
         hours, minutes = age // HOUR, age % HOUR // MINUTE
         return texts("lasting.h_min" if minutes else "lasting.h", n=hours, m=minutes)
     return texts("lasting.days", n=age // DAY)
-
-
-def date(texts: Texts, there: datetime) -> str:
-    """Write a day without its year.
-
-    >>> date(Texts("en"), datetime(2026, 1, 9))
-    '09 Jan'
-    """
-    if texts.language == "zh":
-        return f"{there.month}月{there.day}日"
-    return there.strftime("%d %b")
-
-
-def zone(name: str) -> tzinfo:
-    """Give a time zone; one that does not exist is UTC, and the page says so."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        return ZoneInfo("UTC")
-    except KeyError:
-        return ZoneInfo("UTC")
-
-
-def local(t: Instant | int, where: tzinfo) -> datetime:
-    """Give the wall clock's time somewhere."""
-    return datetime.fromtimestamp(t / 1000, where)
-
-
-def clock_and_date(texts: Texts, t: Instant | int, place: str) -> str:
-    """Write a day, its year and the time on a patient's own clock.
-
-    >>> clock_and_date(Texts("en"), 1_795_300_000_000, "UTC")
-    '21 Nov 2026 23:06'
-    """
-    there = local(t, zone(place))
-    if texts.language == "zh":
-        return f"{there.year}年{date(texts, there)} {there:%H:%M}"
-    return f"{date(texts, there)} {there:%Y %H:%M}"

@@ -121,6 +121,10 @@ class Board:
         """Give the retained plan of a patient."""
         return self._plans.get(subject)
 
+    def zones(self) -> list[str]:
+        """Give the time zone of every plan."""
+        return [plan.time_zone for plan in self._plans.values()]
+
     async def changed(self, name: str, before: Alert | None) -> Alert | None:
         """Wait until people's part of an alert differs; None: it is closed."""
         while _decision(self._alerts.get(name)) == _decision(before):

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from portal.ages import MINUTE, ago, date, lasting, local, zone
+from portal.ages import MINUTE, ago, lasting
 from portal.texts import Texts
 from portal.units import Measure
+from portal.wall import Wall
 from vitals import phrases
 from vitals.codes import Metric
 from vitals.model import HOUSE, Alert, Instant
@@ -53,28 +54,26 @@ class Card:
 
 def cards(
     alerts: Iterable[Alert],
-    texts: Texts,
+    wall: Wall,
     now: Instant,
-    place: str,
     seen: Mapping[str, Instant] | None = None,
 ) -> list[Card]:
     """Put alerts into words.
 
     Parameters
     ----------
-    place
-        The reader's time zone.
+    wall
+        By which their times are told.
     seen
         When each was acknowledged, by its id, as far as that is known.
     """
     when = seen or {}
-    return [card(alert, texts, now, place, when.get(alert.id)) for alert in alerts]
+    return [card(alert, wall, now, when.get(alert.id)) for alert in alerts]
 
 
-def card(
-    alert: Alert, texts: Texts, now: Instant, place: str, seen: Instant | None = None
-) -> Card:
+def card(alert: Alert, wall: Wall, now: Instant, seen: Instant | None = None) -> Card:
     """Put one alert into words."""
+    texts = wall.texts
     end = alert.t if alert.state == "normal" else now
     return Card(
         alert=alert,
@@ -86,14 +85,14 @@ def card(
         state=texts(f"state.{alert.state}"),
         unseen=alert.state in ("unacknowledged", "returned_unacknowledged"),
         lasting=lasting(texts, end - alert.since),
-        since=clock(alert.since, now, place, texts),
+        since=wall.lately(alert.since, now),
         said=_said(alert, texts),
         evidence=tuple(_evidence(alert, texts)),
         seen_by=alert.acknowledged_by or "",
         seen=seen,
-        seen_at="" if seen is None else clock(seen, now, place, texts),
-        note=_note(alert, texts, now, place),
-        call=_call(alert, texts, now, place),
+        seen_at="" if seen is None else wall.lately(seen, now),
+        note=_note(alert, wall, now),
+        call=_call(alert, wall, now),
     )
 
 
@@ -188,14 +187,12 @@ def _several(values: list[Any], metric: Metric | None, texts: Texts) -> str:
     return " ".join(filter(None, shown))
 
 
-def _note(alert: Alert, texts: Texts, now: Instant, place: str) -> str:
+def _note(alert: Alert, wall: Wall, now: Instant) -> str:
     """Say what people have done about it."""
-    parts = []
+    parts, say = [], wall.texts
     if isinstance(until := alert.escalation.get("until"), int) and until > now:
-        parts.append(
-            f"{texts('state.shelved')} {texts('until')} "
-            f"{clock(until, now, place, texts)}"
-        )
+        when = wall.lately(until, now)
+        parts.append(f"{say('state.shelved')} {say('until')} {when}")
     if isinstance(to := alert.escalation.get("to"), str):
         parts.append(f"→ {to}")
     if alert.comment:
@@ -203,13 +200,14 @@ def _note(alert: Alert, texts: Texts, now: Instant, place: str) -> str:
     return " · ".join(parts)
 
 
-def _call(alert: Alert, texts: Texts, now: Instant, place: str) -> str:
+def _call(alert: Alert, wall: Wall, now: Instant) -> str:
     """Say whom an open alert has told, and whom it tells next unless it is seen."""
+    texts = wall.texts
     told, then = (_people(alert.escalation.get(k), texts) for k in ("told", "next"))
     parts = [texts("call.told", names=told)] if told else []
     due = alert.escalation.get("next_at")
     if then and isinstance(due, int):
-        when = clock(due, now, place, texts)
+        when = wall.lately(due, now)
         parts.append(texts("call.next", names=then, time=when))
     return " · ".join(parts)
 
@@ -221,15 +219,6 @@ def _people(names: object, texts: Texts) -> str:
     return ", ".join(
         texts("call.house") if n == HOUSE else str(n)[:64] for n in names[:_SHOWN_NAMES]
     )
-
-
-def clock(t: int, now: Instant, place: str, texts: Texts) -> str:
-    """Give the time of day, with the date when it was not today."""
-    there = zone(place)
-    then, today = local(t, there), local(now, there)
-    same = then.date() == today.date()
-    clock = then.strftime("%H:%M")
-    return clock if same else f"{date(texts, then)} {clock}"
 
 
 __all__ = ["Card", "ago", "card", "cards", "metric_of", "title"]

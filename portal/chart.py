@@ -12,9 +12,10 @@ from itertools import pairwise
 from math import ceil, floor, log10
 
 from ingest.store import Point
-from portal.ages import DAY, HOUR, MINUTE, date, local, zone
+from portal.ages import DAY, HOUR, MINUTE
 from portal.targets import Target
 from portal.texts import Texts
+from portal.wall import Wall
 from vitals.model import Instant
 
 WIDE = 1000  # units from the start to the stop of a plot
@@ -25,7 +26,7 @@ TICKS_MS = (
 )  # fmt: skip
 
 
-ENGLISH = Texts("en")
+ENGLISH = Wall(Texts("en"))
 SHAPES = {"note": "M-6 1h12v12h-12z"}  # others are alerts
 ALERT = "M-7 1h14l-7 12z"
 
@@ -45,13 +46,12 @@ class Frame:
 
     start: Instant
     stop: Instant
-    place: str = "UTC"  # time zone of its labels
     height: int = 200  # px
     targets: tuple[Target, ...] = ()  # in the unit of what is drawn
     usual: tuple[float, float] | None = None
     gap_ms: int = 5 * MINUTE  # a longer silence is shown as a gap
     least: float = 4  # the axis spans at least this, in the metric's unit
-    texts: Texts = ENGLISH
+    wall: Wall = ENGLISH  # of its labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +200,9 @@ def _times(scale: Scale) -> str:
 def _time(scale: Scale, t: int) -> str:
     """Write one time, centred below its instant."""
     share = scale.x(t) / WIDE * 100
-    there = local(t, zone(scale.frame.place))
+    wall = scale.frame.wall
     daily = scale.frame.stop - scale.frame.start > 2 * DAY
-    words = date(scale.frame.texts, there) if daily else there.strftime("%H:%M")
+    words = wall.day(t) if daily else wall.time(t)
     y = scale.frame.height - 5
     return f'<text x="{share:.2f}%" y="{y}">{words}</text>'
 
@@ -211,7 +211,7 @@ def _time_ticks(frame: Frame) -> Iterator[int]:
     """Give at most four round times in the frame, by the clock of its place."""
     span = frame.stop - frame.start
     width = next((w for w in TICKS_MS if span / w < 4), 100 * DAY)
-    away = local(frame.stop, zone(frame.place)).utcoffset()
+    away = frame.wall.at(frame.stop).utcoffset()
     offset = int(away.total_seconds() * 1000) if away else 0
     first = -(-(frame.start + offset) // width) * width - offset
     yield from range(first, frame.stop - span // 25, width)  # the last must fit

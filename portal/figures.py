@@ -16,6 +16,7 @@ from portal.tiles import Shown, Tile
 from portal.trends import Asked
 from portal.units import Measure, of_metric
 from portal.usual import HOURS, since, usual
+from portal.wall import Wall
 from vitals.codes import Kind, Metric
 from vitals.model import Alert, Instant, Plan
 from vitals.phrases import number
@@ -140,12 +141,11 @@ class _Paper:
         ]
         return Frame(
             *self.span,
-            place=self.plan.time_zone,
             targets=tuple(found),
             usual=usually and (measure(usually[0]), measure(usually[1])),
             gap_ms=self._gap(shown.kind),
             least=LEAST.get(shown.kind, 4.0) * measure.factor,
-            texts=self.texts,
+            wall=Wall(self.texts, self.plan.time_zone),
         )
 
     def _gap(self, kind: Kind) -> int:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from portal.ages import DAY
 from portal.audit import Entry
 from portal.texts import Texts
+from portal.wall import Wall
 from vitals.model import Instant
 
 
@@ -21,11 +21,11 @@ class Seen:
     times: int  # that day
 
 
-def looks(entries: Iterable[Entry], texts: Texts) -> list[Seen]:
+def looks(entries: Iterable[Entry], wall: Wall) -> list[Seen]:
     """Put lines into words, the newest first; the same again on a day is one line."""
     days: dict[tuple[object, ...], Seen] = {}
-    for seen in _said(entries, texts):
-        key = (seen.t // DAY, seen.who, seen.deed, seen.what)
+    for seen in _said(entries, wall.texts):
+        key = (wall.at(seen.t).date(), seen.who, seen.deed, seen.what)
         first = days.setdefault(key, replace(seen, times=0))
         days[key] = replace(first, times=first.times + 1)
     return list(days.values())

@@ -41,8 +41,9 @@ def redacted(reading: Reading, scope: Scope) -> Reading | None:
 
     >>> from vitals.model import HeartRate
     >>> beat = Reading("p-1", "strap", HeartRate(t=0, hr=72, rr=(832.0,), energy=9))
-    >>> redacted(beat, frozenset({"heart_rate"})).record
-    HeartRate(t=0, hr=72)
+    >>> left = redacted(beat, frozenset({"heart_rate"})).record
+    >>> left.hr, left.rr, left.energy
+    (72, (), None)
     """
     if scope is None:
         return reading
@@ -59,23 +60,25 @@ def let_through(readings: Iterable[Reading], scope: Scope) -> list[Reading]:
     return [seen for one in readings if (seen := redacted(one, scope))]
 
 
-def nameless(alert: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
-    """Give what an alert says, to whom does not work it: nobody on call by name.
+def nameless(alert: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what an alert says, to whom does not work it: nobody of the staff by name.
 
     How far its call is stays: steps, times, and whether the care team or the whole
-    house was told.  Who has decided something is named to the patient alone, as is who
-    looked at their data.
+    house was told; so does what somebody has decided.  Who did, the log of their data
+    says to the patient, and to nobody else.
 
-    >>> nameless({"escalation": {"step": 1, "told": ["dr.chen", "wu"]}}, None)
+    >>> nameless({"escalation": {"step": 1, "told": ["dr.chen", "wu"]}})
     {'escalation': {'step': 1, 'told': ['care_team']}}
+    >>> nameless({"acknowledged_by": "dr.chen", "comment": "slept badly?"})
+    {'acknowledged_by': 'care_team', 'comment': 'slept badly?'}
     """
     said = dict(alert)
     if "escalation" in said:
         call = said["escalation"].items()
         said["escalation"] = {k: _part(v) if k in _CALLED else v for k, v in call}
-    if scope is not None and said.get("acknowledged_by"):
+    if said.get("acknowledged_by"):
         said["acknowledged_by"] = TEAM
-    if scope is not None and "false_alarm" in said.get("evidence", ()):
+    if "false_alarm" in said.get("evidence", ()):
         said["evidence"] = {**said["evidence"], "false_alarm": TEAM}
     return said
 
@@ -90,7 +93,7 @@ def _part(people: object) -> object:
 def let_event(name: str, data: bytes, scope: Scope) -> bytes | None:
     """Give what a reader who does not work alerts may see of a live event."""
     if name == "alert" and shows(scope, ALERTS):
-        return msgspec.json.encode(nameless(msgspec.json.decode(data), scope))
+        return msgspec.json.encode(nameless(msgspec.json.decode(data)))
     if scope is None:
         return data
     if name not in ("record", "batch"):

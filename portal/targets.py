@@ -7,10 +7,12 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
-from portal.ages import DAY, local, zone
+from portal.ages import DAY
 from portal.defaults import DEFAULTS
+from portal.wall import local
 from vitals.codes import Metric
 from vitals.model import Instant, Limit, Plan
+from vitals.schedule import zone
 
 LONGEST = 8 * DAY  # on a longer axis, nights are too narrow to be drawn
 Range = tuple[float | None, float | None]

@@ -46,7 +46,7 @@ class Units:
 
         >>> round(Units(pressure="kPa").measure("mm[Hg]")(120), 1)
         16.0
-        >>> Units(temperature="F").measure("Cel", 1)(37)
+        >>> round(Units(temperature="F").measure("Cel", 1)(37), 1)
         98.6
         """
         if ucum == "mm[Hg]" and self.pressure == "kPa":

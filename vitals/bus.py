@@ -8,6 +8,8 @@ the bus of tests; both pass one contract suite.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from msgspec import Struct
@@ -21,12 +23,18 @@ class Delivery(Struct, frozen=True, gc=False):
     """A message in an inbox; call `ack` once it is safe to forget, in order."""
 
     message: Message
-    acknowledge: Callable[[int], None]
+    acknowledge: Callable[[Sequence[int]], None]
     mid: int = 0  # what `acknowledge` knows it by
 
     def ack(self) -> None:
         """Let the bus forget it."""
-        self.acknowledge(self.mid)
+        self.acknowledge([self.mid])
+
+
+def acknowledge(deliveries: Iterable[Delivery]) -> None:
+    """Let the bus forget many, in their order."""
+    for forget, several in groupby(deliveries, attrgetter("acknowledge")):
+        forget([one.mid for one in several])
 
 
 class Inbox:
@@ -135,5 +143,5 @@ def _octets(deliveries: Sequence[Delivery]) -> int:
     return sum(sizes) + OVERHEAD * len(sizes)
 
 
-def _nothing(_mid: int) -> None:
+def _nothing(_mids: Sequence[int]) -> None:
     """Acknowledge to nobody."""

@@ -10,7 +10,14 @@ from vitals.model import Limit
 from vitals.sections import Percent, Positive, Section
 
 CONFIRMED = "systolic", "diastolic", "mean_arterial_pressure", "pulse", "glucose"
+LIMITED = tuple(m.value for m in Metric if not m.derived and m != Metric.RR_INTERVAL)
 TRENDS = "heart_rate", "body_temperature", "systolic"  # that can be followed
+
+# One beat that a strap has missed doubles an interval: the rate's limit has a hold.
+INTERVAL = (
+    "dsp.limits.rr_interval: intervals have no limit; limit heart_rate"
+    " (60000 / ms = beats a minute). An irregular rhythm is watched without one"
+)
 
 Mmhg = tuple[Positive, Positive]
 
@@ -81,8 +88,9 @@ class Dsp(Section, frozen=True):
 
 def complaints(dsp: Dsp) -> Iterator[str]:
     """Say which keys of the detectors' tables name nothing."""
-    limited = [m.value for m in Metric if not m.derived]
-    yield from _unknown("dsp.limits", dsp.limits, limited)
+    if Metric.RR_INTERVAL.value in dsp.limits:
+        yield INTERVAL
+    yield from _unknown("dsp.limits", dsp.limits, LIMITED)
     yield from _unknown("dsp.forecasts", dsp.forecasts, TRENDS)
     yield from _unknown("dsp.rates", dsp.rates, TRENDS)
     yield from _unknown("dsp.silence_s", dsp.silence_s, list(Kind))

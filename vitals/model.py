@@ -24,10 +24,11 @@ Seq = Annotated[int, Meta(ge=1, le=2**53)]
 """A sequence number; any reader of JSON holds it exactly."""
 
 Octets = Annotated[int, Meta(ge=0, le=2**32)]  # more than any field on the air holds
-
 Bound = Annotated[float, Meta(ge=-1e6, le=1e6)]  # a limit that a value can pass
-
 Time = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]  # until the year 2100
+
+MOST_INTERVALS = 257  # of two octets in the 514 that an ATT_MTU of 517 leaves a value
+Intervals = Annotated[tuple[float, ...], Meta(max_length=MOST_INTERVALS)]
 
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -50,7 +51,7 @@ class HeartRate(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One heart-rate notification."""
 
     hr: float | None  # /min
-    rr: tuple[float, ...] = ()  # ms, oldest first
+    rr: Intervals = ()  # ms, oldest first
     energy: Octets | None = None  # kJ
 
 

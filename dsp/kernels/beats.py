@@ -10,6 +10,7 @@ from dsp.kernels.repair import judge
 from vitals.gate import (
     AROUND,
     ARTEFACT,
+    ECTOPIC,
     EXTRA,
     MISSED,
     NORMAL,
@@ -27,19 +28,27 @@ _weigh, _evidence = rhythm.weigh, rhythm.evidence
 
 
 @inner
-def _vary(s: One, g: Gate, flag: int, median: float) -> None:
-    """Let the variability take a judged interval: mended, or left out."""
+def _vary(s: One, g: Gate, flag: int, before: int, median: float) -> None:
+    """Let the variability take a judged interval: mended, or left out.
+
+    A normal interval lies between two normal beats (Task Force 1996): the pause behind
+    a premature beat, flagged `before` it, is left out, and what lost beats are before.
+    """
     i = s.judged - 1
-    x = s.raw[i % RAW]
-    if flag == NORMAL:
+    x, alone = s.raw[i % RAW], (s.alone >> (i % RAW)) & 1
+    if alone:
+        _lose(s)
+    if flag == EXTRA:
+        if s.half == 0 and i > 0:
+            _feel(s, s.raw[(i - 1) % RAW] + x)
+    elif alone or before in (ECTOPIC, ARTEFACT):
+        _lose(s)
+    elif flag == NORMAL:
         _feel(s, x)
     elif flag == MISSED:
         n = pieces(x, median, g.least)
         for _ in range(n):
             _feel(s, x / n)
-    elif flag == EXTRA:
-        if s.half == 0 and i > 0:
-            _feel(s, s.raw[(i - 1) % RAW] + x)
     else:
         _lose(s)
 
@@ -47,8 +56,9 @@ def _vary(s: One, g: Gate, flag: int, median: float) -> None:
 @inner
 def _settle(s: One, g: Gate, r: Rhythm, now: float, out: One) -> None:
     """Judge one interval and say what is known of the heart now."""
+    before = s.before
     flag, median, smooth = judge(s, g)
-    _vary(s, g, flag, median)
+    _vary(s, g, flag, before, median)
     if smooth > 0.0 and flag != ARTEFACT:
         _listen(s, smooth)
     i = s.judged - 1
@@ -70,8 +80,8 @@ def _break(s: One, g: Gate, t: float, rr: float) -> None:
     gap = t - s.last
     if gap < -g.lost:  # what was newer was of a broken clock
         s.begin, s.end = min(s.begin, t), min(s.end, t)
-    if gap > rr + g.lost:
-        _lose(s)
+    bit = 1 << (s.count % RAW)
+    s.alone = s.alone | bit if gap > rr + g.lost else s.alone & ~bit
     if gap > g.forget:
         s.when[:] = t - rr  # no episode began before we listened
         s.words = 0

@@ -4,7 +4,7 @@ from email.utils import formatdate
 
 from fastapi import Request, Response
 
-from portal.authorisation import Person, visible
+from portal.authorisation import Person, visible, worked
 from portal.fhir.outcomes import MEDIA_TYPE
 from portal.fhir.parameters import Pairs
 from portal.fhir.resources import Resource, encode
@@ -51,6 +51,7 @@ def sight(house: House, caller: Person) -> Sight:
         house.alerts,
         house.people.changes,
         {subject: house.board.devices(subject) for subject in subjects},
+        worked(caller),
     )
 
 

@@ -21,6 +21,7 @@ from portal.times import rfc3339
 from vitals.codes import Metric
 from vitals.model import Alert, Instant
 
+TEAM = "Care team"
 DECISIONS = {
     "acknowledge": "Acknowledged",
     "snooze": "Snoozed",
@@ -33,9 +34,15 @@ _CALLED = re.compile(r"told [A-Za-z0-9._@-]+(, [A-Za-z0-9._@-]+)*")
 
 
 def issue(
-    alert: Alert, events: Iterable[AlertEvent], evidence: tuple[str, ...] = ()
+    alert: Alert,
+    events: Iterable[AlertEvent],
+    evidence: tuple[str, ...] = (),
+    named: bool = True,
 ) -> DetectedIssue:
-    """Give an alert with what was done about it and the Observations behind it."""
+    """Give an alert with what was done about it and the Observations behind it.
+
+    Who did it is named to those who work alerts; to others it is the care team.
+    """
     wearable = alert.evidence.get("device")
     rests_on = tuple(Reference(f"Observation/{name}") for name in evidence)
     text = alert.evidence.get("text")
@@ -51,7 +58,7 @@ def issue(
         implicated=_device(alert.subject, wearable),
         evidence=(Evidence(rests_on),) if rests_on else (),
         detail=text if isinstance(text, str) and text.strip() else None,
-        mitigation=tuple(_mitigation(event) for event in events if decided(event)),
+        mitigation=tuple(_mitigation(e, named) for e in events if decided(e)),
     )
 
 
@@ -114,8 +121,9 @@ def _device(subject: str, name: object) -> tuple[Reference, ...]:
     return (Reference(f"Device/{device_id(subject, name)}", name),)
 
 
-def _mitigation(event: AlertEvent) -> Mitigation:
+def _mitigation(event: AlertEvent, named: bool) -> Mitigation:
     words = DECISIONS[event.what]
     said = ": ".join(filter(None, (words, remark(event))))
     action = CodeableConcept((Coding(terms.DECISIONS, event.what, words),), said)
-    return Mitigation(action, rfc3339(event.t), Reference(display=event.by))
+    who = event.by if named else TEAM
+    return Mitigation(action, rfc3339(event.t), Reference(display=who))

@@ -44,6 +44,7 @@ class Sight(Struct, frozen=True):
     alerts: AlertHistory
     changes: Callable[[str, int], Iterable[Change]]
     devices: dict[str, dict[str, DeviceStatus]]  # by subject, as the bus has them
+    worked: frozenset[str] = frozenset()  # whose alerts they work, and who has these
 
 
 class Shelf(Struct, frozen=True, kw_only=True):
@@ -193,7 +194,8 @@ def page_issues(sight: Sight, search: Search) -> Page:
 
 def _issue(sight: Sight, alert: Alert) -> DetectedIssue:
     events = sight.alerts.events(alert.id)
-    return issues.issue(alert, events, evidence(sight.history, alert))
+    rests_on = evidence(sight.history, alert)
+    return issues.issue(alert, events, rests_on, alert.subject in sight.worked)
 
 
 def evidence(history: History, alert: Alert) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from portal.agents import plainly
 from portal.authorisation import Person
 from portal.house import COOKIE, House, InHouse, host_of
 from portal.pages.common import Reader, page
-from portal.pages.forms import Password, Text, day
+from portal.pages.forms import Password, Text
 from portal.pages.log_in import opened
 from portal.pages.setup import same
 from portal.problems import Problem
@@ -59,5 +59,5 @@ async def _show(request: Request, house: House, reader: Person, wrong: str) -> R
     mine = request.cookies.get(COOKIE, "")
     tokens = house.people.tokens
     sessions = await asyncio.to_thread(tokens.sessions, reader.name, mine)
-    shown = {"sessions": sessions, "wrong": wrong, "day": day, "plainly": plainly}
+    shown = {"sessions": sessions, "wrong": wrong, "plainly": plainly}
     return page(request, "account.html", reader, 422 if wrong else 200, **shown)

@@ -8,14 +8,13 @@ from fastapi.responses import RedirectResponse
 
 from alerts.history import AlertEvent, Delivery
 from portal import rhythm, seen
-from portal.ages import MINUTE, clock_and_date
+from portal.ages import MINUTE
 from portal.authorisation import ALLOWED, decide
 from portal.cards import card
 from portal.figures import spark
 from portal.house import House, InHouse
 from portal.messages import line
-from portal.pages.common import Reader, Words, page
-from portal.pages.patient import place_of
+from portal.pages.common import Reader, Words, clock_of, clock_there, page
 from portal.routes.alerts import Id, find
 from portal.texts import Texts
 from vitals.codes import Kind
@@ -46,18 +45,21 @@ async def alert(
         asyncio.to_thread(house.alerts.deliveries, id),
         asyncio.to_thread(house.people.carers, [found.subject]),
     )
-    place = "UTC" if found.subject == HOUSE else place_of(house, found.subject)
+    ours = found.subject == HOUSE
+    wall = (
+        clock_of(request, reader) if ours else clock_there(house, found.subject, texts)
+    )
     when = await seen.times(house, [found])
     values: dict[str, Any] = {
-        "card": card(found, texts, house.clock(), place, when.get(found.id)),
+        "card": card(found, wall, house.clock(), when.get(found.id)),
         "carers": carers[found.subject],
         "spark": await spark(house, found) if found.state != "normal" else "",
         "strip": await _strip(house, found, texts),
-        "events": [_event(one, texts, place) for one in events if one.what],
-        "told": [_told(one, texts, place) for one in told],
+        "events": [_event(one, texts) for one in events if one.what],
+        "told": [_told(one, texts) for one in told],
         "summary": line(told, texts),
         "snoozes": SNOOZES,
-        "place": place,
+        "wall": wall,
         "over": found.state == "normal",
     }
     return page(request, "alert.html", reader, **values)
@@ -76,15 +78,14 @@ async def _strip(house: House, alert: Alert, texts: Texts) -> str:
     return rhythm.strip(rhythm.beats(found), start, stop, at, texts)
 
 
-def _event(one: AlertEvent, texts: Texts, place: str) -> tuple[str, str, str, str]:
+def _event(one: AlertEvent, texts: Texts) -> tuple[Instant, str, str, str]:
     """Write one thing that happened: when, what, by whom, and what they said."""
     what = texts.get(f"event.{one.what}", one.what.replace("_", " "))
-    return clock_and_date(texts, one.t, place), what, one.by, one.comment
+    return one.t, what, one.by, one.comment
 
 
-def _told(one: Delivery, texts: Texts, place: str) -> tuple[str, str, str, str]:
+def _told(one: Delivery, texts: Texts) -> tuple[Instant, str, str, str]:
     """Write one message: when, by what, to whom, and what became of it."""
     state = texts(f"messages.{one.state}", n="").strip()
     after = f"{state}: {one.error}" if one.error else state
-    when = clock_and_date(texts, one.tried or one.created, place)
-    return when, one.channel, one.to or texts("call.house"), after
+    return one.tried or one.created, one.channel, one.to or texts("call.house"), after

@@ -12,7 +12,7 @@ from portal.ages import ago
 from portal.authorisation import Person
 from portal.cards import cards
 from portal.house import House, InHouse
-from portal.pages.common import Words, page
+from portal.pages.common import Words, clock_of, page
 from portal.pages.people import administrator
 from portal.problems import Problem
 from portal.texts import Texts
@@ -43,7 +43,7 @@ async def channels(
         admin,
         channels=[(one, _state(one, texts, house)) for one in found],
         testable=house.channels,
-        cards=cards(tests, texts, house.clock(), "UTC"),
+        cards=cards(tests, clock_of(request, admin), house.clock()),
         messages=await messages.said(house, tests, texts),
     )
 

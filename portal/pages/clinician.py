@@ -12,12 +12,12 @@ from portal.authorisation import Person, visible
 from portal.cards import cards
 from portal.figures import Span, numbers, spark
 from portal.house import House, InHouse
-from portal.pages.common import Reader, Words, inside, page
+from portal.pages.common import Reader, Words, clock_of, inside, page
 from portal.pages.patient import today
 from portal.pages.people import everybody
 from portal.pages.sharing import shared
 from portal.routes.alerts import Action, Id, colleague, command, find
-from portal.texts import Texts
+from portal.wall import Wall
 from portal.witness import looked
 from vitals.model import HOUSE, AlertCommand
 
@@ -46,7 +46,8 @@ async def first(
         return await shared(request, house, reader)
     if reader.role == "admin":
         return await everybody(request, house, reader)
-    shown = await _worklist(house, reader, texts)
+    wall = clock_of(request, reader)
+    shown = await _worklist(house, reader, wall)
     return page(request, "worklist.html", reader, **shown)
 
 
@@ -73,7 +74,7 @@ async def decide(
     return RedirectResponse(inside(said.next), 303)
 
 
-async def _worklist(house: House, reader: Person, texts: Texts) -> dict[str, Any]:
+async def _worklist(house: House, reader: Person, wall: Wall) -> dict[str, Any]:
     """Gather open alerts, the most urgent first, and everybody's newest values."""
     subjects = sorted(visible(reader) - {HOUSE})
     looked(reader, "read", subjects)
@@ -81,17 +82,17 @@ async def _worklist(house: House, reader: Person, texts: Texts) -> dict[str, Any
     sparks = await asyncio.gather(*(spark(house, a) for a in open_alerts[:SPARKS]))
     drawn = dict(zip((a.id for a in open_alerts), sparks, strict=False))
     over = await seen.lately(house, reader)
-    told = texts, house.clock(), "UTC", await seen.times(house, [*open_alerts, *over])
+    told = wall, house.clock(), await seen.times(house, [*open_alerts, *over])
     shown = cards(open_alerts, *told)
     troubled = {alert.subject: alert.priority for alert in reversed(open_alerts)}
-    tiles = await asyncio.gather(*(numbers(house, s, texts) for s in subjects))
+    tiles = await asyncio.gather(*(numbers(house, s, wall.texts) for s in subjects))
     return {
         "carers": await asyncio.to_thread(house.people.carers, troubled),
         "unseen": [card for card in shown if card.unseen],
         "seen": [card for card in shown if not card.unseen],
         "over": cards(over, *told),
         "sparks": drawn,
-        "messages": await messages.said(house, open_alerts, texts),
+        "messages": await messages.said(house, open_alerts, wall.texts),
         "patients": list(zip(subjects, tiles, strict=True)),
         "troubled": troubled,
         "silent": [n for n in sorted(house.board.gateways) if not house.board.heard(n)],

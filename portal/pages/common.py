@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from portal import zones
 from portal.ages import ago
 from portal.authorisation import Person, Role
 from portal.house import House, Visitor, house
@@ -20,6 +21,7 @@ from portal.pages.wishes import NAMES, wishes
 from portal.problems import Problem
 from portal.texts import Texts
 from portal.times import rfc3339
+from portal.wall import Wall
 
 _FOLDER = Path(__file__).parent.parent / "templates"
 _TEMPLATES = Environment(
@@ -115,6 +117,7 @@ def page(
         "ago": lambda t: ago(say, t, now),
         "blind": here.blind(),
         "say": say,
+        "wall": clock_of(request, person),
         "called": lambda subject: called(here, subject),
         "provider": here.provider,
         "emergency": here.emergency or say("emergency.call"),
@@ -127,6 +130,18 @@ def page(
     body, headers = packed(request, text.encode())
     headers["Link"] = _EARLY.get(template, _STYLE)
     return HTMLResponse(body, status, headers)
+
+
+def clock_of(request: Request, person: Person | None) -> Wall:
+    """Give the clock that tells the times of pages which are about no one patient."""
+    browser = request.cookies.get(zones.COOKIE, "")
+    where = zones.of_reader(house(request).board, person, browser)
+    return Wall(words(request), where)
+
+
+def clock_there(house: House, subject: str, texts: Texts) -> Wall:
+    """Give the clock that tells the times of a page about one patient."""
+    return Wall(texts, zones.of_patient(house.board, subject))
 
 
 def bare(template: str, status: int = 200, **values: object) -> Response:

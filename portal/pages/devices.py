@@ -7,14 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from portal.cards import clock
 from portal.house import House, InHouse, check
-from portal.ownership import Waiting, claim, find, may_claim, waiting
-from portal.pages.common import Reader, Words, page
-from portal.pages.patient import place_of
+from portal.ownership import claim, find, may_claim, waiting
+from portal.pages.common import Reader, Words, clock_there, page
 from portal.problems import Problem
 from portal.routes.answers import Subject
-from portal.texts import Texts
 from vitals.model import Alert, DeviceStatus, Instant
 
 router = APIRouter()
@@ -47,7 +44,8 @@ async def devices(
     check(reader, "read", subject)
     words = texts.get(f"claims.{said}", "") if said in ("done", "sent") else ""
     await house.latest(subject)  # so that the board knows whose devices are whose
-    values = _values(house, subject, texts)
+    values = _values(house, subject)
+    values["wall"] = clock_there(house, subject, texts)
     values["may"] = may_claim(reader, subject)
     return page(request, "devices.html", reader, said=words, **values)
 
@@ -77,19 +75,14 @@ async def mine(  # noqa: PLR0913
     return RedirectResponse(f"/patients/{subject}/devices?said={word}", 303)
 
 
-def _values(house: House, subject: str, texts: Texts) -> dict[str, Any]:
+def _values(house: House, subject: str) -> dict[str, Any]:
     """Gather what the page shows."""
-    alerts, place = house.board.open_alerts([subject]), place_of(house, subject)
-    now = house.clock()
-
-    def when(one: Waiting) -> str:
-        return clock(one.reading.t, now, place, texts)
-
+    alerts = house.board.open_alerts([subject])
     known = house.board.devices(subject)
     return {
         "subject": subject,
         "worn": [_worn(name, status, alerts) for name, status in known.items()],
-        "waiting": [(one, when(one)) for one in waiting(house.board, subject)],
+        "waiting": waiting(house.board, subject),
     }
 
 

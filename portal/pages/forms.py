@@ -1,6 +1,5 @@
 """What the pages with forms have in common: their fields, refusals, and links."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Form, Request, Response
@@ -15,15 +14,6 @@ from vitals.model import Instant
 Text = Annotated[str, Form(max_length=500)]
 Password = Annotated[str, Form(max_length=256)]
 Many = Annotated[list[str], Form(max_length=1000)]
-
-
-def day(t: Instant | int) -> str:
-    """Write a day and a time for people.
-
-    >>> day(1_795_300_000_000)
-    '2026-11-21 23:06 UTC'
-    """
-    return datetime.fromtimestamp(t / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def hand_over(  # noqa: PLR0913
@@ -44,7 +34,7 @@ def hand_over(  # noqa: PLR0913
         link=link,
         qr=svg(link, say("link.qr")),
         to=name,
-        until=day(until),
+        until=until,
         back="/sharing" if purpose == "invitation" else "/",
     )
 

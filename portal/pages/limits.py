@@ -8,14 +8,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from portal.ages import clock_and_date
 from portal.authorisation import Person, decide
 from portal.cards import title
 from portal.defaults import DEFAULTS
 from portal.figures import DASH
 from portal.house import House, InHouse, check
-from portal.pages.common import Reader, Words, page
-from portal.pages.patient import place_of
+from portal.pages.common import Reader, Words, clock_there, page
 from portal.plans import change_plan, plan_of
 from portal.problems import Problem
 from portal.rehearsal import DAYS, MOST_DAYS, rehearse
@@ -79,7 +77,6 @@ async def _shown(  # noqa: PLR0913
 ) -> Response:
     """Show the form as somebody left it, and what came of trying it."""
     texts, subject = here
-    place = place_of(house, subject)
     changes = await asyncio.to_thread(house.people.changes, subject)
     plan = await plan_of(house, subject)
     values: dict[str, Any] = {
@@ -92,9 +89,9 @@ async def _shown(  # noqa: PLR0913
         "may": decide(reader, "plan", subject) == "allowed",
         "days": said.get("days", f"{DAYS:g}"),
         "night": plan.night,
-        "place": place,
+        "wall": clock_there(house, subject, texts),
         "log": [
-            (c, clock_and_date(texts, c.t, place), differences(c.old, c.new))
+            (c, differences(c.old, c.new))
             for c in changes
             if c.old.limits != c.new.limits
         ],

@@ -1,22 +1,22 @@
 """What a patient writes, and what their clinician reads."""
 
 import asyncio
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from portal.ages import DAY, date, local, zone
+from portal.ages import DAY
 from portal.authorisation import ALLOWED, decide
 from portal.house import House, InHouse, check
 from portal.notes import ABOUT, LONGEST, About
-from portal.pages.common import Reader, Words, page
-from portal.pages.patient import place_of
+from portal.pages.common import Reader, Words, clock_there, page
 from portal.problems import Problem
 from portal.routes.answers import Subject
 from portal.routes.notes import Number, corrected, may_write, written
 from portal.texts import Texts
+from portal.wall import read
+from portal.zones import of_patient
 from vitals.model import Instant
 
 router = APIRouter()
@@ -33,16 +33,14 @@ async def notes(
     now = house.clock()
     start, stop = Instant(max(0, now - SHOWN_MS)), Instant(now + 60_000)
     found, _ = await asyncio.to_thread(house.notes.of, subject, start, stop)
-    there = place_of(house, subject)
     return page(
         request,
         "notes.html",
         reader,
         subject=subject,
-        notes=[(note, _when(note.t, there, texts)) for note in found],
-        clock=lambda t: _when(t, there, texts),
+        notes=found,
         acts=decide(reader, "act", subject) == ALLOWED,
-        place=there,
+        wall=clock_there(house, subject, texts),
         about=ABOUT,
         longest=LONGEST,
         may=may_write(reader, subject),
@@ -84,18 +82,9 @@ def _moment(house: House, subject: str, when: str, texts: Texts) -> Instant:
     if not when:
         return now
     try:
-        wall = datetime.fromisoformat(when).replace(
-            tzinfo=zone(place_of(house, subject))
-        )
-        t = Instant(int(wall.timestamp() * 1000))
-    except (ValueError, OverflowError) as error:
+        t = read(when, of_patient(house.board, subject))
+    except ValueError as error:
         raise Problem(422, texts("notes.when.wrong")) from error
     if not now - SHOWN_MS < t <= now + 60_000:
         raise Problem(422, texts("notes.when.wrong"))
     return t
-
-
-def _when(t: Instant, place: str, texts: Texts) -> str:
-    """Write a time on the patient's clock."""
-    there = local(t, zone(place))
-    return f"{date(texts, there)} {there:%H:%M}"

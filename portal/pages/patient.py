@@ -1,19 +1,18 @@
 """A patient's own pages, and the same as their clinician opens them."""
 
 import asyncio
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
 from portal import messages, seen
-from portal.ages import DAY, local, zone
+from portal.ages import DAY
 from portal.authorisation import Person
 from portal.cards import cards
 from portal.figures import SPANS, Span, figures, numbers
 from portal.house import House, InHouse, check
-from portal.pages.common import Reader, Words, page
+from portal.pages.common import Reader, Words, clock_there, page
 from portal.routes.answers import Subject
 from portal.texts import Texts
 from portal.times import rfc3339
@@ -85,7 +84,7 @@ async def trends(  # noqa: PLR0913
         only=only if only in kinds else None,
         span=span,
         spans=TREND_SPANS,
-        place=place_of(house, subject),
+        wall=clock_there(house, subject, texts),
         between=urlencode(there),
     )
 
@@ -95,8 +94,7 @@ async def today(request: Request, house: House, reader: Person, look: Look) -> R
     subject = next(iter(reader.subjects))
     check(reader, "read", subject)
     values = await _values(house, subject, look)
-    there = local(house.clock(), zone(values["place"]))
-    greeting = _greeting(there, look[1])
+    greeting = _greeting(values["wall"].at(house.clock()).hour, look[1])
     yesterday = house.clock() - DAY
     lately = [c for c in values["past"] if c.seen_by and c.alert.t > yesterday]
     return page(
@@ -104,18 +102,12 @@ async def today(request: Request, house: House, reader: Person, look: Look) -> R
     )
 
 
-def place_of(house: House, subject: str) -> str:
-    """Give the time zone of a patient; one that does not exist is UTC."""
-    plan = house.board.plan(subject)
-    return str(zone(plan.time_zone if plan else "UTC"))
-
-
 async def _values(
     house: House, subject: str, look: Look, variability: bool = False
 ) -> dict[str, Any]:
     """Gather what both pages show."""
     span, texts = look
-    place, now = place_of(house, subject), house.clock()
+    wall, now = clock_there(house, subject, texts), house.clock()
     past, _ = await asyncio.to_thread(house.alerts.alerts, "all", [subject], None, 50)
     found = await numbers(house, subject, texts)
     kinds = [
@@ -124,7 +116,7 @@ async def _values(
     ]
     known = house.board.open_alerts([subject])
     closed = [alert for alert in past if alert.state == "normal"][:PAST]
-    told = texts, now, place, await seen.times(house, [*known, *closed])
+    told = wall, now, await seen.times(house, [*known, *closed])
     return {
         "subject": subject,
         "tiles": found,
@@ -136,11 +128,11 @@ async def _values(
         ),
         "span": span,
         "spans": list(SPANS)[:-1],
-        "place": place,
+        "wall": wall,
     }
 
 
-def _greeting(there: datetime, texts: Texts) -> str:
+def _greeting(hour: int, texts: Texts) -> str:
     """Greet by the time of day."""
-    part = "morning" if there.hour < 12 else "day" if there.hour < 18 else "evening"
+    part = "morning" if hour < 12 else "day" if hour < 18 else "evening"
     return texts(f"hello.{part}")

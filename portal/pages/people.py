@@ -12,8 +12,8 @@ from portal.audit import Head
 from portal.authorisation import CARERS, ROLES, Person
 from portal.cards import cards
 from portal.house import House, InHouse, check, check_house
-from portal.pages.common import Reader, page, words
-from portal.pages.forms import Many, Text, day, ends, hand_over
+from portal.pages.common import Reader, clock_of, page, words
+from portal.pages.forms import Many, Text, ends, hand_over
 from portal.pages.wishes import NAMES
 from portal.plans import plan_of
 from portal.problems import Problem
@@ -45,7 +45,7 @@ async def everybody(request: Request, house: House, reader: Person) -> Response:
         "people.html",
         reader,
         people=people,
-        cards=cards(found, say, house.clock(), "UTC"),
+        cards=cards(found, clock_of(request, reader), house.clock()),
         messages=await messages.said(house, found, say),
     )
 
@@ -222,7 +222,6 @@ async def audit(
         broken=broken,
         checked=check,
         more=lines[-1][0] if len(lines) == PAGE else None,
-        day=day,
     )
 
 

@@ -2,14 +2,13 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from portal.ages import HOUR, MINUTE, clock_and_date, local, zone
+from portal.ages import HOUR, MINUTE
 from portal.authorisation import Person, decide
 from portal.house import House, InHouse, check
 from portal.pages.common import Reader, Words, page
@@ -17,9 +16,11 @@ from portal.plans import change_plan, plan_of
 from portal.problems import Problem
 from portal.routes.answers import Subject
 from portal.texts import Texts
+from portal.wall import Wall, read
 from portal.zones import ZONES, offered
 from vitals.codes import Kind
 from vitals.model import Instant, Plan, Schedule, Session
+from vitals.schedule import zone
 
 router = APIRouter()
 
@@ -149,11 +150,10 @@ PARTS = {
 
 def _moment(text: str, plan: Plan) -> Instant:
     """Read what a browser's field for a local time says, on the patient's clock."""
-    wall = datetime.fromisoformat(text).replace(tzinfo=zone(plan.time_zone))
-    t = int(wall.timestamp() * 1000)
+    t = read(text, plan.time_zone)
     if t < 0:
         raise ValueError("plan.wrong")
-    return Instant(t)
+    return t
 
 
 def _sound(noun: Schedule | Session) -> Schedule | Session:
@@ -172,19 +172,16 @@ async def _shown(
     """Show the page."""
     texts, subject = here
     found = await plan_of(house, subject)
-    where = str(zone(found.time_zone))
-    day = found.schedule and local(found.schedule.begin, zone(where))
+    wall = Wall(texts, str(zone(found.time_zone)))
+    day = found.schedule and wall.at(found.schedule.begin).date()
     values: dict[str, Any] = {
         "subject": subject,
         "plan": found,
-        "day": day.strftime("%Y-%m-%d") if day else "",
-        "sessions": [
-            (s, clock_and_date(texts, s.begin, where)) for s in found.sessions
-        ],
+        "day": day.isoformat() if day else "",
         "kinds": [kind for kind in Kind if kind is not Kind.BATTERY],
         "zones": offered([found.time_zone]),
         "wrong": wrong,
         "may": decide(reader, "plan", subject) == "allowed",
-        "place": where,
+        "wall": wall,
     }
     return page(request, "plan.html", reader, status, **values)

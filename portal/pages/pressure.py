@@ -4,11 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from portal.ages import date, local, zone
 from portal.defaults import BETWEEN_S, REST_S
 from portal.house import InHouse, check
-from portal.pages.common import Reader, Words, page
-from portal.pages.patient import place_of
+from portal.pages.common import Reader, Words, clock_there, page
 from portal.pressure import course
 from portal.routes.answers import Subject
 from portal.texts import Texts
@@ -28,7 +26,6 @@ async def pressure(
     """Show the schedule of blood pressure and a guided reading."""
     check(reader, "read", subject)
     found = await course(house, subject)
-    where = place_of(house, subject)
     latest = await house.latest(subject)
     cuff = any(reading.kind is Kind.BLOOD_PRESSURE for reading in latest)
     values: dict[str, Any] = {
@@ -37,13 +34,11 @@ async def pressure(
         "guided": cuff or not found.blank,
         "hours": _hours(found.schedule),
         "outside": found.outside[:SHOWN],
-        "place": where,
+        "wall": clock_there(house, subject, texts),
         "rest_s": REST_S,
         "between_s": BETWEEN_S,
         "unit": texts.units.measure("mm[Hg]").label,
         "pair": lambda mean: _pair(mean, texts),
-        "day": lambda t: date(texts, local(t, zone(where))),
-        "clock": lambda t: local(t, zone(where)).strftime("%H:%M"),
         "begun": found.next is not None and found.next.begin <= house.clock(),
     }
     return page(request, "pressure.html", reader, **values)

@@ -13,8 +13,8 @@ from portal.cards import cards
 from portal.grants import Grant
 from portal.house import House, InHouse, Visitor, check
 from portal.looks import looks
-from portal.pages.common import Reader, page, words
-from portal.pages.forms import Many, Password, Text, day, ends, hand_over
+from portal.pages.common import Reader, clock_of, clock_there, page, words
+from portal.pages.forms import Many, Password, Text, ends, hand_over
 from portal.pages.log_in import opened
 from portal.pages.setup import over, same
 from portal.problems import Problem
@@ -154,12 +154,13 @@ async def _shared(
     looked(reader, "view", [subject])
     readings = let_through(await house.latest(subject), seen)
     alerts = house.board.open_alerts([subject]) if shows(seen, ALERTS) else []
-    plan = house.board.plan(subject)
+    wall = clock_there(house, subject, say)
     return {
         "subject": subject,
         "tiles": tiles.tiles(readings, say, now),
         "told": shows(seen, ALERTS),
-        "cards": cards(alerts, say, now, plan.time_zone if plan else "UTC"),
+        "place": wall.place,
+        "cards": cards(alerts, wall, now),
     }
 
 
@@ -168,6 +169,7 @@ async def _show(
 ) -> Response:
     """Show the page, with what went wrong."""
     people, say = house.people, words(request)
+    wall = clock_of(request, reader)
     grants = await asyncio.to_thread(people.grants.of, subject)
     carers = await asyncio.to_thread(people.carers, [subject])
     lines = await asyncio.to_thread(people.audit.entries, subject, None, 200)
@@ -178,11 +180,10 @@ async def _show(
         422 if wrong else 200,
         grants=[g for g in grants if g.revoked is None],
         carers=carers[subject],
-        looks=looks([e for _, e in lines if e.who != reader.name], say)[:50],
+        looks=looks([e for _, e in lines if e.who != reader.name], wall)[:50],
         choices=CHOICES,
         summary=lambda grant: _summary(grant, say),
         days=DAYS,
-        day=day,
         wrong=wrong,
     )
 
@@ -202,7 +203,7 @@ def _offer(  # noqa: PLR0913
         "code": code,
         "of": house.people.names.of(grant.subject) or say("invited.somebody"),
         "offered": _summary(grant, say),
-        "until": day(grant.expires),
+        "until": grant.expires,
         "wrong": wrong,
         "name": name,
     }

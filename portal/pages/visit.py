@@ -7,12 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from portal import seen
-from portal.ages import clock_and_date, date, local, zone
 from portal.cards import cards
 from portal.figures import SPANS, Span, figures
 from portal.house import House, InHouse, check
-from portal.pages.common import Reader, Words, page
-from portal.pages.patient import CHARTS, place_of
+from portal.pages.common import Reader, Words, clock_there, page
+from portal.pages.patient import CHARTS
 from portal.pressure import course
 from portal.routes.answers import Subject
 from portal.texts import Texts
@@ -40,7 +39,7 @@ async def visit(
     check(reader, "act", subject)
     stop = Instant(house.clock())
     start = Instant(max(0, stop - SPANS[span]))
-    place = place_of(house, subject)
+    wall = clock_there(house, subject, texts)
     written, _ = await asyncio.to_thread(
         house.notes.of, subject, start, stop, None, NOTES
     )
@@ -52,17 +51,16 @@ async def visit(
         "subject": subject,
         "span": span,
         "spans": CHOICES,
-        "begin": clock_and_date(texts, start, place),
-        "end": clock_and_date(texts, stop, place),
+        "begin": start,
+        "end": stop,
         "figures": await figures(house, subject, kinds, span, texts, POINTS),
         "course": found,
         "pair": lambda mean: _pair(mean, texts),
         "unit": texts.units.measure("mm[Hg]").label,
-        "alerts": cards(alerts, texts, stop, place, await seen.times(house, alerts)),
+        "alerts": cards(alerts, wall, stop, await seen.times(house, alerts)),
         "more": more,
-        "clock": lambda t: _when(t, place, texts),
-        "notes": [(n, _when(n.t, place, texts)) for n in written],
-        "place": place,
+        "notes": written,
+        "wall": wall,
     }
     return page(request, "visit.html", reader, **values)
 
@@ -83,8 +81,3 @@ def _pair(mean: tuple[float, float] | None, texts: Texts) -> str:
     """Write systolic and diastolic pressure."""
     shown = texts.units.measure("mm[Hg]")
     return "/".join(number(shown(value), shown.digits) for value in mean or ())
-
-
-def _when(t: Instant, place: str, texts: Texts) -> str:
-    there = local(t, zone(place))
-    return f"{date(texts, there)} {there:%H:%M}"

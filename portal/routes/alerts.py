@@ -161,11 +161,11 @@ async def false_alarm(
 
 
 def shown(caller: Person, alert: Alert) -> AlertView:
-    """Show an alert; who of the staff it calls, to those who work it alone."""
+    """Show an alert; who of the staff it calls and has, to those who work it alone."""
     view = of_alert(alert)
     if decide(caller, "act", alert.subject) == ALLOWED:
         return view
-    return AlertView(**nameless(asdict(view), scope(caller, alert.subject)))
+    return AlertView(**nameless(asdict(view)))
 
 
 async def find(

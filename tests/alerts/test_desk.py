@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from msgspec import json
 from msgspec.structs import replace
 
+from alerts import past
 from alerts.cases import Case
 from alerts.desk import Desk
 from vitals.errors import MalformedData
@@ -327,18 +328,42 @@ def test_a_technical_alert_that_nothing_is_heard_of_closes_when_it_is_seen(
     assert (again.why, again.alert.state) == ("opened", "unacknowledged")
 
 
-def test_evidence_from_the_future_does_not_keep_the_rest_from_being_forgotten(
-    racing, says
+def abandoned(silent, says):
+    """Give a desk whose silent strap was given up, and the case in its book."""
+    desk = desk_with(silent(0), silent(60))
+    alert_id = silent().id
+    [closed] = desk.command(alert_id, says("acknowledge", 3700), at(3700))
+    assert closed.alert.state == "normal"
+    return desk, closed.case
+
+
+def repeated(desk, silent, hours):
+    """Let the bus repeat what was said of the strap; give why anything changed."""
+    words = (silent(0), 0), (silent(60), 61), (silent(60), 122)
+    found = []
+    for word, later in words:
+        now = at(hours * 3600 + later)
+        desk.tick(now)
+        found += [change.why for change in desk.observe(word, now)]
+    return found
+
+
+@pytest.mark.parametrize("hours", [2.5, 26, 24 * 365])
+def test_an_old_word_that_is_repeated_opens_nothing_at_any_age(silent, says, hours):
+    desk, closed = abandoned(silent, says)
+    for lying in (desk, Desk({}, [closed])):
+        assert repeated(lying, silent, hours) == []
+
+
+def test_negative_control_with_an_age_an_old_word_opens_an_alert(
+    silent, says, monkeypatch
 ):
-    desk = Desk({})
-    for n, t in enumerate((9_999_999, 60)):
-        about = {"id": f"a-{n}", "condition": f"thing_{n}"}
-        desk.observe(racing(t, **about), at(60))
-        desk.observe(racing(t + 1, over=True, **about), at(61))
-        desk.command(f"a-{n}", says("acknowledge", 62), at(62))
-    assert len(desk._past) == 2
-    desk.tick(at(7200))
-    assert len(desk._past) == 0
+    desk, closed = abandoned(silent, says)
+    for lying in (desk, Desk({}, [closed])):
+        lying._past._last = 0
+    assert repeated(desk, silent, 26) == ["late", "opened"]
+    monkeypatch.setattr(past, "REMEMBER_MS", 3_600_000)
+    assert repeated(lying, silent, 2.5)[0] == "opened"
 
 
 def test_late_news_of_an_open_alert_may_end_it_but_not_raise_it(racing, says):
@@ -377,15 +402,14 @@ def test_what_an_alert_was_once_about_cannot_close_it_hours_later(racing):
     assert state(desk) == ["returned_unacknowledged"]
 
 
-def test_closed_alerts_are_remembered_as_long_as_news_of_them_could_alarm(racing, says):
+def test_the_bus_may_repeat_what_it_said_of_closed_alerts(racing, says):
     desk = desk_with(racing(60), racing(70, over=True))
     [closed] = desk.command("a-1", says("acknowledge", 71), at(71))
     for restored in (desk, Desk({}, [closed.case])):
-        restored.tick(at(80))
-        assert restored.observe(racing(60), at(80)) == []
-        assert restored.observe(racing(70, over=True), at(80)) == []
-        restored.tick(at(99_999))
-        assert not restored._past
+        for now in (at(80), at(99_999)):
+            restored.tick(now)
+            assert restored.observe(racing(60), now) == []
+            assert restored.observe(racing(70, over=True), now) == []
 
 
 def test_what_version_0_1_left_acknowledged_tells_its_end_and_calls_again(racing, says):

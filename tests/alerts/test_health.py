@@ -1,5 +1,5 @@
 from alerts.desk import Desk
-from alerts.health import FAILING_MS, Health
+from alerts.health import FAILING_MS, Health, gone, known
 from vitals.model import HOUSE
 
 NOW = 1_700_000_000_000
@@ -57,6 +57,29 @@ def test_a_restart_goes_on_with_the_same_episode():
     fine = Health("sms")
     fine.resume(None)
     assert fine.worked(NOW) is None
+
+
+def test_what_the_house_knows_of_a_channel_is_found_while_it_lasts():
+    desk, health = Desk({}), Health("sms")
+    [*_, told] = failing(health, 0, 1000, FAILING_MS)
+    [opened] = desk.observe(told, NOW + FAILING_MS)
+    [closed] = desk.observe(health.worked(NOW + 90_000), NOW + 90_000)
+    removed = gone("sms", 2, NOW, NOW)
+    [final] = Desk({}).observe(removed, NOW)
+    lying = [closed.case, final.case, opened.case]
+    assert known(lying, "sms") == opened.case
+    assert known(lying, "mail") is None
+    assert known(lying[:2], "sms") is None
+
+
+def test_what_the_house_knows_ends_although_the_outbox_thinks_that_it_works():
+    desk, again = Desk({}), Health("sms")
+    [*_, told] = failing(Health("sms"), 0, 1000, FAILING_MS)
+    [opened] = desk.observe(told, NOW + FAILING_MS)
+    again.resume(None, opened.case)
+    over = again.worked(NOW + 120_000)
+    assert (over.id, over.over) == (told.id, True)
+    assert "after 2 min" in over.evidence["text"]
 
 
 def test_the_desk_makes_one_alert_of_it_for_each_channel_and_closes_it():

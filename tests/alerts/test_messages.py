@@ -55,14 +55,14 @@ def test_c24_a_clinician_reads_everything_that_a_decision_needs():
     assert sheet.title == ("New alert, high priority · p-7 · Heart rate high 152 /min")
     for line in (
         "Heart rate 152 /min, at or above 131 for 240 s.",  # what
-        "Since: 22:22:40 (4 min)",
+        "Since: 22:22:40 UTC (4 min)",
         "Worst value: 152 /min",
         "Limit: 131 /min",
         "Usual: 68 /min",
         "Latest: 143 144 145 146 147 148 /min, rising",
         "How sure: high (98 %)",
         "Quality: 98 % of the readings are good",
-        "Last reading: 22:26:28 (12 s ago)",
+        "Last reading: 22:26:28 UTC (12 s ago)",
         "Device: strap-1",
         "What to do: Call the patient",
         "Acknowledge: https://v.example/l/AAA",
@@ -160,10 +160,23 @@ def test_alerts_that_are_told_together_are_named():
     assert "At the same time: Oxygen low" in text
 
 
+def test_times_are_by_the_readers_clock_also_in_the_night_when_it_goes_back():
+    twice = 1_792_888_200_000  # 2026-10-25T00:30Z, an hour before the change
+    reader = replace(CLINICIAN, zone=ZoneInfo("Europe/Berlin"))
+    for t, shown in (
+        (twice - 3_600_000, "01:30:00"),
+        (twice, "02:30:00 CEST"),
+        (twice + 3_600_000, "02:30:00 CET"),
+    ):
+        old = replace(ALERT, since=t, evidence={})
+        sheet = message(old, "opened", reader, OFFER, t + 240_000)
+        assert ("Since", f"{shown} (4 min)") in sheet.facts
+
+
 def test_an_old_reading_is_said_to_be_old():
     old = ALERT.evidence | {"values": [[NOW - 3 * 86_400_000, 150.0]]}
     _, text = written(replace(ALERT, evidence=old))
-    assert "Last reading: 2026-11-18 22:26 (3 days ago)" in text
+    assert "Last reading: 2026-11-18 22:26 UTC (3 days ago)" in text
 
 
 @pytest.mark.parametrize(

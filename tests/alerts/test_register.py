@@ -30,12 +30,23 @@ def test_the_book_lays_the_desk_out_again(register, racing, silent, says):
     assert again.observe(racing(1), NOW) == again.observe(silent(1), NOW) == []
 
 
-def test_closed_alerts_are_restored_as_long_as_asked(register, silent):
+def closed(cases):
+    return [case.alert.id for case in cases]
+
+
+def test_closed_alerts_are_restored_as_long_as_asked_and_the_last_at_any_age(
+    register, silent
+):
     desk = Desk({})
-    register.commit(desk.observe(silent(1), NOW), NOW)
-    register.commit(desk.observe(silent(2, over=True), NOW), NOW)
-    assert len(register.restore(NOW)) == 1
-    assert register.restore(NOW + 1) == []
+    for t in (0, 10, 20):
+        for over in (False, True):
+            now = NOW + 1000 * t
+            word = silent(t, id=f"s-{t}", over=over)
+            register.commit(desk.observe(word, now), now)
+    assert closed(register.restore(NOW + 10_000, last=1)) == ["s-10", "s-20"]
+    assert closed(register.restore(NOW + 10_001, last=1)) == ["s-20"]
+    assert closed(register.restore(NOW + 99_999, last=2)) == ["s-10", "s-20"]
+    assert closed(register.restore(NOW + 99_999)) == ["s-0", "s-10", "s-20"]
 
 
 def test_each_version_is_told_once_to_those_who_hear_of_it(register, database, racing):

@@ -8,7 +8,7 @@ from alerts import roster, waits
 from alerts.desk import Desk
 from alerts.equipment import Equipment
 from alerts.facts import Facts
-from alerts.health import FAILING_MS, Health
+from alerts.health import FAILING_MS, Health, known
 from alerts.outbox import Outbox, Sender
 from alerts.post import Post
 from alerts.register import Register
@@ -188,6 +188,50 @@ def test_a_channel_is_not_failing_because_the_clock_has_jumped():
     failures += [health.failed(NOW, NOW + HOUR + t) for t in (2000, 3000)]
     assert failures == [None] * 4
     assert health.failed(NOW, NOW + HOUR + FAILING_MS)
+
+
+def ill(health, desk):
+    """Let a channel fail until the house knows, a minute after its first notice."""
+    *_, told = [health.failed(NOW, NOW + t) for t in (0, 1000, MINUTE)]
+    [opened] = desk.observe(told, NOW + MINUTE)
+    return opened.case
+
+
+def ended(health, desk, now):
+    """Let a channel work again; give after how long, and how its alert is."""
+    over = health.worked(now)
+    desk.observe(over, now)
+    minutes = over.evidence["text"].removesuffix(" min.").rpartition(" ")[2]
+    return int(minutes), len(desk)
+
+
+@pytest.mark.parametrize("by", STEPS)
+def test_a_channel_has_failed_for_as_long_as_has_passed_and_its_alert_ends(by):
+    desk, health = Desk({}), Health("sms")
+    ill(health, desk)
+    health.shift(by)
+    assert ended(health, desk, NOW + by + 3 * MINUTE) == (3, 0)
+
+
+def test_negative_control_what_does_not_step_counts_the_clocks_hour():
+    desk, health = Desk({}), Health("sms")
+    ill(health, desk)
+    assert ended(health, desk, NOW + HOUR + 3 * MINUTE) == (63, 0)
+
+
+@pytest.mark.parametrize("by", STEPS)
+def test_a_channels_alert_ends_after_a_step_and_a_restart(by):
+    desk, again = Desk({}), Health("sms")
+    lying = [ill(Health("sms"), desk)]
+    again.resume(NOW + by, known(lying, "sms"))
+    assert ended(again, desk, NOW + by + 3 * MINUTE) == (3, 0)
+
+
+def test_negative_control_by_its_times_alone_an_alert_is_not_known_again():
+    desk, again = Desk({}), Health("sms")
+    ill(Health("sms"), desk)
+    again.resume(NOW + HOUR)
+    assert ended(again, desk, NOW + HOUR + 3 * MINUTE) == (3, 1)
 
 
 @pytest.mark.parametrize("by", STEPS)

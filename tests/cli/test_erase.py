@@ -90,7 +90,7 @@ def keep_records(data, subject):
     ledger = Ledger(data / "ledger.db")
     word = f'{{"hr": "{WORDS[subject]}"}}'.encode()
     topic = wire.of(subject, "strap", "heart_rate")
-    ledger.keep([], [malformed(Message(topic, word), "no number")], T0)
+    ledger.keep({}, [malformed(Message(topic, word), "no number")], T0)
     ledger.close()
     ward = Ward(config.Dsp())
     if (data / "dsp.npz").exists():

@@ -88,13 +88,22 @@ def gate(rr, g):  # noqa: C901 (one rule after the other, as they are written do
     return flags, medians, smooth
 
 
-def rolling(rr, flags, medians):
-    """Give (rmssd, sdnn, pnn50, mean rate) after each judged interval."""
+def rolling(rr, flags, medians, lost=()):
+    """Give (rmssd, sdnn, pnn50, mean rate) after each judged interval.
+
+    A normal interval lies between two normal beats; before those of `lost` beats were
+    lost, and nothing is known of what was before the first.
+    """
     taken, found, half = [], [], False  # (interval, its predecessor or None)
     prior = None
     for i, (flag, median) in enumerate(zip(flags, medians, strict=True)):
         fresh = []
-        if flag == NORMAL:
+        alone = i == 0 or i in lost
+        behind = alone or flags[i - 1] in (ECTOPIC, ARTEFACT)
+        prior = None if alone else prior
+        if behind and flag != EXTRA:
+            prior = None
+        elif flag == NORMAL:
             fresh = [rr[i]]
         elif flag == MISSED:
             n = max(1, round(rr[i] / median))

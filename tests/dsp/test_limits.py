@@ -1,7 +1,9 @@
 """The table of signals and how what was said lies over it."""
 
 from dsp.limits import COLUMN, SIGNALS, bounds
+from dsp.trend import COURSES
 from vitals.codes import Metric
+from vitals.detection import CONFIRMED, LIMITED, TRENDS
 from vitals.model import Limit
 
 
@@ -11,6 +13,12 @@ def test_every_signal_is_a_metric_once_and_says_where_its_limits_come_from():
     measured = {metric for metric in Metric if not metric.derived}
     assert set(metrics) == measured - {Metric.RR_INTERVAL}
     assert all(signal.source for signal in SIGNALS)
+
+
+def test_what_the_configuration_may_name_is_watched_and_nothing_else():
+    assert set(LIMITED) == COLUMN.keys()
+    assert set(TRENDS) == {course.metric.value for course in COURSES}
+    assert set(CONFIRMED) == {s.metric.value for s in SIGNALS if s.spot}
 
 
 def test_every_default_limit_is_one_that_a_human_can_reach():

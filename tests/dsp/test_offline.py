@@ -138,15 +138,55 @@ def test_the_gate_without_a_compiler_judges_as_the_kernels_do(seed, rate):
     )
 
 
+def rolled(said):
+    """Give what was said of variability, (judged, 4)."""
+    return np.stack([said[name] for name in offline.NAMES], axis=1)
+
+
 @settings(max_examples=10, deadline=None)
-@given(st.integers(0, 1000))
-def test_rolling_variability_equals_its_definition(naive_heart, seed):
+@given(st.integers(0, 1000), st.sets(st.integers(1, 449), max_size=20))
+def test_rolling_variability_equals_its_definition(naive_heart, seed, lost):
     rr = day(seed, 150)
-    _, said = run(rr)
+    before = np.zeros(rr.size)
+    before[list(lost)] = 1501.0
+    _, said = run(rr, t=np.cumsum(rr + before))
     judged = said[said["judged"] >= 0]
-    want = naive_heart.rolling(rr.tolist(), judged["flag"], judged["usual"])
-    got = np.stack([judged[name] for name in offline.NAMES], axis=1)
-    assert np.allclose(got, want, rtol=1e-9, equal_nan=True)
+    found = judged["flag"].tolist(), judged["usual"].tolist()
+    want = naive_heart.rolling(rr.tolist(), *found, lost)
+    assert np.allclose(rolled(judged), want, rtol=1e-9, equal_nan=True)
+
+
+def premature(n=400, every=20):
+    """A heart in sinus rhythm and the same with premature beats, each with a pause."""
+    rr = sinus(n)
+    odd = rr.copy()
+    for at in range(every, n - 1, every):
+        odd[at], odd[at + 1] = 0.6 * rr[at], rr[at + 1] + 0.4 * rr[at]
+    return rr, odd
+
+
+def test_premature_beats_and_their_pauses_leave_variability_as_it_is():
+    clean, odd = (run(rr)[1][-1] for rr in premature())
+    assert odd["rmssd"] == pytest.approx(clean["rmssd"], rel=0.1)
+    assert odd["sdnn"] == pytest.approx(clean["sdnn"], rel=0.1)
+    assert odd["mean_hr"] == pytest.approx(clean["mean_hr"], rel=0.01)
+
+
+def test_negative_control_with_the_pauses_it_is_several_times_as_much(naive_heart):
+    clean, odd = premature()
+    flags, *_ = naive_heart.gate(odd.tolist(), Gate())
+    kept = [x for x, flag in zip(odd.tolist(), flags, strict=False) if flag == 0]
+    [*_, (with_pauses, *_)] = naive_heart.rolling(kept, [0] * len(kept), kept)
+    assert with_pauses > 3 * run(clean)[1]["rmssd"][-1]
+
+
+def test_what_was_lost_is_no_neighbour_where_it_was_lost():
+    rr = np.full(200, 800.0)
+    rr[100:] = 860.0  # the heart has slowed down meanwhile
+    for lost, rmssd in ((100, 0.0), (95, 60 / np.sqrt(127))):
+        t = np.cumsum(rr)
+        t[lost:] += 5000.0
+        assert run(rr, t=t)[1]["rmssd"][-1] == pytest.approx(rmssd)
 
 
 def test_rounding_does_not_pile_up():

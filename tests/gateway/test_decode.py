@@ -38,6 +38,16 @@ def test_a_heart_rate_keeps_every_interval_exactly():
     assert record.rr == (853 * 1000 / 1024, 1000 / 1024, 65535 * 1000 / 1024)
 
 
+def test_the_longest_notification_is_a_record_of_the_wire():
+    data = b"\x10\x48" + b"\x90\x03" * 256  # an ATT_MTU of 517, and so 514 octets
+    record = of(heart_rate.MEASUREMENT, data)
+    assert len(record.rr) == 256
+    [sent] = unpack(
+        Message(record_topic(Reading("p-1", "d-1", record)), encode(record))
+    )
+    assert sent.record == record
+
+
 @pytest.mark.parametrize(("rate", "contact"), [(0, None), (0, True), (72, False)])
 def test_off_the_body_is_no_value_and_never_asystole(rate, contact):
     said = heart_rate.HeartRateMeasurement(rate, contact)

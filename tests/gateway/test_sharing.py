@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway import boot, schema
+from gateway.assignment import Occasion
 from gateway.outbox import Keep, Notification, Outbox
 from tests.gateway.values import NOON, assign, beat, cuff, measured, told
 from vitals import HeartRate, Reading, Unavailable, wire
@@ -317,6 +318,57 @@ def old_file(path):
             INSERT INTO mark VALUES (1, 8, 2, 0);
             PRAGMA user_version = 2;"""
         )
+
+
+def test_one_word_on_thousands_that_wait_asks_the_trail_once(outbox):
+    for _ in range(2):
+        start = NOON + outbox.held_back
+        outbox.add([measured(start + n) for n in range(300)])
+    asked = []
+    outbox._file._db.set_trace_callback(asked.append)
+    assert len(outbox.check_in(check_in(), NOON)) == 600
+    assert sum("FROM assignment" in one and "since <=" in one for one in asked) == 2
+
+
+def steps(outbox):
+    """How many steps SQLite needs to look up whose a reading is."""
+    counted = []
+    outbox._file._db.set_progress_handler(lambda: counted.append(1), 1)
+    assert outbox.sharing.trail.whose("cuff", [Occasion(NOON, True)]) == ["p-1"]
+    outbox._file._db.set_progress_handler(None, 1)
+    return len(counted)
+
+
+def test_a_reading_that_arrives_does_not_pay_for_those_that_were_moved(opened):
+    outbox = opened()
+    outbox.check_in(check_in(), NOON)
+    before = steps(outbox)
+    outbox.add([measured(NOON - 1 - n) for n in range(300)])
+    moved = outbox.assign(assign("p-2", NOON - 300, NOON - 1), NOON)
+    assert len(moved) == 300
+    assert steps(outbox) < before + 50
+    outbox._file.execute("DROP INDEX assignment_by_word")  # as in older programs' files
+    assert steps(outbox) > before + 600  # control
+    outbox.close()
+    assert steps(opened()) < before + 50
+
+
+def test_a_full_disk_goes_on_without_the_index_of_words(opened, tmp_path):
+    outbox = opened()
+    outbox._file.execute("DROP INDEX assignment_by_word")
+    outbox._file.execute("VACUUM")
+    outbox.close()
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as db:
+        [(pages,)] = db.execute("PRAGMA page_count")
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(sqlite3.OperationalError, match="full"):  # control
+            db.execute(schema._WORDS)
+        schema.prepare(db)
+        there = "SELECT count(*) FROM sqlite_master WHERE name = 'assignment_by_word'"
+        assert [*db.execute(there)] == [(0,)]
+        db.execute("PRAGMA max_page_count = 100000")
+        schema.prepare(db)
+        assert [*db.execute(there)] == [(1,)]
 
 
 def test_a_file_of_the_older_format_is_brought_up_to_date_whole(tmp_path):

@@ -165,7 +165,7 @@ def test_a_letter_is_somebodys_by_its_topic_or_by_what_is_in_it(tmp_path):
         Letter(wire.of("p-2", "strap", "heart_rate"), b'{"q":["p-1"]}', "another"),
     ]
     with closing(Ledger(path)) as ledger:
-        ledger.keep([], letters, 1)
+        ledger.keep({}, letters, 1)
         assert erasure.letters(path, "p-1") == 3
         erasure.burn(path, "p-1")
         left = [letter.reason for letter in ledger.dead.newest(ledger._db, 9)]
@@ -188,4 +188,4 @@ def test_hours_that_were_to_be_rolled_are_forgotten(tmp_path):
             pass
     erasure.unmark(tmp_path / "rollups.db", "p-1")
     with closing(Due(tmp_path / "rollups.db")) as due:
-        assert due.settled(DAY) == [("p-2", "heart_rate", 1)]
+        assert due.settled(DAY, 100) == [("p-2", "heart_rate", 1)]

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from ingest.influx import DELETES
 from ingest.lines import lines
 from ingest.store import open_store
 from vitals import Metric, Unavailable, config
+from vitals.model import MOST_INTERVALS
 
 pytestmark = pytest.mark.slow
 
@@ -195,11 +197,53 @@ def test_two_gateways_that_hear_one_device_have_their_own_points(beat):
     assert len(points) == len(heard)
 
 
+def points(store):
+    """What is stored of each kind, hidden or not: whose, and the time in ns."""
+    return {
+        name: sorted(
+            (row["subject"], row["device"], row["time"])
+            for row in store._influx.rows(f'SELECT ok, subject, device FROM "{name}"')
+        )
+        for name in ("heart_rate", "rr_interval")
+    }
+
+
+@pytest.mark.parametrize("n", [1, 2, 150, MOST_INTERVALS])
+def test_what_is_withdrawn_is_deleted_in_few_requests_and_its_neighbours_stay(
+    store, beat, noon, n
+):
+    names = {"subject": "p" * 64, "device": "d" * 64}
+    same = {"t": noon, "rr": (0.5,) * n}  # two of each record in a millisecond
+    gone = beat(300, **names, **same)
+    left = [
+        *(beat(seq, **names, **same) for seq in (299, 301)),
+        beat(300, gateway="gw-2", **names, **same),
+        beat(300, subject=names["subject"], **same),
+        beat(300, device=names["device"], **same),
+    ]
+    store.write(left)
+    without = points(store)
+    assert sum(map(len, without.values())) == len(left) * (1 + n)
+    store.write([gone])
+    assert points(store) != without  # control
+    asked, call = [], store._influx.call
+    store._influx.call = lambda method, **query: (
+        asked.append((method, query["q"])) or call(method, **query)
+    )
+    store.withdraw([gone])
+    del store._influx.call
+    deletions = [q for method, q in asked if method == "POST"]
+    assert len(deletions) == -(-(1 + n) // DELETES)
+    assert max(len(urllib.parse.quote(q)) for q in deletions) < 8000
+    assert points(store) == without
+    assert sorted(store.export(), key=left.index) == left
+
+
 def test_what_a_server_does_not_delete_is_hidden_and_said(influxd, store, beat, noon):
     store.write([beat(seq, subject=s) for seq in range(1, 9) for s in ("p-1", "p-2")])
     for _ in range(3):
         store.tend(4_000_000_000_000)
-    store._delete_where = lambda *_: None  # as 3.x, which has no such statement
+    store._delete = lambda *_: None  # as 3.x, which has no such statement
     said = store.erase("p-1")
     assert "deletes nothing: it is hidden" in said
     assert said.endswith("subject=p-1")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ingest import dead
 from ingest.dead import Letter
 from ingest.ledger import MANY, Gap, Ledger, open_ledger
+from ingest.numbers import Numbered
 from vitals import Unavailable
 
 steps = st.lists(
@@ -78,26 +79,26 @@ def test_a_disk_that_is_full_is_unavailable(tmp_path):
 def test_letters_that_nobody_was_promised_are_bounded(ledger, monkeypatch):
     monkeypatch.setattr(dead, "LETTERS", 20)
     monkeypatch.setattr(dead, "OCTETS", 1000)
-    ledger.keep([], [Letter("t", b"kept", "why", promised=True)], 1)
+    ledger.keep({}, [Letter("t", b"kept", "why", promised=True)], 1)
     for number in range(60):
-        ledger.keep([], [Letter("t", b"%d" % number, "why")], 2 + number)
+        ledger.keep({}, [Letter("t", b"%d" % number, "why")], 2 + number)
     found = ledger.letters(1000)
     assert len(found) == 21
     assert found[0].payload == b"59"
     assert found[-1].payload == b"kept"
-    ledger.keep([], [Letter("t", b"x" * 2000, "why")], 100)
+    ledger.keep({}, [Letter("t", b"x" * 2000, "why")], 100)
     assert [m.payload for m in ledger.letters()] == [b"kept"]
 
 
 def test_letters_leave_when_they_are_old(ledger):
-    ledger.keep([], [Letter("t", b"old", "why", promised=True)], 0)
-    ledger.keep([], [Letter("t", b"new", "why")], dead.DAYS * 86_400_000 + 1)
+    ledger.keep({}, [Letter("t", b"old", "why", promised=True)], 0)
+    ledger.keep({}, [Letter("t", b"new", "why")], dead.DAYS * 86_400_000 + 1)
     assert [m.payload for m in ledger.letters()] == [b"new"]
 
 
 def test_a_repeated_letter_is_one(ledger):
     for now in (1, 2, 3):
-        ledger.keep([], [Letter("t", b"same", "why")], now)
+        ledger.keep({}, [Letter("t", b"same", "why")], now)
     assert len(ledger.letters()) == 1
 
 
@@ -109,7 +110,7 @@ def test_every_commit_is_on_the_disk(ledger):
 
 def claim(ledger, subject, *seqs, letters=()):
     """Claim numbers; give those that are disputed."""
-    claims = [dead.Numbered("gw-a", "strap-1", seq, subject) for seq in seqs]
+    claims = {("gw-a", "strap-1"): {subject: [*seqs]}}
     return [found.seq for found in ledger.keep(claims, letters).disputed]
 
 
@@ -156,7 +157,7 @@ def test_what_is_withdrawn_stays_away_after_a_restart_and_has_its_number(
     tmp_path, beat
 ):
     ledger = open_ledger(tmp_path)
-    ledger.keep([], withdrawn=[beat(4)])
+    ledger.keep({}, withdrawn=[beat(4)])
     ledger.close()
     ledger = open_ledger(tmp_path)
     other = beat(4, t=beat(4).record.t + 1)  # not what was withdrawn
@@ -177,7 +178,7 @@ def test_a_range_that_no_gateway_can_read_is_dropped(tmp_path):
 
 
 def promised(number, gateway="gw-a", size=100):
-    claims = (dead.Numbered(gateway, "d", number, "p-1"),)
+    claims = (Numbered(gateway, "d", number, "p-1"),)
     return Letter(gateway, b"%d" % number + b"x" * size, "why", True, claims)
 
 
@@ -185,10 +186,10 @@ def test_promised_letters_have_bounds_and_what_is_beyond_is_not_committed(
     ledger, monkeypatch
 ):
     monkeypatch.setattr(dead, "PROMISES", 5)
-    ledger.keep([], [promised(n) for n in range(1, 4)], 1)
+    ledger.keep({}, [promised(n) for n in range(1, 4)], 1)
     for n in range(4, 20):
-        ledger.keep([], [promised(n)], 1)
-    ledger.keep([], [promised(1, "gw-b")], 1)
+        ledger.keep({}, [promised(n)], 1)
+    ledger.keep({}, [promised(1, "gw-b")], 1)
     assert ledger.ranges("gw-a") == {"d": [(1, 5)]}
     assert ledger.ranges("gw-b") == {"d": [(1, 1)]}
     assert sum(letter.promised for letter in ledger.letters()) == 6
@@ -198,8 +199,8 @@ def test_big_letters_do_not_fill_the_disk_whoever_they_name(ledger, monkeypatch)
     monkeypatch.setattr(dead, "PROMISED_OCTETS", 3_000_000)
     monkeypatch.setattr(dead, "ALL_PROMISED_OCTETS", 5_000_000)
     for n in range(1, 11):
-        ledger.keep([], [promised(n, size=1 << 20)], 1)
-        ledger.keep([], [promised(n, f"gw-{n}", size=1 << 20)], 1)
+        ledger.keep({}, [promised(n, size=1 << 20)], 1)
+        ledger.keep({}, [promised(n, f"gw-{n}", size=1 << 20)], 1)
     assert ledger.ranges("gw-a") == {"d": [(1, 2)]}
     kept = [letter for letter in ledger.letters() if letter.promised]
     assert sum(len(letter.payload) for letter in kept) < 5_000_000
@@ -207,7 +208,7 @@ def test_big_letters_do_not_fill_the_disk_whoever_they_name(ledger, monkeypatch)
 
 def test_a_ledger_from_before_the_bounds_is_read(tmp_path):
     ledger = open_ledger(tmp_path)
-    ledger.keep([], [promised(1)], 1)
+    ledger.keep({}, [promised(1)], 1)
     ledger._db.execute("ALTER TABLE dead DROP COLUMN gateway")
     ledger.close()
     ledger = open_ledger(tmp_path)
@@ -234,7 +235,7 @@ def test_what_another_process_was_told_to_withdraw_is_known_with_the_next_word(
     tmp_path, beat
 ):
     one, two = (Ledger(tmp_path / "ledger.db") for _ in range(2))
-    one.keep([], withdrawn=[beat(1)])
+    one.keep({}, withdrawn=[beat(1)])
     assert two.sift([beat(1)]) == ([beat(1)], [])
     two.add("gw-1", "strap-1", [2], "p-1")
     assert two.sift([beat(1), beat(2)]) == ([beat(2)], [beat(1)])

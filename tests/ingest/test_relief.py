@@ -70,7 +70,7 @@ def test_a_recording_that_is_played_back_waits_though_its_gateway_is_there(desk,
 
 def test_a14_what_was_withdrawn_waits_to_be_taken_away_once_more(desk, beat):
     desk.hear("gw-1")
-    desk.ledger.keep([], withdrawn=[beat(1)])
+    desk.ledger.keep({}, withdrawn=[beat(1)])
     assert not desk.lets_go(wire.pack(beat(1)))
     assert desk.lets_go(wire.pack(beat(2)))
 

@@ -6,11 +6,13 @@ import sqlite3
 import pytest
 
 from ingest import due as noted
+from ingest import variability
 from ingest.due import ROLLED, Due, marks
 from ingest.influx_rollups import Rollups, varied
 from ingest.store import open_history, open_store
 from ingest.trend import DAY, HOUR, MINUTE, Window
 from vitals import Metric, Unavailable, config
+from vitals.model import MOST_INTERVALS
 
 CENTURY = 4_000_000_000_000  # when every hour of these tests is over
 
@@ -67,7 +69,7 @@ def test_late_repeated_and_reordered_records_end_in_the_same_rollups(opened, bea
     settle(second)
     assert rungs(first) == rungs(second)
     assert len(rungs(first)) > 500
-    assert first._due.settled(CENTURY) == second._due.settled(CENTURY) == []
+    assert first._due.settled(CENTURY, 100) == second._due.settled(CENTURY, 100) == []
 
 
 @pytest.mark.slow
@@ -117,8 +119,8 @@ def test_a_control_without_the_noted_hours_leaves_late_records_out(opened, beat)
     store.write(readings)
     settle(store)
     store.write([beat(50)])
-    store._due.settled(CENTURY)
-    store._due.strike(store._due.settled(CENTURY))
+    store._due.settled(CENTURY, 100)
+    store._due.strike(store._due.settled(CENTURY, 100))
     settle(store)
     (hour,) = store.trend("p-1", Metric.HEART_RATE, *span(readings), 1)
     assert hour.n == 49
@@ -185,7 +187,7 @@ def test_an_hour_is_on_the_disk_before_its_records_are_written(tmp_path, beat):
     due = Due(tmp_path / "rollups.db")
     with due.noting(marks([beat(1)])):
         other = Due(tmp_path / "rollups.db")
-        assert set(other.settled(CENTURY)) == marks([beat(1)])
+        assert set(other.settled(CENTURY, 100)) == marks([beat(1)])
         other.close()
     due.close()
 
@@ -193,23 +195,23 @@ def test_an_hour_is_on_the_disk_before_its_records_are_written(tmp_path, beat):
 def test_hours_that_are_being_written_are_not_rolled_meanwhile(tmp_path, beat):
     due, hours = Due(tmp_path / "rollups.db"), marks([beat(1000)])
     with due.noting(hours):
-        assert due.settled(CENTURY) == []
+        assert due.settled(CENTURY, 100) == []
         due.strike(hours)
-    assert due.settled(CENTURY) == []  # touched
-    assert set(due.settled(CENTURY)) == hours
+    assert due.settled(CENTURY, 100) == []  # touched
+    assert set(due.settled(CENTURY, 100)) == hours
     with due.noting(hours):
         pass
     due.strike(hours)  # written to while they were rolled
-    assert due.settled(CENTURY) == []
-    assert set(due.settled(CENTURY)) == hours
+    assert due.settled(CENTURY, 100) == []
+    assert set(due.settled(CENTURY, 100)) == hours
     due.strike(hours)
-    assert due.settled(CENTURY) == []
+    assert due.settled(CENTURY, 100) == []
     due.close()
 
 
 def test_a_disk_that_refuses_lets_nothing_be_written(tmp_path, beat):
     due = Due(tmp_path / "rollups.db")
-    due.settled(0)
+    due.settled(0, 100)
     due._db.execute("PRAGMA query_only = 1")
     with pytest.raises(Unavailable), due.noting(marks([beat(1)])):
         raise AssertionError("not reached")
@@ -254,29 +256,36 @@ def test_writers_come_in_between_while_old_hours_are_noted(tmp_path, monkeypatch
     def watched():
         for mark in many(25):
             assert not due._lock.locked()  # with it no writer would come in
-            seen.append((due.version, len(due.settled(CENTURY))))
+            seen.append((due.version, len(due.settled(CENTURY, 100))))
             yield mark
 
     due.complete_with(watched())
     assert seen[0] == seen[9] == (0, 0)
-    assert seen[24] == (0, 10)
+    assert seen[24] == (0, 20)
     assert due.version == ROLLED  # last: a crash before that begins anew
     due.close()
 
 
-def test_hours_that_are_due_are_given_some_at_a_time_the_oldest_first(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(noted, "CHUNK", 10)
+def test_hours_that_are_due_are_given_some_at_a_time_the_oldest_first(tmp_path):
     due, found = Due(tmp_path / "rollups.db"), []
     due.complete_with(reversed(many(25)))
     with due.noting(many(3)):  # these wait, and keep nobody else
-        assert due.settled(CENTURY) == many(25)[3:13]
-    due.settled(0)
-    while some := due.settled(CENTURY):
+        assert due.settled(CENTURY, 10) == many(25)[3:13]
+    due.settled(0, 0)
+    while some := due.settled(CENTURY, 10):
         found.append(len(some))
         due.strike(some)
     assert found == [10, 10, 5]
+    due.close()
+
+
+def test_no_more_hours_are_read_than_are_given_or_wait(tmp_path):
+    due, read = Due(tmp_path / "rollups.db"), []
+    due.complete_with(many(50))
+    due._db.set_trace_callback(read.append)
+    with due.noting([*many(2), *many(50)[25:]]):  # those of this hour wait for its end
+        assert due.settled(25 * HOUR, 10) == many(50)[2:12]
+    assert read[-1].endswith("LIMIT 12")
     due.close()
 
 
@@ -313,7 +322,7 @@ def test_an_update_rolls_again_only_what_is_new(tmp_path, version, kinds):
     due = Due(tmp_path / "rollups.db")
     due._read(f"PRAGMA user_version = {version}")
     Rollups(Answers(KINDS), due, print)._begin()
-    assert {kind for _, kind, _ in due.settled(CENTURY)} == kinds
+    assert {kind for _, kind, _ in due.settled(CENTURY, 100)} == kinds
     due.close()
 
 
@@ -372,12 +381,12 @@ def test_an_hour_with_more_intervals_than_hearts_have_is_not_read(noon):
 
 
 @pytest.mark.slow
-def test_one_absurd_message_keeps_no_other_hour_from_its_variability(
-    opened, heart, beat, noon
+def test_absurd_messages_keep_no_other_hour_from_its_variability(
+    opened, heart, beat, noon, monkeypatch
 ):
-    store = opened()
-    crowd = beat(1, t=noon + 7 * MINUTE, rr=(0.25,) * 230_000)
-    store.write([*heart(noon, 120), crowd])
+    monkeypatch.setattr(variability, "CROWD", 3)  # twice what one strap hears
+    store, t, rr = opened(), noon + 7 * MINUTE, (0.25,) * MOST_INTERVALS
+    store.write([*heart(noon, 120), *(beat(seq, t=t, rr=rr) for seq in range(1, 31))])
     settle(store)
     found = store.trend("p-1", Metric.SDNN, noon, noon + 2 * HOUR, 24)
     assert [(p.t - noon) // HOUR for p in found] == [1] * 12

@@ -12,7 +12,7 @@ from ingest.store import Written, open_store
 from vitals import GatewayStatus, Metric, Unavailable, config, wire
 from vitals.bus import Delivery, MemoryBus, matches
 from vitals.metrics import Metrics
-from vitals.model import GatewayCommand, Withdrawn
+from vitals.model import MOST_INTERVALS, GatewayCommand, Withdrawn
 from vitals.wire import Message
 
 DEAD = "ingest_dead_total"
@@ -193,6 +193,7 @@ HOSTILE = [
     b'{"t": 1, "hr": 60, "gateway": "../gw"}',
     b'{"t": 1, "hr": 60, "gateway": 7}',
     b'{"t": 1, "hr": 60, "rr": [true]}',
+    b'{"t": 1, "hr": 60, "rr": [' + b"800," * 200_000 + b"800]}",
     b'{"t": 1, "hr": 60, "q": "late"}',
     b'{"t": 1, "hr": 60, "link": "\\ud800"}',
     b'{"t": 1, "hr": 60, "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
@@ -251,10 +252,19 @@ def test_odd_records_are_stored_or_refused_and_stop_nobody(house, beat, noon):
         assert [p.max for p in trend] == [good.record.hr]
 
 
-def test_one_bad_record_in_a_batch_leaves_the_others(house, beat):
+TOO_LONG = b"[" + b"800," * MOST_INTERVALS + b"800]"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"t": -5, "hr": 60, "gateway": "gw-1", "seq": 4}',
+        b'{"t": 5, "hr": 60, "gateway": "gw-1", "seq": 4, "rr": ' + TOO_LONG + b"}",
+    ],
+)
+def test_one_bad_record_in_a_batch_leaves_the_others(house, beat, bad):
     readings = [beat(seq) for seq in range(1, 4)]
     payloads = [wire.pack(r).payload for r in readings]
-    bad = b'{"t": -5, "hr": 60, "gateway": "gw-1", "seq": 4}'
     topic = wire.record_topic(readings[0])
     play(house, wire.pack_batch(topic, [*payloads, bad]))
     assert list(house.store.export()) == readings

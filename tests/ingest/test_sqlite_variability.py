@@ -5,9 +5,11 @@ from contextlib import suppress
 
 import pytest
 
+from ingest import variability
 from ingest.sqlite import SqliteStore
-from ingest.trend import DAY, MINUTE
-from vitals import Metric, Unavailable, config
+from ingest.trend import DAY, HOUR, MINUTE
+from vitals import Kind, Metric, Unavailable, config
+from vitals.model import MOST_INTERVALS
 
 
 @pytest.fixture
@@ -117,20 +119,27 @@ def due(path):
     return found
 
 
-ABSURD = {"hr": 5e-324, "rr": (800.0,)}
-CROWD = {"hr": 70.0, "rr": (1.0,) * 25_000}
+ABSURD = [{"hr": 5e-324, "rr": (800.0,)}]
+CROWD = [{"hr": 70.0, "rr": (1.0,) * MOST_INTERVALS}] * 4
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    """Three intervals a second are a crowd: twice what one strap hears."""
+    monkeypatch.setattr(variability, "CROWD", 3)
 
 
 @pytest.mark.parametrize("values", [ABSURD, CROWD])
-def test_one_absurd_record_keeps_no_other_window_from_its_value(
-    opened, heart, beat, settle, noon, tmp_path, values
+def test_absurd_records_keep_no_other_window_from_its_value(
+    opened, heart, beat, settle, noon, tmp_path, quiet, values
 ):
     store = opened()
     store.write(heart(noon, 60))
     settle(store)
     assert len(rows(store, noon)) == 12
     late = noon + 57 * MINUTE  # in the newest window, which is rolled first
-    store.write([*heart(noon + 60 * MINUTE, 60), beat(1, t=late, **values)])
+    absurd = [beat(seq, t=late, **one) for seq, one in enumerate(values, 1)]
+    store.write([*heart(noon + 60 * MINUTE, 60), *absurd])
     settle(store)
     found = rows(store, noon)
     assert due(tmp_path / "store.db") == 0
@@ -140,35 +149,70 @@ def test_one_absurd_record_keeps_no_other_window_from_its_value(
 
 
 def test_what_more_than_hearts_have_is_taken_out_of_makes_a_window_again(
-    opened, heart, beat, settle, noon
+    opened, heart, beat, settle, noon, quiet
 ):
-    store, absurd = opened(), beat(1, t=noon + 7 * MINUTE, **CROWD)
-    store.write([*heart(noon, 60), absurd])
+    store, t = opened(), noon + 7 * MINUTE
+    absurd = [beat(seq, t=t, **one) for seq, one in enumerate(CROWD, 1)]
+    store.write([*heart(noon, 60), *absurd])
     settle(store)
     assert len(rows(store, noon)) == 11
     (hour,) = rows(store, noon, points=1)
     assert hour.quality == pytest.approx(11 / 12)
-    store.withdraw([absurd])
+    store.withdraw(absurd)
     settle(store)
     assert len(rows(store, noon)) == 12
 
 
-def test_a_row_that_cannot_be_read_is_left_out_and_stops_nothing(
-    opened, heart, beat, settle, noon, tmp_path, caplog
+NOT_UTF_8 = "CAST(x'7b22687222ff7d' AS TEXT)"
+DAMAGE = {  # table, column, what it becomes, and where
+    "JSON": ("record", "rest", '\'{"hr":"fast"}\'', "t = {t}"),
+    "text": ("record", "rest", NOT_UTF_8, "t = {t}"),
+    "device": ("origin", "device", NOT_UTF_8, "device = 'strap-2'"),
+    "gateway": ("origin", "gateway", NOT_UTF_8, "device = 'strap-2'"),
+    "subject": ("series", "subject", NOT_UTF_8, "(subject, name) = ('p-2', '{rr}')"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_row_that_cannot_be_read_is_counted_left_out_and_stops_nothing(
+    opened, heart, beat, settle, noon, tmp_path, caplog, what
 ):
-    store, records = opened(), heart(noon, 60)
-    store.write([*records, beat(1, t=noon + 7 * MINUTE)])
-    bad = 'UPDATE record SET rest = \'{"hr":"fast"}\' WHERE t = ?'
+    """Damaged, as a disk does it, before its window is rolled."""
+    store, records, t = opened(raw_days=1), heart(noon, 20), noon + 7 * MINUTE
+    odd = beat(1, t=t, device="strap-2", subject="p-2" if what == "subject" else "p-1")
+    late = beat(2, t=t + 1000)  # the window is rolled again
+    store.write([*records, odd])
+    table, column, value, where = DAMAGE[what]
+    where = where.format(t=t, rr=Metric.RR_INTERVAL.value)
     with sqlite3.connect(tmp_path / "store.db") as db:
-        assert db.execute(bad, (noon + 7 * MINUTE,)).rowcount == 1
+        bad = db.execute(f"UPDATE {table} SET {column} = {value} WHERE {where}")
+        assert bad.rowcount == 1
+        if value == NOT_UTF_8:
+            with pytest.raises(sqlite3.OperationalError, match="UTF-8"):  # control
+                db.execute(f"SELECT {column} FROM {table}").fetchall()
     db.close()
-    settle(store)
-    assert len(rows(store, noon)) == 12
+    assert store.unreadable == 0
+    settle(store, noon + HOUR)
+    assert store.write([late]).new == 1
+    settle(store, noon + HOUR)
+    assert len(rows(store, noon)) == 4
     assert due(tmp_path / "store.db") == 0
-    assert "is left out" in caplog.text
+    assert store.unreadable == 1
+    assert caplog.text.count("is left out") == 1
     assert "fast" not in caplog.text
     store.withdraw([records[100]])  # its minute and hour are made anew
-    assert store.write([beat(2)]).new == 1
+    settle(store, noon + HOUR)
+    if what != "subject":
+        left = [*records[:100], *records[101:], late]
+        assert sorted(store.export(), key=lambda r: r.record.t) == sorted(
+            left, key=lambda r: r.record.t
+        )
+        found, _ = store.records("p-1", Kind.HEART_RATE, noon, noon + HOUR, None, 9999)
+        assert len(found) == len(left)
+        assert t not in [r.record.t for r in store.latest("p-1")]
+    assert caplog.text.count("is left out") == 1
+    settle(store, noon + 3 * DAY)  # age takes it as any other
+    assert store.count() == 0
 
 
 def test_what_fails_unexpectedly_leaves_no_transaction_behind(opened, beat):

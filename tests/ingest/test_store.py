@@ -22,6 +22,7 @@ from vitals import (
     Reading,
     config,
 )
+from vitals.model import MOST_INTERVALS
 
 number = itertools.count()
 
@@ -40,7 +41,7 @@ class Rolled:
         written = self.store.write(readings)
         for _ in range(20):
             self.store.tend(CENTURY)
-        assert not self.store._due.settled(CENTURY)
+        assert not self.store._due.settled(CENTURY, 100)
         return written
 
     def __getattr__(self, name):
@@ -145,6 +146,20 @@ def _trends_agree(history, readings, points):
                 assert (p.min, p.max, p.n) == (b.low, b.high, b.n)
                 assert p.mean == pytest.approx(b.total / b.n)
                 assert p.quality == pytest.approx(b.n / b.seen)
+
+
+def test_of_more_intervals_than_we_take_now_the_newest_are_read(fresh, beat, noon):
+    """An older version stored whatever came."""
+    store, history = fresh()
+    rr = tuple(800.0 + n / 8 for n in range(MOST_INTERVALS + 3))
+    store.write([beat(1, rr=rr), beat(2), beat(3, rr=rr[1:4])])
+    read = [beat(1, rr=rr[3:]), beat(2), beat(3, rr=rr[1:4])]
+    assert list(history.export()) == read
+    assert (
+        history.records("p-1", Kind.HEART_RATE, noon, noon + 9000, None, 9)[0] == read
+    )
+    store.write([beat(4, rr=rr)])
+    assert history.latest("p-1") == [beat(4, rr=rr[3:])]
 
 
 def test_pages_give_every_record_once_and_in_order(fresh, beat, noon):

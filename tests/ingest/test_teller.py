@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from gateway.flight import Flight
 from gateway.notification import Row
-from ingest.dead import Numbered
 from ingest.ledger import open_ledger
+from ingest.numbers import Numbered, parted
 from ingest.teller import RANGES, Teller, Word, committed
 from vitals import wire
 
@@ -53,7 +53,7 @@ def play(folder, life, hear):
             by_time[after].append(Numbered("gw-1", "cuff", seq, subject))
 
     def keep(claims):
-        teller.tell(ledger.keep(claims).granted)
+        teller.tell(ledger.keep(parted(claims)).granted)
         if len(released) % 3 == 0:
             teller.greet(["gw-1"])
         for word in words(teller):

@@ -57,6 +57,14 @@ def test_an_old_store_says_the_same_once_it_is_opened(tmp_path, any_readings, no
     holds()
 
 
+def test_an_old_record_with_too_many_intervals_keeps_the_newest(tmp_path, beat):
+    rr = tuple(800.0 + n for n in range(300))
+    first_version.write(tmp_path / "store.db", [beat(1, rr=rr), beat(2)])
+    store = open_store(config.Store(), tmp_path)
+    assert list(store.export()) == [beat(1, rr=rr[-257:]), beat(2)]
+    store.close()
+
+
 def test_a_reader_of_an_old_store_says_what_to_do(tmp_path, beat):
     first_version.write(tmp_path / "store.db", [beat(1)])
     history = SqliteHistory(tmp_path / "store.db")

@@ -4,10 +4,13 @@ import asyncio
 
 from ingest import upkeep
 from vitals import Unavailable
+from vitals.metrics import Metrics
 
 
 class Forgetful:
     """A store that has something to do twice, is away once, and has a bug."""
+
+    unreadable = 3
 
     def __init__(self):
         self.asked = []
@@ -25,10 +28,10 @@ def test_it_goes_on_while_there_is_more_and_whatever_has_failed(monkeypatch, cap
     monkeypatch.setattr(upkeep, "EVERY_S", 0.02)
     monkeypatch.setattr(upkeep, "MORE_S", 0.001)
     monkeypatch.setattr(upkeep, "AGAIN_S", 0.02)
-    store, clock = Forgetful(), iter(range(10**6))
+    store, clock, metrics = Forgetful(), iter(range(10**6)), Metrics()
 
     async def main():
-        task = asyncio.ensure_future(upkeep.run(store, lambda: next(clock)))
+        task = asyncio.ensure_future(upkeep.run(store, lambda: next(clock), metrics))
         async with asyncio.timeout(60):
             while len(store.asked) < 6:
                 await asyncio.sleep(0.01)
@@ -38,3 +41,4 @@ def test_it_goes_on_while_there_is_more_and_whatever_has_failed(monkeypatch, cap
     asyncio.run(main())
     assert store.asked[:6] == list(range(6))
     assert "ZeroDivisionError" in caplog.text
+    assert metrics.gauges["ingest_unreadable_records"] == 3

@@ -254,18 +254,24 @@ def test_an_alert_is_handed_over_from_behind_more_which_stays_open(new_place, st
     asyncio.run(main())
 
 
-def test_the_audit_log_is_read_on_a_phone_without_moving_sideways(new_place, story):
+def test_tables_are_read_on_a_phone_without_moving_sideways(new_place, story):
     async def main():
         async with visit(new_place, story) as (tab, url):
             await tab.size(*PHONE)
+            await new_place.raise_alert("p-1", "e1")
             await tab.log_in(url, "dr.chen")
+            table = "document.querySelector('.sheet, .log')"
+            fits = f"{table}.scrollWidth <= {table}.clientWidth"
+            for path in ("reports/alerts", "patients/p-1/visit"):
+                await tab.go(f"{url}/{path}")
+                assert await tab.js(fits)
+                assert not await tab.js(WIDE)
             await tab.go(f"{url}/patients/p-1/trends")
             await tab.log_in(url, "root")
             await tab.go(f"{url}/admin/audit")
-            log = "document.querySelector('.log')"
             assert "Who saw or changed what" in await tab.js("document.body.innerText")
-            assert "/patients/{subject}/trends" in await tab.js(f"{log}.innerText")
-            assert await tab.js(f"{log}.scrollWidth <= {log}.clientWidth")
+            assert "/patients/{subject}/trends" in await tab.js(f"{table}.innerText")
+            assert await tab.js(fits)
             assert not await tab.js(WIDE)
             top = "document.querySelector('.top')"
             assert await tab.js(f"{top}.clientHeight") < 90  # in one line

@@ -2,10 +2,10 @@ import pytest
 
 from portal.cards import card
 from portal.texts import Texts
+from portal.wall import Wall
 from vitals.model import Alert
 
 NOW = 1_795_300_000_000
-TEXTS = Texts("en")
 
 
 def evidence(condition, **found):
@@ -22,7 +22,7 @@ def evidence(condition, **found):
         unit="/min",
         evidence=found,
     )
-    return card(alert, TEXTS, NOW, "UTC").evidence
+    return card(alert, Wall(Texts("en")), NOW).evidence
 
 
 @pytest.mark.parametrize(

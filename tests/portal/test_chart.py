@@ -9,6 +9,8 @@ from ingest.store import Point
 from portal import chart
 from portal.chart import Frame, Mark
 from portal.targets import Target
+from portal.texts import Texts
+from portal.wall import Wall
 
 HOUR = 3_600_000
 FRAME = Frame(1_795_300_000_000, 1_795_300_000_000 + HOUR)
@@ -72,7 +74,7 @@ def test_only_alerts_of_the_time_shown_are_marked():
 
 
 def test_times_are_by_the_clock_of_the_patients_place():
-    place = Frame(FRAME.start, FRAME.stop, place="Asia/Kolkata")
+    place = Frame(FRAME.start, FRAME.stop, wall=Wall(Texts("en"), "Asia/Kolkata"))
     labels = re.findall(r">(\d\d:\d\d)<", chart.curve(place, points([70])))
     assert 2 <= len(labels) <= 4
     assert all(int(label[3:]) % 20 == 0 for label in labels)

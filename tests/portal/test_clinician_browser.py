@@ -12,6 +12,10 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="apt install chromium"),
 ]
+CLOCK = """
+new Date(document.querySelector("time.clock").dateTime)
+  .toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
+"""
 FOCUSED = "document.activeElement.closest('article')?.id ?? ''"
 
 
@@ -27,8 +31,13 @@ def test_the_worklist_is_worked_by_keyboard_and_never_while_typing(new_place, st
             await tab.size(*DESK)
             await new_place.raise_alert("p-1", "e1")
             await new_place.raise_alert("p-3", "e2", begin=clock.now() - 900_000)
+            await tab.call("Emulation.setTimezoneOverride", timezoneId="Asia/Kolkata")
             await tab.log_in(url, "dr.chen")
             await tab.until("!document.querySelector('#keys-hint').hidden")
+            told = "Times in Asia/Calcutta", "Times in Asia/Kolkata"  # both its names
+            assert await tab.js("document.querySelector('#place').innerText") in told
+            since = await tab.js("document.querySelector('time.clock').innerText")
+            assert since.endswith(await tab.js(CLOCK))
             await press(tab, "a")  # on no card: nothing
             for key, name in (("j", "e2"), ("j", "e1"), ("j", "e1"), ("k", "e2")):
                 await press(tab, key)

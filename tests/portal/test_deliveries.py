@@ -32,7 +32,7 @@ def test_who_is_told_by_what_is_for_who_cares_and_for_others_that_it_is_told(pla
     asyncio.run(main())
 
 
-def test_who_is_called_is_named_to_those_who_work_the_alert_alone(place):
+def test_who_is_called_and_who_has_decided_is_named_to_those_who_work_it_alone(place):
     async def main():
         async with place.open():
             await place.raise_alert()
@@ -43,10 +43,10 @@ def test_who_is_called_is_named_to_those_who_work_the_alert_alone(place):
             for action, more in (("handover", {"to": "dr.zhou"}), ("false_alarm", {})):
                 async with place.client("dr.chen") as chen:
                     await chen.post(f"/api/v1/alerts/e1/{action}", json=more)
-            for name, to, seen in (
-                ("dr.chen", "dr.zhou", "dr.chen"),
-                ("wang", "care_team", "dr.chen"),
-                ("mei", "care_team", "care_team"),
+            for name, to, seen, authors in (
+                ("dr.chen", "dr.zhou", "dr.chen", {"dr.chen"}),
+                ("wang", "care_team", "care_team", {"Care team"}),
+                ("mei", "care_team", "care_team", set()),  # FHIR is not for family
             ):
                 for found in await everywhere(place, name):
                     call = found["escalation"]
@@ -54,8 +54,20 @@ def test_who_is_called_is_named_to_those_who_work_the_alert_alone(place):
                     assert found["evidence"]["false_alarm"] == seen
                     assert call["told"] == ["house", to]
                     assert call["step"] >= 1
+                decisions, page = await elsewhere(place, name)
+                assert {one["author"]["display"] for one in decisions} == authors
+                assert ("dr.chen" in page) == (seen == "dr.chen")
 
     asyncio.run(main())
+
+
+async def elsewhere(place, name):
+    """Give what FHIR says of decisions to somebody, and their first page."""
+    async with place.client(name) as client:
+        found = await client.get("/fhir/DetectedIssue", params={"patient": "p-1"})
+        page = await client.get("/", headers={"Accept": "text/html"})
+    issues = [one["resource"] for one in found.json().get("entry", ())]
+    return [one for issue in issues for one in issue["mitigation"]], page.text
 
 
 async def everywhere(place, name):

@@ -4,6 +4,7 @@ from portal.ages import DAY
 from portal.audit import Entry
 from portal.looks import looks
 from portal.texts import Texts
+from portal.wall import Wall
 
 API = "/api/v1/patients/{subject}"
 
@@ -29,7 +30,7 @@ def test_d8_a_patient_reads_words_and_no_addresses():
         "GET /something/new": "data",
     }
     for what, words in said.items():
-        [seen] = looks([entry(what)], Texts("en"))
+        [seen] = looks([entry(what)], Wall(Texts("en")))
         assert seen.what == words, what
 
 
@@ -37,7 +38,7 @@ def test_the_same_look_again_on_a_day_is_one_line():
     look = "GET /patients/{subject}"
     lines = [entry(look, t) for t in (DAY + 5, DAY + 1, DAY - 1)]
     lines.insert(1, entry(look, DAY + 3, who="wu"))
-    seen = looks(lines, Texts("en"))
+    seen = looks(lines, Wall(Texts("en")))
     assert [(s.who, s.times) for s in seen] == [
         ("dr.chen", 2),
         ("wu", 1),
@@ -50,7 +51,7 @@ def test_to_look_at_what_one_may_change_is_a_look():
         entry("GET /admin/patients/{subject}", deed="keep"),
         entry("POST /admin/patients/{subject}", deed="keep"),
     ]
-    deeds = [s.deed for s in looks(lines, Texts("en"))]
+    deeds = [s.deed for s in looks(lines, Wall(Texts("en")))]
     assert deeds == ["saw", "kept the record"]
 
 

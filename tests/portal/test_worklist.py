@@ -8,6 +8,7 @@ from portal.events import EventLog
 from portal.messages import line
 from portal.texts import Texts
 from portal.times import rfc3339
+from portal.wall import Wall
 from portal.worklist import open_alerts
 from tests.portal.conftest import NOW, Clock, anomaly, until
 from tests.portal.test_pages import browser, run
@@ -88,13 +89,13 @@ def test_the_most_urgent_is_first_and_then_the_oldest(board):
 def test_a_card_says_whom_it_told_and_whom_it_tells_next_and_when():
     due = NOW + 300_000
     calls = {"step": 1, "told": ["nurse.wu"], "next": ["dr.lin"], "next_at": due}
-    shown = card(alert("e", escalation=calls), Texts("en"), NOW, "UTC")
+    shown = card(alert("e", escalation=calls), Wall(Texts("en")), NOW)
     assert shown.call.startswith("told: nurse.wu · next: dr.lin at ")
-    house = card(alert("e", escalation={"told": ["house"]}), Texts("en"), NOW, "UTC")
+    house = card(alert("e", escalation={"told": ["house"]}), Wall(Texts("en")), NOW)
     assert house.call == "told: the whole house"
-    assert card(alert("e"), Texts("en"), NOW, "UTC").call == ""
+    assert card(alert("e"), Wall(Texts("en")), NOW).call == ""
     odd = {"told": "x", "next": 5, "next_at": "soon"}
-    assert card(alert("e", escalation=odd), Texts("en"), NOW, "UTC").call == ""
+    assert card(alert("e", escalation=odd), Wall(Texts("en")), NOW).call == ""
 
 
 def test_messages_are_counted_by_how_far_they_are():

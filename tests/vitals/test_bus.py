@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from vitals import broker
-from vitals.bus import MemoryBus
+from vitals.bus import Delivery, MemoryBus, acknowledge
 from vitals.mqtt import MqttBus
 from vitals.wire import Message
 
@@ -102,3 +102,11 @@ def test_an_empty_retained_payload_forgets(with_bus):
         assert [m.payload for m in await collect(inbox, 1)] == [b"x"]
 
     with_bus(test)
+
+
+def test_many_are_acknowledged_in_their_order_and_in_few_words():
+    said = []
+    old, new = (lambda mids, n=n: said.append((n, mids)) for n in ("old", "new"))
+    one = Message("t", b"")
+    acknowledge([Delivery(one, old, 1), Delivery(one, new, 1), Delivery(one, new, 2)])
+    assert said == [("old", [1]), ("new", [1, 2])]

@@ -1,7 +1,20 @@
+import re
+from pathlib import Path
+from typing import get_args
+
 import pytest
+from msgspec import Struct
+from msgspec.structs import fields
 
 from vitals import config
 from vitals.errors import ConfigError
+from vitals.sections import Section
+
+ROOT = Path(__file__).parents[2]
+ROOMS = "vitals", "gateway", "ingest", "dsp", "alerts", "firmware_sim", "portal"
+# Where tables are declared and checked: to use a key is to read it elsewhere, or as
+# a part of what its own table answers.
+DECLARED = "config", "detection", "staff", "channels", "simulation"
 
 WORN = """
 [[gateway.wearables]]
@@ -32,6 +45,10 @@ address = "C0:00:00:00:00:01"
         ("[dsp.limits]\nheart_rate = {hihg = 3}", "hihg: unknown key"),
         ("= nonsense", "is not TOML"),
         ("[dsp.limits]\nhart_rate = {high = 3}", "dsp.limits.hart_rate: unknown"),
+        (
+            "[dsp.limits]\nrr_interval = {high = 1500}",
+            "dsp.limits.rr_interval: intervals have no limit; limit heart_rate",
+        ),
         ("[dsp.silence_s]\nhart_rate = 3", "dsp.silence_s.hart_rate: unknown"),
         ("[dsp.silence_s]\nheart_rate = -1", "dsp.silence_s"),
         ("[dsp]\ntick_s = inf", "dsp.tick_s"),
@@ -132,3 +149,40 @@ def test_a_passkey_is_six_digits_wherever_it_stands(tmp_path):
 def test_who_is_told_must_be_somebody_and_nobody_is_the_house(text, wrong):
     with pytest.raises(ConfigError, match=wrong):
         config.parse(text)
+
+
+def tables(kind):
+    """Give a table, and those in it."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        yield kind
+        kinds = [field.type for field in fields(kind)]
+    else:
+        kinds = get_args(kind)
+    for one in kinds:
+        yield from tables(one)
+
+
+def unread(kind):
+    """Give the keys that nothing in the house reads, as far as words can tell."""
+    words = set()
+    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+        declares = path.parent.name == "vitals" and path.stem in DECLARED
+        pattern = r"self\.(\w+)" if declares else r"\.(\w+)"
+        words |= set(re.findall(pattern, path.read_text()))
+    keys = {(table, field.name) for table in tables(kind) for field in fields(table)}
+    return sorted(f"{table.__name__}.{key}" for table, key in keys if key not in words)
+
+
+def test_every_key_is_read_by_somebody():
+    assert unread(config.Config) == []
+
+
+class Forgotten(Section, frozen=True):
+    """A table with a key that nobody reads."""
+
+    host: str = ""
+    colour_of_the_door: str = ""
+
+
+def test_negative_control_a_key_that_nobody_reads_is_found():
+    assert unread(tuple[Forgotten, ...]) == ["Forgotten.colour_of_the_door"]

@@ -102,6 +102,22 @@ def test_one_bad_record_costs_a_batch_only_itself():
     assert "hr" in reasons[0]
 
 
+@pytest.mark.parametrize("n", [257, 258, 150_000])
+def test_no_record_has_more_intervals_than_a_notification(n):
+    """An ATT_MTU of 517 octets leaves a value 514: 257 intervals, and no rate."""
+    record = HeartRate(t=1, hr=72, rr=(800.0,) * n)
+    message = wire.pack(Reading("p-7", "strap-1", record))
+    if n == 257:
+        assert wire.unpack(message)[0].record == record
+        return
+    with pytest.raises(MalformedData, match=r"length <= 257 - at `\$.rr`"):
+        wire.unpack(message)
+    batch = wire.pack_batch(TOPIC, [message.payload, b'{"t":3,"hr":74}'])
+    good, [reason] = wire.salvage(batch)
+    assert [reading.record.t for reading in good] == [3]
+    assert "length <= 257" in reason
+
+
 def test_a_record_from_elsewhere_may_say_more_than_we_know():
     [reading] = wire.unpack(Message(TOPIC, b'{"t":1,"hr":72,"mood":"calm"}'))
     assert reading == Reading("p-7", "strap-1", HeartRate(t=1, hr=72))

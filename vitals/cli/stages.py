@@ -115,7 +115,7 @@ async def ingest(house: House) -> None:
         work = ingest.service.run(
             bus, store, ledger, house.metrics, house.clock, pace(settings)
         )
-        tending = ingest.upkeep.run(store, house.clock)
+        tending = ingest.upkeep.run(store, house.clock, house.metrics)
         await beside(work, tending, beat(bus, "ingest", house.clock))
 
 

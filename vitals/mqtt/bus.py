@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from math import inf
 from types import TracebackType
@@ -384,13 +384,13 @@ class MqttBus:
                 return inbox
         return None
 
-    def _ack(self, connection: int, mid: int) -> None:
-        """Acknowledge a message; those of one turn of the loop go together."""
-        if connection != self._connection or not mid:
+    def _ack(self, connection: int, mids: Sequence[int]) -> None:
+        """Acknowledge messages; those of one turn of the loop go together."""
+        if connection != self._connection:
             return
         if not self._acks:
             self._loop.call_soon(self._send_acks, connection)
-        self._acks.append(mid)
+        self._acks += [mid for mid in mids if mid]
 
     def _send_acks(self, connection: int) -> None:
         mids, self._acks = self._acks, []
