@@ -8,7 +8,8 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 
-from msgspec import json
+from msgspec import DecodeError, json
+from msgspec.structs import replace
 
 from alerts import ledger, trials
 from alerts.cases import Case, Change
@@ -43,11 +44,11 @@ INSERT INTO deliveries
     (alert, version, channel, recipient, why, body, created, due)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
-CASES = """
+OPEN = """SELECT "case" FROM alerts WHERE state != 'normal'"""
+CLOSED = """
 SELECT "case" FROM alerts WHERE state = 'normal' AND t >= min(:since, coalesce((
     SELECT t FROM alerts WHERE state = 'normal' ORDER BY t DESC LIMIT 1 OFFSET :last
     ), 0))
-UNION ALL SELECT "case" FROM alerts WHERE state != 'normal'
 """
 SHIFT = """
 UPDATE deliveries SET due = due + ?, created = created + ? WHERE state = 'pending'
@@ -76,7 +77,11 @@ class Register:
     def restore(self, since: Instant, last: int = LAST) -> list[Case]:
         """Give the open cases, those closed since a time, and the last closed ones."""
         which = {"since": since, "last": last - 1}
-        return [read_case(row[0]) for row in self._database.rows(CASES, which)]
+        closed = [*map(_remembered, self._database.rows(CLOSED, which))]
+        if lost := closed.count(None):
+            LOG.warning("%d closed alerts cannot be read: left out", lost)
+        lying = [read_case(row[0]) for row in self._database.rows(OPEN)]
+        return [case for case in closed if case] + lying
 
     def shift(self, by: int) -> None:
         """Let what is to be told wait no longer for it: the clock has stepped."""
@@ -165,6 +170,15 @@ _CASE = json.Decoder(Case)
 def read_case(blob: object) -> Case:
     """Read a case that was written down."""
     return _CASE.decode(blob)  # type: ignore[arg-type]
+
+
+def _remembered(row: Sequence[object]) -> Case | None:
+    """Read a closed case but for its numbers; None: it is damaged, and stops nobody."""
+    try:
+        case = read_case(row[0])
+    except DecodeError:
+        return None
+    return replace(case, alert=replace(case.alert, evidence={}))
 
 
 def _columns(change: Change) -> dict[str, object]:

@@ -130,9 +130,13 @@ class Office:
         # Never unsubscribed: the broker keeps for us what comes until we are back.
         inbox = self._bus.subscribe(*TOPICS)
         start = self._clock()  # before our first heartbeat, whose echo is awaited
+        failing = [
+            (sender, health.known(kept, sender.name)) for sender in self._senders
+        ]
+        del kept  # as long as we work; thousands are closed
         async with asyncio.TaskGroup() as tasks:
-            for sender in self._senders:
-                tasks.create_task(sender.run(health.known(kept, sender.name)))
+            for sender, known in failing:
+                tasks.create_task(sender.run(known))
             tasks.create_task(self._publish())
             tasks.create_task(self._beat())
             tasks.create_task(self._work(inbox, start, settings.settle_s))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from portal import views
 from portal.events import EventLog
-from portal.times import LATEST, rfc3339
+from portal.times import rfc3339, writable
 from vitals import clock as clocks
 from vitals import wire
 from vitals.assignments import Assignments
@@ -49,6 +49,7 @@ TOPICS = (
     wire.ANSWERS,
     wire.REHEARSALS,
 )
+WHEN = "until", "next_at"  # of an escalation
 URGENCY = {"high": 0, "medium": 1, "low": 2}
 MUTE_MS = 90_000  # after which an engine or a gateway that said nothing does not work
 AHEAD_MS = 60_000  # a reading from later than this has a broken clock
@@ -327,12 +328,10 @@ def rank(alert: Alert) -> tuple[bool, int, Instant | int]:
 
 
 def _bounded(alert: Alert) -> Alert:
-    """Take the end of a snooze away that no calendar has."""
-    until = alert.escalation.get("until", 0)
-    if type(until) is int and 0 <= until <= LATEST:
-        return alert
-    left = {k: v for k, v in alert.escalation.items() if k != "until"}
-    return replace(alert, escalation=left)
+    """Take the times away that no calendar has: a snooze's end, the next call."""
+    wild = {name for name in WHEN if not writable(alert.escalation.get(name, 0))}
+    left = {k: v for k, v in alert.escalation.items() if k not in wild}
+    return replace(alert, escalation=left) if wild else alert
 
 
 def _decision(alert: Alert | None) -> object:

@@ -7,6 +7,7 @@ from typing import Any
 
 from portal.ages import MINUTE, ago, lasting
 from portal.texts import Texts
+from portal.times import writable
 from portal.units import Measure
 from portal.wall import Wall
 from vitals import phrases
@@ -190,7 +191,7 @@ def _several(values: list[Any], metric: Metric | None, texts: Texts) -> str:
 def _note(alert: Alert, wall: Wall, now: Instant) -> str:
     """Say what people have done about it."""
     parts, say = [], wall.texts
-    if isinstance(until := alert.escalation.get("until"), int) and until > now:
+    if writable(until := alert.escalation.get("until")) and until > now:
         when = wall.lately(until, now)
         parts.append(f"{say('state.shelved')} {say('until')} {when}")
     if isinstance(to := alert.escalation.get("to"), str):
@@ -206,7 +207,7 @@ def _call(alert: Alert, wall: Wall, now: Instant) -> str:
     told, then = (_people(alert.escalation.get(k), texts) for k in ("told", "next"))
     parts = [texts("call.told", names=told)] if told else []
     due = alert.escalation.get("next_at")
-    if then and isinstance(due, int):
+    if then and writable(due):
         when = wall.lately(due, now)
         parts.append(texts("call.next", names=then, time=when))
     return " · ".join(parts)

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from vitals.model import Instant
 
@@ -49,6 +49,11 @@ def said(evidence: dict[str, Any]) -> dict[str, Any]:
         key: rfc3339(value) if key in _MOMENTS and _is_instant(value) else value
         for key, value in evidence.items()
     }
+
+
+def writable(value: object) -> TypeGuard[int]:
+    """Tell whether something that came in free form is a time that a calendar has."""
+    return type(value) is int and EARLIEST <= value <= LATEST
 
 
 def _is_instant(value: object) -> bool:

@@ -49,6 +49,18 @@ def test_closed_alerts_are_restored_as_long_as_asked_and_the_last_at_any_age(
     assert closed(register.restore(NOW + 99_999)) == ["s-0", "s-10", "s-20"]
 
 
+def test_a_closed_alert_that_is_damaged_stops_nobody(
+    register, database, silent, racing, caplog
+):
+    desk = Desk({})
+    for word in (silent(1, id="s-1"), silent(2, id="s-1", over=True), racing(3)):
+        register.commit(desk.observe(word, NOW), NOW)
+    with database.transaction() as db:
+        db.execute("""UPDATE alerts SET "case" = '{"oh' WHERE state = 'normal'""")
+    assert [case.alert.id for case in register.restore(NOW)] == ["a-1"]
+    assert "1 closed alerts cannot be read" in caplog.text
+
+
 def test_each_version_is_told_once_to_those_who_hear_of_it(register, database, racing):
     desk = Desk({})
     for anomaly in (racing(1), racing(2), racing(3, over=True)):

@@ -100,11 +100,12 @@ def test_a_reading_from_the_future_is_never_the_newest():
 
 
 @pytest.mark.parametrize("until", [1e20, 10**20, 10**18, -1, "x", None, True, [1]])
-def test_a_snooze_without_an_end_in_any_calendar_is_not_believed(board, until):
-    board.take(said(alert(escalation={"until": until, "to": "chen"}), "alert", "a"))
+@pytest.mark.parametrize("what", ["until", "next_at"])
+def test_a_time_that_is_in_no_calendar_is_not_believed(board, until, what):
+    board.take(said(alert(escalation={what: until, "to": "chen"}), "alert", "a"))
     [found] = board.open_alerts(["p-1"])
     assert found.escalation == {"to": "chen"}
-    good = {"until": 1_795_300_000_000}
+    good = {what: 1_795_300_000_000}
     board.take(said(alert(escalation=good), "alert", "a"))
     assert board.alert("a").escalation == good
 

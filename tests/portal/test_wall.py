@@ -118,6 +118,12 @@ PAGES = {
 }  # fmt: skip
 
 
+def test_a_card_shows_no_time_that_is_in_no_calendar():
+    wild = {"next": ["dr.lin"], "next_at": 10**15, "until": 10**15}
+    shown = card(alert(escalation=wild, state="shelved"), BERLIN, AUTUMN)
+    assert (shown.call, "until" in shown.note) == ("", False)
+
+
 def times(page):
     """Give the times of day that a page shows beside its drawings."""
     body = re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
