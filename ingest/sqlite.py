@@ -206,7 +206,7 @@ class SqliteStore(SqliteHistory):
                 # FULL: a commit is on the disk.  NORMAL loses all recent ones with
                 # the power.
                 db.execute("PRAGMA synchronous = FULL")
-                upgrade.bring_up(db, self._path)
+                upgrade.bring_up(db, self._path, self._unreadable)
                 sqlite_variability.create(db)
                 self._kept = expiry.kept(db)
             except BaseException:

@@ -1,10 +1,13 @@
 import asyncio
 import threading
 
+import pytest
+
+from ingest import dead
 from ingest.intake import Intake, Mail
 from ingest.ledger import open_ledger
 from ingest.numbers import singly
-from ingest.store import open_store
+from ingest.store import Written, open_store
 from vitals import GatewayStatus, config, wire
 from vitals.bus import MemoryBus
 from vitals.metrics import Metrics
@@ -49,6 +52,47 @@ def test_a14_a_record_that_is_on_its_way_when_it_is_withdrawn_does_not_come_back
     run(main())
     store.close()
     ledger.close()
+
+
+@pytest.fixture
+def promised(run, tmp_path, store):
+    """What becomes of messages of which the store has refused some readings."""
+    ledger = open_ledger(tmp_path)
+    intake = Intake(MemoryBus(), store, ledger, Metrics(), lambda: 7)
+
+    def promise(*messages, refused=()):
+        mail = Mail(messages)
+        reasons = [(reading, "odd") for reading in refused]
+        return run(intake.promise(mail, Written(0, 0, reasons)))
+
+    yield promise
+    ledger.close()
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = open_store(config.Store(), tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_what_was_refused_is_promised_only_if_there_is_room_for_its_letter(
+    promised, monkeypatch, beat, room
+):
+    monkeypatch.setattr(dead, "PROMISES", room)
+    done = promised(wire.pack(beat(1)), wire.pack(beat(2)), refused=[beat(2)])
+    granted = {one.seq for one in singly(done.numbers)}
+    assert granted == ({1, 2} if room else {1})  # nothing else keeps the second
+
+
+def test_a_withdrawal_of_a_disputed_number_is_not_confirmed(promised, beat):
+    promised(wire.pack(beat(5)))
+    far = beat(2_000_000, subject="p-9")  # further on than a stranger's can be
+    asked = [beat(6), far]
+    done = promised(*map(wire.pack_withdrawal, asked))
+    assert done.withdrawn == [beat(6)]
+    assert {one.seq for one in singly(done.numbers)} == {6}
 
 
 def test_a_gateways_word_that_is_too_large_is_refused_unread():

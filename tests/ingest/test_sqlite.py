@@ -118,6 +118,15 @@ def _ladder_is_right(store):
     assert sum(p.n for p in minutes) == len(values)
 
 
+@pytest.mark.parametrize("seqs", [(2, 1), (1, 2)])
+def test_of_one_instant_the_newest_is_the_same_in_any_order(tmp_path, beat, seqs):
+    store = SqliteStore(tmp_path / "store.db")
+    for seq in seqs:
+        store.write([beat(seq, t=NOON)])
+    assert store.latest("p-1") == [beat(2, t=NOON)]
+    store.close()
+
+
 def test_a_commit_is_on_the_disk(tmp_path):
     store = SqliteStore(tmp_path / "store.db")
     store.write([reading(1)])

@@ -11,6 +11,7 @@ from ingest.ledger import open_ledger
 from ingest.numbers import Numbered, parted
 from ingest.teller import RANGES, Teller, Word, committed
 from vitals import wire
+from vitals.model import Withdrawn
 
 PEOPLE = ("p-1", "p-2", "p-3", "p-4")
 
@@ -89,6 +90,17 @@ def test_a_control_that_goes_by_numbers_alone_lets_a_record_go_too_early(tmp_pat
     life = ["p-1", "p-2"], [0, 1], [(1, "p-evil", 2)], 1
     assert play(tmp_path / "a", life, by_numbers)[1] == {2}
     assert play(tmp_path / "b", life, Flight.hear) == ({1, 2}, set())
+
+
+def test_a14_what_is_withdrawn_of_a_shared_device_is_told_of_everybody(tmp_path, beat):
+    ledger = open_ledger(tmp_path)
+    teller = Teller(None, ledger)
+    teller.withdrew([beat(1), beat(2, subject="p-2"), beat(9, device="strap-2")])
+    (message,) = teller._messages()
+    assert message.topic == wire.gateway_topic("gw-1", "withdrawn")
+    told = wire.read(Withdrawn, message.payload)
+    assert told.devices == {"strap-1": [(1, 2)], "strap-2": [(9, 9)]}
+    ledger.close()
 
 
 def test_long_promises_are_cut():

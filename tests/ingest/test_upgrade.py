@@ -65,6 +65,75 @@ def test_an_old_record_with_too_many_intervals_keeps_the_newest(tmp_path, beat):
     store.close()
 
 
+def test_an_old_record_that_is_cut_to_fit_is_still_the_newest(tmp_path, beat):
+    rr = tuple(800.0 + n for n in range(300))
+    old, cut = (beat(9, gateway=None, rr=some) for some in (rr, rr[-257:]))
+    first_version.write(tmp_path / "store.db", [beat(1), old])
+    store = open_store(config.Store(), tmp_path)
+    assert store.latest("p-1") == [cut]
+    assert store.count() == 2
+    store.close()
+
+
+@pytest.mark.parametrize("seqs", [(2, 1), (1, 2)])
+def test_of_an_old_stores_instant_the_newest_is_the_same_in_any_order(
+    tmp_path, beat, noon, seqs
+):
+    first_version.write(tmp_path / "store.db", [beat(seq, t=noon) for seq in seqs])
+    store = open_store(config.Store(), tmp_path)
+    assert store.latest("p-1") == [beat(2, t=noon)]
+    store.close()
+
+
+NOT_UTF_8 = "CAST(x'7b22687222ff7d' AS TEXT)"
+DAMAGE = {  # table, column, what it becomes, and where
+    "JSON": ("record", "payload", '\'{"hr":"fast"}\'', "seq = 2"),
+    "text": ("record", "payload", NOT_UTF_8, "seq = 2"),
+    "kind": ("series", "name", "'heart_rste'", "(subject, name) = ('p-2', {kind})"),
+    "name": ("series", "name", NOT_UTF_8, "(subject, name) = ('p-2', {kind})"),
+}
+
+
+@pytest.mark.parametrize("what", [None, *DAMAGE])
+def test_a_row_of_an_old_store_that_cannot_be_read_stops_nothing(
+    tmp_path, beat, caplog, what
+):
+    path, bad = tmp_path / "store.db", beat(2, subject="p-2")
+    first_version.write(path, [beat(1), bad, beat(3)])
+    if what:  # None: the control
+        damage(path, *DAMAGE[what])
+    store = open_store(config.Store(), tmp_path)
+    assert store.latest("p-1") == [beat(3)]
+    assert store.latest("p-2") == ([] if what else [bad])
+    assert store.subjects() == (["p-1"] if what else ["p-1", "p-2"])
+    assert store.unreadable == caplog.text.count("left out") == bool(what)
+    assert store.write([beat(4)]).new == 1
+    store.close()
+    with sqlite3.connect(path) as db:  # whoever can may mend it
+        assert db.execute("SELECT count(*) FROM record").fetchone() == (4,)
+    db.close()
+
+
+@pytest.mark.parametrize("what", ["JSON", "text"])
+def test_a_damaged_payload_of_an_old_store_is_told_once(tmp_path, beat, what):
+    path = tmp_path / "store.db"
+    first_version.write(path, [beat(1), beat(2), beat(3)])
+    damage(path, *DAMAGE[what])
+    store = open_store(config.Store(), tmp_path)
+    assert list(store.export()) == [beat(1), beat(3)]
+    assert store.unreadable == 1
+    store.close()
+
+
+def damage(path, table, column, value, where):
+    """Damage a row as a disk does it."""
+    where = where.format(kind=f"'{Kind.HEART_RATE}'")
+    with sqlite3.connect(path) as db:
+        done = db.execute(f"UPDATE {table} SET {column} = {value} WHERE {where}")
+        assert done.rowcount == 1
+    db.close()
+
+
 def test_a_reader_of_an_old_store_says_what_to_do(tmp_path, beat):
     first_version.write(tmp_path / "store.db", [beat(1)])
     history = SqliteHistory(tmp_path / "store.db")
@@ -102,10 +171,10 @@ def test_an_old_program_that_still_runs_is_kept_out(tmp_path, beat):
 def test_a_bringing_up_that_dies_leaves_the_old_store(tmp_path, beat):
     path = tmp_path / "store.db"
     first_version.write(path, [beat(seq) for seq in range(1, 9)])
-    with sqlite3.connect(path) as db:  # a record that nobody can read
-        db.execute("UPDATE record SET payload = '{}' WHERE id = 5")
+    with sqlite3.connect(path) as db:  # met once the records are moved
+        db.execute("ALTER TABLE hour DROP COLUMN seen")
     db.close()
-    with pytest.raises(Exception, match="HeartRate"):
+    with pytest.raises(Unavailable, match="hour"):
         open_store(config.Store(), tmp_path)
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (1,)
