@@ -115,13 +115,15 @@ def test_a_row_of_an_old_store_that_cannot_be_read_stops_nothing(
 
 
 @pytest.mark.parametrize("what", ["JSON", "text"])
-def test_a_damaged_payload_of_an_old_store_is_told_once(tmp_path, beat, what):
+def test_a_damaged_payload_of_an_old_store_is_told_once(tmp_path, beat, settle, what):
     path = tmp_path / "store.db"
     first_version.write(path, [beat(1), beat(2), beat(3)])
     damage(path, *DAMAGE[what])
-    store = open_store(config.Store(), tmp_path)
+    store = open_store(config.Store(raw_days=1), tmp_path)
     assert list(store.export()) == [beat(1), beat(3)]
     assert store.unreadable == 1
+    settle(store)  # age takes those that cannot be read as well
+    assert store.count() == 0
     store.close()
 
 
