@@ -63,11 +63,6 @@ def _from_first(db: sqlite3.Connection, unreadable: Unreadable) -> None:
         db.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
     schema.create(db)
     _move(db, unreadable)
-    # With those that cannot be read: age takes them from the counts as well.
-    db.execute(
-        "UPDATE stream SET n = old.n FROM old_stream AS old"
-        " WHERE (stream.series, stream.origin) = (old.series, old.origin)"
-    )
     for rung, width in RUNGS.items():
         slot = width * RUNG_SLOTS
         db.execute(f"INSERT INTO {rung} SELECT t / {slot}, * FROM old_{rung}")
@@ -83,7 +78,10 @@ def _move(db: sqlite3.Connection, unreadable: Unreadable) -> None:
             record = _record(kind, payload)
         except MalformedData as error:
             unreadable.note(f"a stored {kind}", place, error)
-            db.execute(LEAVE, (RECORD_SLOTS.get(kind, DAY), old))
+            left = db.execute(LEAVE, (RECORD_SLOTS.get(kind, DAY), old)).rowcount
+            if left:  # a stream says how far there is something to erase
+                t, origin, *rest = place
+                db.execute(COUNT, (series, origin, 1, t, t, *rest))
         else:
             # Its subject and device are ids here; their texts may be damaged.
             _insert(db, row(Reading("", "", record), series, place[1]))
