@@ -38,7 +38,7 @@ WHERE topic LIKE '%/heart_rate' GROUP BY device"""
 
 
 async def unkept(folder, beside, group_ms):
-    """Wear the straps; give at many moments how old the oldest value not kept is, ms."""
+    """Wear the straps; give at each moment how old the oldest value unkept is, ms."""
     loop, metrics, bus = asyncio.get_running_loop(), Metrics(), MemoryBus()
     sim = replace(SIM, ledger=str(folder / "ledger"))
     settings = replace(WORN.gateway("air"), group_ms=group_ms)
