@@ -210,7 +210,8 @@ class Ledger:
             if not wearers.include(touched.keys()):
                 touched, disputed = self._judge(db, stream, touched)
                 promised.disputed.extend(disputed)
-            promised.granted[stream] = touched
+            if touched:
+                promised.granted[stream] = touched
             for first, last in runs(chain.from_iterable(touched.values())):
                 self._merge(db, stream, first, last)
         return promised

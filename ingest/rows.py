@@ -77,6 +77,8 @@ def reading(subject: str, kind: str, columns: Sequence[Any]) -> Reading:
         The row is damaged.
     """
     t, _, seq, _, delay, link, rest, device, gateway = columns
+    if not 0 <= link < len(_LINKED):
+        raise MalformedData(f"no such link: {link}")
     received = "" if delay is None else f',"received":{t + delay}'
     number = f',"seq":{seq}' if seq else ""
     whose = f',"gateway":"{word(gateway)}"' if gateway else ""

@@ -103,11 +103,13 @@ class SqliteHistory:
         """Give the newest reading of each device and kind."""
         rows = self._read(
             "SELECT series.id, name, stream.origin, stream.t, stream.seq, digest"
-            " FROM series JOIN stream ON series = series.id WHERE subject = ?"
-            " ORDER BY stream.t",
+            " FROM series JOIN stream ON series = series.id"
+            " JOIN origin ON origin.id = stream.origin WHERE subject = ?"
+            " ORDER BY stream.t, gateway",
             (subject,),
         )
-        # One device may have come through two gateways: the later row wins.
+        # One device may have come through two gateways: the later row wins; of one
+        # instant always the same.
         newest: dict[tuple[str, Kind], Reading] = {}
         for series, name, *place in rows:
             slot = place[1] // RECORD_SLOTS[Kind(name)]

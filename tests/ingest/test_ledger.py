@@ -125,6 +125,13 @@ def test_nobody_new_jumps_far_ahead(ledger):
     assert claim(ledger, "p-1", 2**40) == []  # control: its own may
 
 
+def test_nobody_is_told_of_a_stream_of_which_all_is_disputed(ledger):
+    assert claim(ledger, "p-1", 5) == []
+    far, near = ({("gw-a", "strap-1"): {"p-9": [seq]}} for seq in (2**53, 6))
+    assert ledger.keep(far).granted == {}
+    assert ledger.keep(near).granted == near
+
+
 @pytest.mark.parametrize("reopen", [False, True])
 def test_people_in_turn_are_never_disputed_in_whatever_order_they_come(
     tmp_path, reopen

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,20 @@ def test_a_disk_that_refuses_stores_nothing_and_is_tried_afresh(tmp_path):
     assert store.write([reading(seq) for seq in range(1, 2000)]).new == 1998
     _ladder_is_right(store)
     store.close()
+
+
+def test_of_one_instant_the_same_is_the_newest_in_whatever_order_they_come(
+    tmp_path, beat
+):
+    one = [beat(1), beat(2, t=beat(1).record.t), beat(1, gateway="gw-2")]
+    for name, order in enumerate(permutations(one)):
+        store = SqliteStore(tmp_path / f"{name}.db")
+        for reading in order:
+            store.write([reading])
+        assert store.latest("p-1") == [one[2]]
+        store.withdraw([one[2]])
+        assert store.latest("p-1") == [one[1]]
+        store.close()
 
 
 def test_a_file_of_a_newer_program_is_left_alone(tmp_path):
