@@ -99,6 +99,15 @@ def test_a14_a_check_in_ends_when_the_next_person_checks_in_whoever_is_heard_fir
         assert one_of(said, Occasion(20, True)) is None
 
 
+def test_a14_of_check_ins_that_began_together_the_one_made_last_holds():
+    anna = Assignment(1, "check_in", None, "p-1", 0, 30)
+    bob = Assignment(2, "check_in", None, "p-2", 0, 15)
+    for said in ([anna, bob], [bob, anna]):
+        assert one_of(said, Occasion(0, True)) == "p-2"
+        assert one_of(said, Occasion(20, True)) is None
+    assert one_of([anna], Occasion(20, True)) == "p-1"  # control
+
+
 def test_a14_a_reading_whose_time_is_not_known_is_never_guessed_into_a_check_in():
     anna = Assignment(1, "check_in", None, "p-1", 0, OPEN)
     assert one_of([anna], Occasion(5, True)) == "p-1"  # control

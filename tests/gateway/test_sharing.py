@@ -183,6 +183,26 @@ def test_a14_a_slot_changes_hands_after_what_was_measured_though_our_clock_is_sl
     assert told(outbox.add([measured(NOON + 20, user=1)])) == [("p-2", 20, 2)]
 
 
+def test_a14_a_slot_that_two_had_is_nobodys_without_a_time_though_our_clock_is_slow(
+    outbox,
+):
+    outbox.configure(by_slots(s1="p-1"), NOON)
+    outbox.configure(by_slots(s1="p-3"), NOON + 100)
+    lost = measured(NOON + 5, user=1, q=("clock_unsynced",))
+    assert told(outbox.add([measured(NOON + 4, user=1)])) == [("p-1", 4, 1)]  # control
+    assert outbox.add([lost]) == []
+    assert outbox.unassigned == {"cuff": 1}
+
+
+def test_a14_a_reading_without_a_time_stays_where_a_hand_put_it(outbox):
+    lost = measured(NOON, user=3, q=("clock_unsynced",))
+    outbox.add([lost, measured(NOON + 1, user=3)])
+    assert told(outbox.assign(assign("p-2"), NOON + 2)) == [("p-2", 0, 1)]
+    rows = outbox.configure(by_slots(s3="p-3"), NOON + 3)
+    assert told(rows) == [("p-3", 1, 2)]  # control: the other one waited
+    assert outbox.withdrawals() == []
+
+
 def test_a14_a_slot_that_the_configuration_forgot_finds_its_readings(outbox):
     outbox.configure(by_slots(s1="p-1"), NOON)
     assert outbox.add([measured(NOON - 1, user=3)]) == []

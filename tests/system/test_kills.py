@@ -224,7 +224,7 @@ def test_twenty_kills_lose_nothing_and_double_nothing(
     assert never == []
     # Of a notification nothing can be asked back: one may die with the gateway's
     # process between the radio and the disk (milliseconds, if it did not stand still
-    # just then), no other ever.
+    # just then: scenarios/test_kept.py holds it to that), no other ever.
     assert all(died_with(t, deaths) for t, _ in gone), (gone, deaths)
     died = Counter(died_with(t, deaths) for t, _ in gone)
     assert sorted(died[t] for t in deaths)[len(deaths) // 2] <= STRAPS, died

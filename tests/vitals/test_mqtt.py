@@ -47,6 +47,35 @@ def test_what_was_not_acknowledged_comes_again(run, tmp_path):
 
 
 @needs_mosquitto
+@pytest.mark.parametrize("count", [4, 1])  # 1: the control
+def test_what_is_acknowledged_together_does_not_come_again(run, tmp_path, count):
+    payloads = [b"%d" % n for n in range(5)]
+
+    async def take(inbox, wanted):
+        taken = []
+        while len(taken) < wanted:
+            taken += await asyncio.wait_for(inbox.take(), 60)
+        return taken
+
+    async def main():
+        async with broker.embedded(tmp_path) as (mqtt, _):
+            async with MqttBus(mqtt, "stage") as bus:
+                inbox = bus.subscribe(TOPIC)
+                await bus.ready()
+                for payload in payloads[:4]:
+                    await bus.publish(Message(TOPIC, payload))
+                taken = await take(inbox, 4)
+                taken[0].acknowledge([one.mid for one in taken[:count]])
+                await asyncio.sleep(0)  # the acknowledgements leave, and then the last
+                await bus.publish(Message(TOPIC, payloads[4]))
+            async with MqttBus(mqtt, "stage") as bus:
+                again = await take(bus.subscribe(TOPIC), 5 - count)
+                assert [one.message.payload for one in again] == payloads[count:]
+
+    run(main())
+
+
+@needs_mosquitto
 def test_a_stage_that_stops_cleanly_misses_nothing(run, tmp_path):
     async def main():
         async with broker.embedded(tmp_path) as (mqtt, _), MqttBus(mqtt) as other:
