@@ -19,6 +19,7 @@ from vitals.codes import Metric
 from vitals.links import case_number
 from vitals.model import Alert, Instant
 from vitals.phrases import Language
+from vitals.schedule import twice
 
 Audience = Literal["clinician", "patient", "family"]
 Content = Literal["link", "full"]
@@ -299,8 +300,7 @@ def _clock(t: int, zone: tzinfo, now: Instant) -> str:
     then, today = (datetime.fromtimestamp(x / 1000, zone) for x in (t, now))
     same = then.date() == today.date()
     shown = then.strftime("%H:%M:%S" if same else "%Y-%m-%d %H:%M")
-    twice = then.replace(fold=1 - then.fold).utcoffset() != then.utcoffset()
-    named = twice or then.tzname() == "UTC"
+    named = twice(then) or then.tzname() == "UTC"
     return f"{shown} {then:%Z}" if named else shown
 
 

@@ -146,15 +146,15 @@ class Ledger:
 
     def known(self, borne: Numbers) -> set[Numbered]:
         """Give those numbers that are durable already."""
-        found: Numbers = {}
+        found: set[Numbered] = set()
         with self._lock:
             for stream, touched in borne.items():
                 ranges = self._streams.get(stream, NOTHING)
                 for subject, seqs in touched.items():
                     if min(seqs, default=0) <= ranges.highest:
-                        known = [seq for seq in seqs if seq in ranges]
-                        found.setdefault(stream, {})[subject] = known
-        return set(singly(found))
+                        known = (seq for seq in seqs if seq in ranges)
+                        found.update(Numbered(*stream, seq, subject) for seq in known)
+        return found
 
     def ranges(self, gateway: str) -> dict[str, list[Range]]:
         """Give the durable ranges of each device of a gateway."""

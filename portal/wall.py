@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 
 from portal.texts import Texts
 from vitals.model import Instant
-from vitals.schedule import zone
+from vitals.schedule import twice, zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,7 @@ class Wall:
     def time(self, t: Instant | int) -> str:
         """Write a time of day; in an hour that comes twice, which of the two."""
         there = self.at(t)
-        again = there.replace(fold=1 - there.fold)
-        twice = again.utcoffset() != there.utcoffset()
-        return f"{there:%H:%M %Z}" if twice else f"{there:%H:%M}"
+        return f"{there:%H:%M %Z}" if twice(there) else f"{there:%H:%M}"
 
     def day(self, t: Instant | int) -> str:
         """Write a day without its year."""

@@ -67,6 +67,16 @@ def zone(name: str) -> tzinfo:
         return UTC
 
 
+def twice(there: datetime) -> bool:
+    """Tell whether a clock on the wall shows a time twice: clocks go back.
+
+    >>> autumn = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    >>> twice(autumn), twice(autumn.replace(hour=3))
+    (True, False)
+    """
+    return there.replace(fold=1 - there.fold).utcoffset() != there.utcoffset()
+
+
 def count(schedule: Schedule) -> int:
     """Give the number of a schedule's occasions."""
     return 2 * schedule.days
