@@ -34,7 +34,8 @@ class Snapshot:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             fresh = self._path.with_suffix(".new")
             with fresh.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
+                clean = {name: without_gaps(array) for name, array in arrays.items()}
+                np.savez(file, allow_pickle=False, **clean)
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self._path)
@@ -74,6 +75,24 @@ class Snapshot:
                 self._path, error, aside,
             )  # fmt: skip
             return Ward(settings)
+
+
+def without_gaps(array: NDArray[Any]) -> NDArray[Any]:
+    """Give a copy with zeros between the fields of its rows.
+
+    What lies there is whatever the memory held before: it may be of somebody erased.
+    """
+    clean = np.zeros(array.shape, array.dtype)
+    _copy(array, clean)
+    return clean
+
+
+def _copy(array: NDArray[Any], clean: NDArray[Any]) -> None:
+    if array.dtype.names is None:
+        clean[...] = array
+        return
+    for name in array.dtype.names:
+        _copy(array[name], clean[name])
 
 
 def _sync(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """The detectors forget one patient, and judge all others as if nothing had been."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -93,6 +95,24 @@ def test_a_file_forgets_too_and_one_that_is_not_there_knows_nobody(tmp_path):
     assert memory.knows(LAST)
     assert OURS.encode() not in (tmp_path / "dsp.npz").read_bytes()
     assert goes_on(memory.read(SETTINGS), LAST) == goes_on(lived(LAST), LAST)
+
+
+def test_what_lay_in_memory_between_the_fields_of_a_row_is_in_no_file(tmp_path):
+    aligned = partial(np.dtype, align=True)
+    pair = aligned([("one", "u1"), ("other", "f8")])
+    row = aligned([("flag", "u1"), ("value", "f8"), ("pairs", pair, (2,))])
+    memory = bytearray(OURS.encode() * row.itemsize)
+    rows = np.frombuffer(memory, row)
+    rows["flag"], rows["value"] = 1, 2.5
+    rows["pairs"]["one"], rows["pairs"]["other"] = 3, [4.5, 5.5]
+    file = tmp_path / "dsp.npz"
+    Snapshot(file).write({"rows": rows, "names": np.frombuffer(b"[]", np.uint8)})
+    assert OURS.encode() in memory
+    assert OURS.encode() not in file.read_bytes()
+    with np.load(file) as arrays:
+        flag, value, pairs = arrays["rows"][-1].tolist()
+        assert (flag, value, pairs.tolist()) == (1, 2.5, [(3, 4.5), (3, 5.5)])
+        assert arrays["names"].tobytes() == b"[]"
 
 
 def test_a_file_of_the_first_layout_forgets_as_well():
