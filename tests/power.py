@@ -139,7 +139,7 @@ class Disk:
 
     def cut(self, folder, share):
         """Write the files as a power cut leaves them, `share` of the dirty sectors."""
-        for name in {*self.files, *self.pending}:
+        for name in sorted({*self.files, *self.pending}):  # the dice fall in one order
             if name.endswith("-shm"):  # memory, by another name
                 continue
             if name in self.born and self.random.random() >= share:
