@@ -1,6 +1,7 @@
 """What the doctor finds on this machine, how it prints it, and what it masks."""
 
 import os
+import random
 import re
 import shutil
 import socket
@@ -128,7 +129,7 @@ def test_a_broken_database_is_a_problem(tmp_path):
     assert [one.level for one in machine.databases(tmp_path)] == ["ok"]
     with path.open("r+b") as file:
         file.seek(40_000)
-        file.write(os.urandom(20_000))
+        file.write(random.Random(7).randbytes(20_000))
     (tmp_path / "alerts.db").write_bytes(b"this is no database" * 100)
     sick = list(machine.databases(tmp_path))
     assert [one.level for one in sick] == ["PROBLEM", "PROBLEM"]

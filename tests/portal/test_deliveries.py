@@ -5,14 +5,15 @@ from portal.authorisation import worked
 from portal.routes.events import in_part
 
 
-def test_who_is_told_by_what_is_for_who_cares_and_for_others_that_it_is_told(place):
+def test_who_is_told_by_what_is_for_who_cares_and_for_others_that_it_is_told(
+    place, story
+):
     async def main():
         async with place.open():
             await place.raise_alert()
-            for _ in range(500):
-                if place.history.deliveries("e1")[0].state == "delivered":
-                    break
-                await asyncio.sleep(0.01)
+            await story.until(
+                lambda: place.history.deliveries("e1")[0].state == "delivered"
+            )
             place.people.add("mei", None, "family")
             _, code = place.people.grants.invite("p-1", "daughter", ["alerts"], 30)
             place.people.grants.accept(code, "mei")
