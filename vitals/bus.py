@@ -19,6 +19,14 @@ from vitals.wire import Message
 OVERHEAD = 512  # octets that a message costs beside its payload
 
 
+class HasMessage(Protocol):
+    """What brings a message."""
+
+    @property
+    def message(self) -> Message:
+        """The message."""
+
+
 class Delivery(Struct, frozen=True, gc=False):
     """A message in an inbox; call `ack` once it is safe to forget, in order."""
 
@@ -52,7 +60,7 @@ class Inbox:
         """Add deliveries; only a bus does, on the event loop."""
         added = list(deliveries)
         self._waiting.extend(added)
-        self.octets += _octets(added)
+        self.octets += octets(added)
         self._arrived.set()
 
     async def take(self, limit: int = 1000) -> list[Delivery]:
@@ -62,7 +70,7 @@ class Inbox:
             await self._arrived.wait()
         count = min(limit, len(self._waiting))
         taken = [self._waiting.popleft() for _ in range(count)]
-        self.octets -= _octets(taken)
+        self.octets -= octets(taken)
         return taken
 
 
@@ -137,9 +145,9 @@ def matches(wanted: str, topic: str) -> bool:
     return len(want) == len(have)
 
 
-def _octets(deliveries: Sequence[Delivery]) -> int:
-    """Give what deliveries take up, about."""
-    sizes = [len(one.message.payload) for one in deliveries]
+def octets(several: Iterable[HasMessage]) -> int:
+    """Give what messages that have arrived take up, about."""
+    sizes = [len(one.message.payload) for one in several]
     return sum(sizes) + OVERHEAD * len(sizes)
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 from gateway.commands import Commands
 from gateway.roster import Reloader, Roll, Roster, compare
+from tests import warp
 from vitals import wire
 from vitals.bus import MemoryBus
 from vitals.config import Wearable
@@ -58,7 +59,7 @@ def test_what_a_new_list_changes_is_told_wearable_by_wearable():
     assert compare([STRAP], [wearable("strap", 0, "p-2")]).removed == [STRAP]
 
 
-def test_a20_added_are_attended_removed_let_go_and_others_untouched(run):
+def test_a20_added_are_attended_removed_let_go_and_others_untouched():
     async def test(apply, roster, story):
         apply([STRAP, CUFF])
         kept = roster.attendants[1]
@@ -72,10 +73,10 @@ def test_a20_added_are_attended_removed_let_go_and_others_untouched(run):
         assert set(story[3:]) == after
         assert f"end {CUFF.address}" not in story
 
-    run(hold(test))
+    warp.run(hold(test))
 
 
-def test_a20_a_wearable_with_a_new_address_begins_once_the_old_one_has_let_go(run):
+def test_a20_a_wearable_with_a_new_address_begins_once_the_old_one_has_let_go():
     async def test(apply, roster, story):
         apply([STRAP])
         await asyncio.sleep(0.02)
@@ -85,20 +86,20 @@ def test_a20_a_wearable_with_a_new_address_begins_once_the_old_one_has_let_go(ru
             f"begin {MOVED.address}"
         )
 
-    run(hold(test))
+    warp.run(hold(test))
 
 
-def test_the_same_list_changes_nothing(run):
+def test_the_same_list_changes_nothing():
     async def test(apply, roster, story):
         apply([STRAP, CUFF])
         before = list(roster.attendants)
         assert apply([CUFF, STRAP]).added == []
         assert roster.attendants == before
 
-    run(hold(test))
+    warp.run(hold(test))
 
 
-def test_a_farewell_that_waits_for_the_broker_keeps_nobody_waiting(run):
+def test_a_farewell_that_waits_for_the_broker_keeps_nobody_waiting():
     async def main():
         story = []
 
@@ -116,7 +117,7 @@ def test_a_farewell_that_waits_for_the_broker_keeps_nobody_waiting(run):
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
 
-    run(main())
+    warp.run(main())
 
 
 def test_a20_a_broken_list_is_refused_in_one_line_and_the_old_one_stays(run, caplog):

@@ -1,6 +1,8 @@
 """MQTT itself: sessions that last, acknowledgements by hand, brokers that go away."""
 
 import asyncio
+import math
+import time
 
 import pytest
 from msgspec.structs import replace
@@ -15,6 +17,15 @@ needs_mosquitto = pytest.mark.skipif(
     not broker.find_mosquitto(), reason="apt install mosquitto"
 )
 TOPIC = "vitals/v1/34/p-7/anomaly"
+
+
+async def heard(bus, inbox):
+    """Wait until the broker knows what a session subscribes to."""
+    await bus.ready()
+    await bus.publish(Message(TOPIC, b""))
+    for delivery in await inbox.take():
+        delivery.ack()
+    await asyncio.sleep(0)  # the acknowledgement leaves
 
 
 def test_a_missing_broker_is_one_clear_line(run):
@@ -81,8 +92,7 @@ def test_a_stage_that_stops_cleanly_misses_nothing(run, tmp_path):
         async with broker.embedded(tmp_path) as (mqtt, _), MqttBus(mqtt) as other:
             async with MqttBus(mqtt, "stage") as bus:
                 inbox = bus.subscribe(TOPIC)
-                await bus.ready()
-                await asyncio.sleep(0.1)
+                await heard(bus, inbox)
                 bus.unsubscribe(inbox)
             await other.publish(Message(TOPIC, b"while it was away"))
             async with MqttBus(mqtt, "stage") as bus:
@@ -98,21 +108,42 @@ def test_a_full_inbox_leaves_the_rest_to_the_broker(run, tmp_path):
         async with broker.embedded(tmp_path) as (mqtt, _), MqttBus(mqtt) as other:
             async with MqttBus(mqtt, "stage", room=100_000) as bus:
                 inbox = bus.subscribe(TOPIC)
-                await bus.ready()
-                await asyncio.sleep(0.1)
+                await heard(bus, inbox)
                 messages = [Message(TOPIC, b"%d" % n + b"." * 9000) for n in range(300)]
                 await asyncio.gather(*map(other.publish, messages))
                 while len(inbox) <= 10:
                     await asyncio.sleep(0.01)
                 await asyncio.sleep(0.3)
                 assert len(inbox) < 100
-                heard = []
-                while len(heard) < 300:
+                came = []
+                while len(came) < 300:
                     for delivery in await asyncio.wait_for(inbox.take(5), 60):
-                        heard.append(delivery.message)
+                        came.append(delivery.message)
                         delivery.ack()
-                assert heard == messages
+                assert came == messages
                 assert inbox.octets == 0
+
+    run(main())
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("room", [100_000, math.inf])
+def test_a_stalled_stage_leaves_the_rest_to_the_broker_too(run, tmp_path, room):
+    async def main():
+        async with broker.embedded(tmp_path) as (mqtt, _), MqttBus(mqtt) as other:
+            async with MqttBus(mqtt, "stage", room=room) as bus:
+                inbox = bus.subscribe(TOPIC)
+                await heard(bus, inbox)
+                await other.ready()
+                messages = [Message(TOPIC, b"." * 9000) for _ in range(300)]
+                sent = asyncio.gather(*map(other.publish, messages))
+                await asyncio.sleep(0)  # they leave
+                time.sleep(0.5)  # as what computes for long
+                await sent
+                if room == math.inf:  # else it would hold them all
+                    while len(inbox) < 300:
+                        await asyncio.sleep(0.01)
+                assert (len(inbox) < 100) == (room < math.inf)
 
     run(main())
 

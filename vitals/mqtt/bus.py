@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from vitals import config
-from vitals.bus import Delivery, Inbox, matches
+from vitals.bus import Delivery, Inbox, matches, octets
 from vitals.errors import Unavailable
 from vitals.mqtt.client import Client, Identity, dial, dress
 from vitals.mqtt.packets import LONGEST, Publish
@@ -69,6 +69,8 @@ class MqttBus:
         self._inboxes: list[tuple[Inbox, tuple[str, ...]]] = []
         self._route = lru_cache(65536)(self._find_inbox)
         self._arrivals: deque[tuple[int, list[Publish]]] = deque()
+        self._heard = 0  # octets that have arrived; paho's thread counts them
+        self._unloaded = 0  # of these, what the loop has put into the inboxes
         self._acks: list[int] = []  # of this connection, in order
         self._strays: deque[Delivery] = deque()
         self._waking = False
@@ -334,6 +336,7 @@ class MqttBus:
 
     def _on_publishes(self, client: paho.Client, found: list[Publish]) -> None:
         """Hear messages, in paho's thread; wake the loop once for many."""
+        self._heard += octets(found)
         self._arrivals.append((self._connection, found))
         if not self._waking:
             self._waking = True
@@ -346,10 +349,12 @@ class MqttBus:
             connection, found = self._arrivals.popleft()
             ack = partial(self._ack, connection)
             self._deliver(Delivery(one.message, ack, one.mid) for one in found)
+            self._unloaded += octets(found)
 
     def _full(self) -> bool:
-        """Tell whether too much waits, in paho's thread."""
-        return sum(inbox.octets for inbox, _ in self._inboxes) > self._room
+        """Tell whether too much waits, in paho's thread; the loop may be stalled."""
+        coming = self._heard - self._unloaded
+        return coming + sum(inbox.octets for inbox, _ in self._inboxes) > self._room
 
     def _deliver(self, deliveries: Iterable[Delivery]) -> None:
         """Put deliveries into the inboxes that want them."""

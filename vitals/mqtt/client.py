@@ -126,7 +126,7 @@ class Client(paho.Client):
                 break
             if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return self._loop_rc_handle(code)
-            if not self._has_more():
+            if self.full() or not self._has_more():
                 break
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
