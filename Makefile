@@ -1,7 +1,7 @@
 # make demo        the whole house on simulated wearables   make demo ARGS="--seconds 60"
 # make test        all tests, with the servers that they need
 # make test-bluez  of these, the gateway on a real Linux Bluetooth stack, in QEMU
-# make check       what must be green before a commit: under two minutes
+# make check       what must be green before a commit: three to four minutes on two cores
 # make bench       the measurements: a table, and benchmarks/results.json   make bench ARGS=--quick
 # make soak        nightly-sized runs, and properties with examples at random
 # make lock        new locks/ from pyproject.toml (needs uv)

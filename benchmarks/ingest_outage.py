@@ -2,13 +2,13 @@
 
 The gateway (without its radio), mosquitto, ingest and influxd are processes of their
 own.  Measured: the memory of ingest, how fast what has gathered is stored, how old the
-newest stored record is meanwhile, and that everything is stored once.
+newest stored record of every strap is meanwhile, and that everything is stored once.
 """
 
 import argparse
 import json
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -84,11 +84,10 @@ def _recovery(house, sizes):
 
 
 def _age(influx):
-    """Give how old the newest stored record is, s."""
-    newest = "SELECT hr FROM heart_rate ORDER BY time DESC LIMIT 1"
-    with suppress(IndexError):
-        return time.time() - influx.query(newest, "vitals")[0]["time"] / 1e9
-    return 0.0
+    """Give how old the newest stored record is of the strap that is furthest behind."""
+    newest = "SELECT hr FROM heart_rate GROUP BY device ORDER BY time DESC LIMIT 1"
+    times = [row["time"] for row in influx.query(newest, "vitals")]
+    return time.time() - min(times, default=time.time() * 1e9) / 1e9
 
 
 def _quantile(values, share):

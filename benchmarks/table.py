@@ -245,7 +245,7 @@ def _outage(found):
         yield what + "live records are stored again", f"{outage['live_again_s']} s"
         ages = slashed(outage["live_age_s"], "while_draining_most", "afterwards_p50")
         yield (
-            what + "age of the newest record, most while draining / afterwards",
+            what + "age of any strap's newest record, most while draining / afterwards",
             (f"{ages} s"),
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 from ingest.errata import TABLE
 from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS, WALK
 from ingest.trend import HOUR
-from vitals import Kind, Unavailable
+from vitals import Metric, Unavailable
 
 SLOTS = 20_000  # gone through in one transaction: others write in between
 ROUNDS = 5  # what comes meanwhile may lie where we have already been
@@ -21,9 +21,11 @@ OWN = "series IN (SELECT id FROM series WHERE subject = :subject)"
 STREAMS = f"SELECT count(*) FROM stream WHERE {OWN}"  # age may have left nothing else
 RECORDS = f"SELECT coalesce(sum(n), 0) FROM stream WHERE {OWN}"
 THERE = f"SELECT series, origin, n, first, t FROM stream WHERE {OWN}"
-SERIES = "SELECT id, name FROM series WHERE subject = :subject"
+SERIES = "SELECT id, CAST(name AS BLOB) FROM series WHERE subject = :subject"
 ERRATA = f"FROM {TABLE} WHERE subject = :subject"
 MARKS = "FROM due WHERE subject = :subject"
+RECORD = {kind.encode(): slot for kind, slot in RECORD_SLOTS.items()}
+METRICS = frozenset(metric.value.encode() for metric in Metric)
 # The topic says whose a letter is, or else what is in it.
 LETTERS = (
     "FROM dead WHERE topic GLOB 'vitals/v1/[0-9][0-9]/' || :subject || '/*'"
@@ -104,10 +106,16 @@ def _finish(db: sqlite3.Connection, whose: dict[str, str], there: list[Any]) -> 
     return done
 
 
-def _tables(name: str) -> Iterator[tuple[str, int]]:
-    """Give the tables where a series of this name may have rows; their slots, ms."""
-    if name in [kind.value for kind in Kind]:
-        yield "record", RECORD_SLOTS[Kind(name)]
+def _tables(name: bytes | None) -> Iterator[tuple[str, int]]:
+    """Give the tables where a series of this name may have rows; their slots, ms.
+
+    A name that the disk has damaged may have been that of any kind.
+    """
+    if name in RECORD:
+        yield "record", RECORD[name]
+    elif name not in METRICS:
+        for slot in sorted(set(RECORD.values())):
+            yield "record", slot
     for rung, width in RUNGS.items():
         yield rung, width * RUNG_SLOTS
 

@@ -11,6 +11,7 @@ from ingest import sqlite_variability
 from ingest.rows import Unreadable, within
 from ingest.samples import LONGEST, samples
 from ingest.schema import RECORD_SLOTS, ROLL, RUNG_SLOTS, RUNGS, WALK
+from ingest.sqlite_variability import series_id
 from ingest.trend import MINUTE, gather
 from vitals import Metric, Reading, wire
 
@@ -118,7 +119,7 @@ def _roll_again(
     """Make a rollup anew from the records: extremes cannot be subtracted."""
     rung, metric, start = bucket
     width = RUNGS[rung]
-    own = _series(db, reading.subject, metric)
+    own = series_id(db, reading.subject, metric)
     key = start // (width * RUNG_SLOTS), own, start
     db.execute(f"DELETE FROM {rung} WHERE (slot, series, t) = (?, ?, ?)", key)
     span = start, start + width + LONGEST
@@ -132,10 +133,4 @@ def _minutes(db: sqlite3.Connection, reading: Reading) -> list[tuple[int, int]]:
     """Give the minutes of a reading's intervals, with the intervals' series."""
     found = gather(samples(reading), MINUTE)
     starts = [t for metric, t in found if metric is Metric.RR_INTERVAL]
-    return [(t, _series(db, reading.subject, Metric.RR_INTERVAL)) for t in starts]
-
-
-def _series(db: sqlite3.Connection, subject: str, metric: Metric) -> int:
-    """Give the number of a series that is there."""
-    query = "SELECT id FROM series WHERE subject = ? AND name = ?"
-    return int(db.execute(query, (subject, metric.value)).fetchone()[0])
+    return [(t, series_id(db, reading.subject, Metric.RR_INTERVAL)) for t in starts]

@@ -17,6 +17,7 @@ from ingest.ranges import runs
 from ingest.relief import Relief
 from ingest.store import Store, Written
 from ingest.threads import finish
+from ingest.wearers import JUMP
 from vitals import GatewayStatus, MalformedData, Reading, Unavailable, wire
 from vitals.bus import Bus
 from vitals.clock import Clock, monotonic
@@ -105,6 +106,7 @@ class Intake:
         self._metrics, self._clock = metrics, clock
         self._failed = 0  # attempts since the last that succeeded
         self._since = 0.0  # when the first of them was, monotonic s
+        self._tally()
 
     @property
     def away(self) -> bool:
@@ -174,10 +176,14 @@ class Intake:
         """Count, and send the dead letters on their way, as long as they are kept."""
         self._metrics.count("ingest_malformed_total", len(mail.letters))
         self._metrics.count("ingest_dead_total", len(letters))
+        self._tally()
+        self.notices.add([letter for _, letter in letters], self._clock())
+
+    def _tally(self) -> None:
+        """Say lost so many of so many."""
         lost, given = self._ledger.tally()
         self._metrics.gauge("ingest_lost", lost)
         self._metrics.gauge("ingest_given", given)
-        self.notices.add([letter for _, letter in letters], self._clock())
 
     async def _insist(
         self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs
@@ -243,6 +249,9 @@ def _notes(disputed: Iterable[Numbered]) -> list[tuple[Message, Letter]]:
         for subject, seqs in touched.items():
             said = {"gateway": gateway, "device": device, "seqs": runs(seqs)}
             message = Message(wire.of(subject, device), wire.encode(said))
-            reason = "not committed: these numbers are another subject's"
+            reason = (
+                "not committed: of somebody new to this device, and more than"
+                f" {JUMP:,} beyond the last number that is durable"
+            )
             notes.append((message, Letter(message.topic, message.payload, reason)))
     return notes

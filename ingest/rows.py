@@ -30,6 +30,11 @@ COLUMNS = (
 Texts as they lie on the disk: one that is not UTF-8 would end a query whose other rows
 are sound.
 """
+NAMES = (
+    "iif(typeof(subject) = 'text', CAST(subject AS BLOB), NULL),"
+    " iif(typeof(name) = 'text', CAST(name AS BLOB), NULL)"
+)
+"""What `named` wants of `series`."""
 KNOWN = 10_000  # rows that cannot be read and are remembered; more stay unsaid
 
 _NO_TIME = b'{"t":0,'  # how `_rest` begins: the times have columns of their own
@@ -87,14 +92,16 @@ def reading(subject: str, kind: str, columns: Sequence[Any]) -> Reading:
 
 
 @lru_cache(65536)
-def word(octets: bytes) -> str:
+def word(octets: bytes | None) -> str:
     """Read a name.
 
     Raises
     ------
     MalformedData
-        It is not UTF-8.
+        It is no text, or not UTF-8.
     """
+    if octets is None:
+        raise MalformedData("not a name: no text")
     try:
         return octets.decode()
     except UnicodeDecodeError as error:
@@ -116,6 +123,23 @@ class Unreadable:
         if row not in self._known and len(self._known) < KNOWN:
             self._known.add(row)
             log.warning("%s at %s is left out: %s", what, place[0], error)
+
+
+def named(
+    series: int, names: Sequence[bytes | None], unreadable: Unreadable
+) -> tuple[str, Kind] | None:
+    """Read whose records a series has, and of what kind, from its `NAMES`.
+
+    None: nobody can read that any more.
+    """
+    try:
+        subject, name = map(word, names)
+        if name not in RECORDS:
+            raise MalformedData(f"not a kind of record: {name[:80]!r}")
+    except MalformedData as error:
+        unreadable.note("a series", (series,), error)
+        return None
+    return subject, Kind(name)
 
 
 def within(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest import erasure, errata, schema, sqlite_variability
-from ingest.rows import COLUMNS, LARGEST, Unreadable, readable
+from ingest.rows import COLUMNS, LARGEST, NAMES, Unreadable, named, readable
 from ingest.samples import LONGEST, METRICS, samples
 from ingest.schema import RECORD_SLOTS, RUNG_SLOTS, RUNGS, WALK
 from ingest.store import Point
@@ -102,7 +102,7 @@ class SqliteHistory:
     def latest(self, subject: str) -> list[Reading]:
         """Give the newest reading of each device and kind."""
         rows = self._read(
-            "SELECT series.id, name, stream.origin, stream.t, stream.seq, digest"
+            f"SELECT {NAMES}, series.id, stream.origin, stream.t, stream.seq, digest"
             " FROM series JOIN stream ON series = series.id"
             " JOIN origin ON origin.id = stream.origin WHERE subject = ?"
             " ORDER BY stream.t, gateway",
@@ -111,14 +111,16 @@ class SqliteHistory:
         # One device may have come through two gateways: the later row wins; of one
         # instant always the same.
         newest: dict[tuple[str, Kind], Reading] = {}
-        for series, name, *place in rows:
-            slot = place[1] // RECORD_SLOTS[Kind(name)]
+        for *names, series, origin, t, seq, digest in rows:
+            if not (whose := named(series, names, self._unreadable)):
+                continue
+            slot = t // RECORD_SLOTS[whose[1]]
             there = self._read(
                 f"SELECT {COLUMNS} FROM record JOIN origin ON origin.id = origin"
                 " WHERE (slot, series, origin, t, seq, digest) = (?, ?, ?, ?, ?, ?)",
-                (slot, series, *place),
+                (slot, series, origin, t, seq, digest),
             )
-            for found in self._readable(subject, name, there):
+            for found in self._readable(*whose, there):
                 newest[found.device, found.kind] = found
         return [newest[key] for key in sorted(newest)]
 
@@ -139,9 +141,11 @@ class SqliteHistory:
     def subjects(self) -> list[str]:
         """Give everybody of whom there is a record."""
         rows = self._read(
-            "SELECT DISTINCT subject FROM series JOIN stream ON series = id ORDER BY 1"
+            f"SELECT {NAMES}, id FROM series"
+            " WHERE id IN (SELECT series FROM stream) ORDER BY subject"
         )
-        return [row[0] for row in rows]
+        whose = (named(series, names, self._unreadable) for *names, series in rows)
+        return [*dict.fromkeys(subject for subject, _ in filter(None, whose))]
 
     def count(self) -> int:
         """Give the number of records."""
@@ -153,14 +157,15 @@ class SqliteHistory:
         key: tuple[int, ...] = (-1,) * 6
         # Page by page: one long read would keep the write-ahead log from shrinking.
         while rows := self._read(
-            f"SELECT subject, name, slot, series, {COLUMNS} FROM record"
+            f"SELECT {NAMES}, slot, series, {COLUMNS} FROM record"
             " JOIN series ON series.id = series JOIN origin ON origin.id = origin"
             " WHERE (slot, series, t, origin, seq, digest) > (?, ?, ?, ?, ?, ?)"
             " ORDER BY slot, series, t, origin, seq, digest LIMIT ?",
             (*key, PAGE),
         ):
-            for subject, kind, _, _, *columns in rows:
-                yield from self._readable(subject, kind, [columns])
+            for subject, name, _, series, *columns in rows:
+                if whose := named(series, (subject, name), self._unreadable):
+                    yield from self._readable(*whose, [columns])
             key = rows[-1][2:8]
 
     def close(self) -> None:

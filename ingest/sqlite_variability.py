@@ -73,6 +73,12 @@ def mark(db: sqlite3.Connection, minutes: Iterable[tuple[int, int]]) -> None:
     db.executemany(MARK, minutes)
 
 
+def series_id(db: sqlite3.Connection, subject: str, metric: Metric) -> int:
+    """Give the number of a series, a new one for a new series."""
+    db.execute(SERIES, (subject, metric.value))
+    return int(db.execute(SERIES_ID, (subject, metric.value)).fetchone()[0])
+
+
 def roll(
     db: sqlite3.Connection, settings: Settings, now: Instant, unreadable: Unreadable
 ) -> bool:
@@ -105,7 +111,7 @@ def _roll(
         readings = within(db, subject, Kind.HEART_RATE, span, unreadable)
         found = gather(_told(readings, settings, span), MINUTE)
         for metric in METRICS:
-            own = _series(db, subject, metric)
+            own = series_id(db, subject, metric)
             for t in range(start, stop, MINUTE):
                 _put(db, "minute", (own, t), found.get((metric, t)))
             hour = start // HOUR * HOUR
@@ -119,7 +125,7 @@ def _whose(window: Window, unreadable: Unreadable) -> str:
     try:
         return word(subject)
     except MalformedData as error:
-        unreadable.note("the subject of a series", (series,), error)
+        unreadable.note("a series", (series,), error)
         return ""
 
 
@@ -162,12 +168,6 @@ def _sum(db: sqlite3.Connection, series: int, hour: int) -> Gathered | None:
     found, b = db.execute(SUMS, asked | slots).fetchone(), Gathered()
     b.n, b.low, b.high, b.total, b.seen = found
     return b if b.seen else None
-
-
-def _series(db: sqlite3.Connection, subject: str, metric: Metric) -> int:
-    """Give the number of a series, a new one for a new series."""
-    db.execute(SERIES, (subject, metric.value))
-    return int(db.execute(SERIES_ID, (subject, metric.value)).fetchone()[0])
 
 
 def _look_back(db: sqlite3.Connection, width: int) -> bool:

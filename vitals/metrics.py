@@ -48,7 +48,8 @@ class Metrics:
             if not name.endswith("_seconds_count"):
                 lines += [f"# TYPE vitals_{name} counter", f"vitals_{name} {count}"]
         for name, value in sorted(self.gauges.items()):
-            lines += [f"# TYPE vitals_{name} gauge", f"vitals_{name} {value:g}"]
+            # 15 digits: what is counted in millions must not be rounded.
+            lines += [f"# TYPE vitals_{name} gauge", f"vitals_{name} {value:.15g}"]
         for name in sorted(self._sums):
             lines += self._summary(name)
         return "\n".join(lines) + "\n"

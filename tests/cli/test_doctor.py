@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from vitals import config
+from ingest.dead import malformed
+from ingest.ledger import open_ledger
+from vitals import Instant, config
 from vitals.cli.doctor import finding, machine, share, store
 from vitals.cli.doctor.finding import layout, problem, warning
 from vitals.config import Alerts, Config, Gateway, Mqtt, Portal, Store, Wearable
+from vitals.wire import Message
 
 ROOT = Path(__file__).parent.parent.parent
 NOON = 1_763_726_400_000  # 2025-11-21T12:00Z
@@ -266,6 +269,28 @@ def test_the_whole_doctor_tells_and_exits_with_1(tmp_path):
     long = [line for line in done.stdout.splitlines() if len(line) > 80]
     assert all(" " not in line[22:] for line in long)  # a path stays in one piece
     assert not data.exists()  # it only looks
+
+
+@pytest.mark.parametrize(
+    ("age_days", "level", "words"),
+    [
+        (6, "warning", "1 thing in the last week that could not be stored"),
+        (8, "ok", "none in the last week"),
+    ],
+)
+def test_what_could_not_be_stored_lately_is_told(tmp_path, age_days, level, words):
+    t, day = Instant(NOON), 86_400_000
+    assert list(store.letters(tmp_path, t)) == []  # a gateway's machine has no ledger
+    ledger = open_ledger(tmp_path)
+    dead = malformed(Message("vitals/v1/10/p-1001/strap-1/heart_rate", b"?"), "odd")
+    ledger.keep({}, [dead], Instant(t - age_days * day))
+    ledger.close()
+    (found,) = store.letters(tmp_path, t)
+    assert (found.name, found.level) == ("dead letters", level)
+    assert words in found.text
+    assert "p-1001" not in found.text  # it may be posted
+    (tmp_path / "ledger.db").write_bytes(b"no database")
+    assert list(store.letters(tmp_path, t)) == []  # `databases` says so
 
 
 # -- what may be posted ----------------------------------------------------------------

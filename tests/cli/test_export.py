@@ -81,15 +81,34 @@ def test_d10_two_sites_merge_in_any_order_and_nothing_is_there_twice(capsys, tmp
     assert len(set(merged[0])) == len(merged[0]) == 49 + 2
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["?", "[]", '{"subject": 1}', '{"subject":"p 1","device":"d","kind":"glucose"}'],
-)
-def test_a_line_that_is_no_record_is_named(data, capsys, tmp_path, text):
-    good = exported(capsys, data).splitlines()[:2]
-    (tmp_path / "out").write_text("\n".join([*good, text]))
-    assert main(["import", str(tmp_path / "out"), "--data", str(tmp_path / "n")]) == 1
-    assert "out, line 3: " in capsys.readouterr().err
+NO_RECORDS = {
+    "not JSON": b"?",
+    "a list": b"[]",
+    "no kind": b'{"subject": 1}',
+    "an odd subject": b'{"subject":"p 1","device":"d","kind":"glucose"}',
+    "not UTF-8": b'{"subject":"p-1\xff"}',
+    "brackets, thousands deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize("what", NO_RECORDS)
+def test_a_line_that_is_no_record_is_named_and_those_before_it_are_stored(
+    data, capsys, tmp_path, monkeypatch, what, piped
+):
+    good = exported(capsys, data).splitlines()
+    lines = [*(line.encode() for line in good[:2]), NO_RECORDS[what]]
+    name, new = tmp_path / "out", tmp_path / "n"
+    name.write_bytes(b"\n".join([*lines, good[2].encode(), b""]))
+    if piped:
+        stdin = io.TextIOWrapper(io.BytesIO(name.read_bytes()))
+        monkeypatch.setattr("sys.stdin", stdin)
+        name = "-"
+    assert main(["import", str(name), "--data", str(new)]) == 1
+    told = capsys.readouterr().err
+    assert f"{name}, line 3: " in told
+    assert ("2 so far" if piped else "2 of 4") in told
+    assert exported(capsys, new).splitlines() == good[:2]
 
 
 @pytest.mark.slow

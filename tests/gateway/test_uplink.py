@@ -127,6 +127,7 @@ def test_what_was_not_committed_is_published_again_after_a_restart(
     run(main())
 
 
+@pytest.mark.slow
 def test_what_the_broker_lost_is_published_again_while_others_are_committed(
     run, beside, tmp_path
 ):

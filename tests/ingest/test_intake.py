@@ -76,6 +76,14 @@ def store(tmp_path):
     store.close()
 
 
+def test_lost_of_given_is_told_before_anything_comes(tmp_path, store):
+    ledger, metrics = open_ledger(tmp_path), Metrics()
+    ledger.add("gw-1", "strap-1", [1, 2, 5])
+    Intake(MemoryBus(), store, ledger, metrics, lambda: 7)
+    assert metrics.gauges == {"ingest_lost": 2, "ingest_given": 5}
+    ledger.close()
+
+
 @pytest.mark.parametrize("room", [0, 1])
 def test_what_was_refused_is_promised_only_if_there_is_room_for_its_letter(
     promised, monkeypatch, beat, room

@@ -411,6 +411,7 @@ def test_a_strangers_jump_is_stored_and_a_letter_tells_of_it(house, beat):
     assert len(house.post.told("/dead")) == 1
     (letter,) = house.ledger.letters()
     assert (letter.topic, letter.promised) == (wire.of("p-9", "strap-1"), False)
+    assert "more than 1,000,000 beyond the last number" in letter.reason
 
 
 # -- entered in error ------------------------------------------------------------------

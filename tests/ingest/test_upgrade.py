@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from ingest.sqlite import SqliteStore
 from ingest.sqlite_history import SqliteHistory
 from ingest.store import open_store
+from ingest.trend import DAY
 from tests.ingest import first_version
 from vitals import Kind, Metric, Unavailable, config
 
@@ -115,14 +116,14 @@ def test_a_row_of_an_old_store_that_cannot_be_read_stops_nothing(
 def test_a_damaged_payload_of_an_old_store_is_told_once(
     tmp_path, beat, settle, noon, what
 ):
-    path, day_before = tmp_path / "store.db", noon - 86_400_000
+    path, day_before = tmp_path / "store.db", noon - DAY
     first_version.write(path, [beat(1), beat(2, t=day_before), beat(3)])
     damage(path, *DAMAGE[what])
     store = open_store(config.Store(raw_days=1), tmp_path)
     assert list(store.export()) == [beat(1), beat(3)]
     assert store.unreadable == 1
     assert store.count() == 3
-    settle(store)  # age takes those that cannot be read as well
+    settle(store, noon + 3 * DAY)  # age takes those that cannot be read as well
     assert store.count() == 0
     store.close()
     assert rows(path) == 0

@@ -96,6 +96,7 @@ def test_a_beat_out_of_order_would_be_noticed(short):
     assert judged(short, spoil)["streams_in_order"] == 8
 
 
+@pytest.mark.slow
 def test_a_gap_that_was_closed_would_be_noticed(short):
     def spoil(records):
         beats = {n: r for n, r in records["strap-1"].items() if KINDS[type(r)] == RATE}

@@ -26,3 +26,11 @@ def test_d18_the_text_is_prometheus():
     assert 'vitals_store_seconds{quantile="0.99"} 0.250000' in lines
     assert "vitals_store_seconds_count 1" in lines
     assert lines.count("# TYPE vitals_store_seconds summary") == 1
+
+
+def test_a_gauge_is_said_to_the_last_digit():
+    metrics = Metrics()
+    metrics.gauge("given", 2_592_003)
+    metrics.gauge("lag", 0.25)
+    lines = metrics.text().splitlines()
+    assert {"vitals_given 2592003", "vitals_lag 0.25"} <= {*lines}

@@ -165,7 +165,8 @@ def _import(commands: Parsers) -> None:
         "import",
         help="store the records that `vitals export` printed as JSON lines",
         description="Store exported records.  What is there already stays one, so an"
-        " import may be repeated.",
+        " import may be repeated.  A line that is no record ends it, with a word; those"
+        " before it are stored.",
     )
     read.add_argument("file", metavar="FILE", help="- for standard input")
     _data(read, "an SQLite store's, which is made if it is not there")

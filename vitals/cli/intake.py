@@ -6,11 +6,9 @@ Both may be repeated: what is there already stays one.
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from msgspec import DecodeError
 from msgspec.json import decode, encode
 from msgspec.structs import replace
 
@@ -80,9 +78,8 @@ def copy(
     """
     new = repeated = 0
     refused: list[tuple[Reading, str]] = []
-    source = iter(readings)
     with Progress(what, total, monotonic) as progress:
-        while batch := list(islice(source, BATCH)):
+        for batch in _batches(readings):
             written = store.write(batch)
             new, repeated = new + written.new, repeated + written.repeated
             refused += written.refused
@@ -112,7 +109,7 @@ def check(source: int, target: int) -> None:
         )
 
 
-def parse(file: Iterable[str], name: str) -> Iterator[Reading]:
+def parse(file: Iterable[bytes], name: str) -> Iterator[Reading]:
     """Read what `vitals export` wrote.
 
     Raises
@@ -126,11 +123,26 @@ def parse(file: Iterable[str], name: str) -> Iterator[Reading]:
                 fields = decode(text)
                 whose = fields.pop("subject"), fields.pop("device"), fields.pop("kind")
                 yield from wire.unpack(Message(wire.of(*whose), encode(fields)))
-            except (DecodeError, KeyError, AttributeError, TypeError) as error:
+            except (*wire.UNREADABLE, AttributeError, TypeError) as error:
                 why = f"{name}, line {number}: not a record of `vitals export`: {error}"
                 raise MalformedData(why) from error
             except MalformedData as error:
                 raise MalformedData(f"{name}, line {number}: {error}") from error
+
+
+def _batches(readings: Iterable[Reading]) -> Iterator[list[Reading]]:
+    """Cut readings into batches; what came before a malformed one is a batch, too."""
+    batch: list[Reading] = []
+    try:
+        for reading in readings:
+            batch.append(reading)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    except MalformedData:
+        yield batch
+        raise
+    yield batch
 
 
 def _roll(store: "Store") -> None:
@@ -140,8 +152,8 @@ def _roll(store: "Store") -> None:
         idle = 0 if store.tend(now()) else idle + 1
 
 
-def _opened(name: str) -> IO[str]:
-    return sys.stdin if name == "-" else Path(name).open(encoding="utf-8")
+def _opened(name: str) -> IO[bytes]:
+    return sys.stdin.buffer if name == "-" else Path(name).open("rb")
 
 
 def _lines(name: str) -> int:

@@ -47,14 +47,18 @@ class Progress:
 
 
 def line(done: int, total: int, seconds: float) -> str:
-    """Say how far it is.
+    """Say how far it is; of a `total` of 0 nobody knows.
 
     >>> line(250, 1000, 5)
     '[#####---------------]  25 %  250 of 1,000, 50/s, 15 s left'
+    >>> line(250, 0, 5)
+    '250 so far, 50/s'
     """
-    share = min(done / total, 1.0) if total else 1.0
-    bar = "#" * int(share * 20)
     rate = done / seconds if seconds else 0.0
+    if not total:
+        return f"{done:,} so far, {rate:,.0f}/s"
+    share = min(done / total, 1.0)
+    bar = "#" * int(share * 20)
     left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
     return (
         f"[{bar:-<20}] {share * 100:3.0f} %  {done:,} of {total:,}, {rate:,.0f}/s{left}"

@@ -249,12 +249,7 @@ class MqttBus:
         self._trouble(f"no MQTT broker at {self._where}; {advice}")
 
     def _disconnected(
-        self,
-        client: Client,
-        _userdata: object,
-        _flags: object,
-        reason: object,
-        *_: object,
+        self, client: Client, _data: object, _flags: object, reason: object, *_: object
     ) -> None:
         """Note that the connection is lost; paho connects again."""
         if client is not self._client:

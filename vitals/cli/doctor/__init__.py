@@ -54,6 +54,7 @@ def checks(settings: config.Config, path: Path, seconds: float) -> Iterator[Find
     yield from broker.check(settings.mqtt, told, moment)
     yield from fleet.gateways(told.gateways, moment)
     yield store.store(settings.store, data)
+    yield from store.letters(data, moment)
     yield from store.port(settings.portal)
     yield from _air(settings, told, moment, seconds)
 

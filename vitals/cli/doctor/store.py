@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from vitals import VitalsError, config
+from vitals import Instant, VitalsError, config
 from vitals.cli.doctor.finding import Finding, ok, problem, warning
+from vitals.plurals import several
 
 PATIENCE_S = 5.0
 REFUSED = (401, 403)
+WEEK = 7 * 86_400_000  # ms
 
 
 def store(settings: config.Store, folder: Path) -> Finding:
@@ -32,6 +34,24 @@ def store(settings: config.Store, folder: Path) -> Finding:
             history.close()
     except VitalsError as error:
         return problem("store", str(error))
+
+
+def letters(folder: Path, now: Instant) -> Iterator[Finding]:
+    """Check that nothing has come lately that could not be stored."""
+    from ingest.completeness import buried
+
+    if not (folder / "ledger.db").exists():
+        return
+    try:
+        count = buried(folder, Instant(now - WEEK))
+    except VitalsError:
+        return  # `databases` says what is wrong with it
+    if count:
+        what = f"{several(count, 'thing')} in the last week that could not be stored"
+        advice = "docs/store.md says how to see what, and why"
+        yield warning("dead letters", f"{what}; {advice}")
+    else:
+        yield ok("dead letters", "none in the last week")
 
 
 def influx(settings: config.Store) -> Finding:
